@@ -1,0 +1,3 @@
+//! The `blockwork` command.
+
+fn main() {}

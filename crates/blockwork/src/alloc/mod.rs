@@ -1,0 +1,140 @@
+//! The contract that every part implements, and its edges to other contracts.
+//!
+//! [`Allocate`] is the whole of it: five methods on `&self`. What only some
+//! parts can do is a capability of its own, offered where it is true:
+//! [`Owns`], [`Reset`]. A strategy that can share its parent with siblings in
+//! one struct is a [`Core`]. [`Check`] walks a part's books in tests.
+
+use core::{alloc::Layout, fmt, ptr::NonNull};
+
+mod capability;
+mod check;
+mod config;
+pub(crate) mod over_core;
+mod pointers;
+
+pub use self::{
+    capability::{Owns, Reset},
+    check::Check,
+    config::{ConfigError, Valid},
+    over_core::Core,
+};
+
+/// The allocator could not serve the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AllocError;
+
+impl fmt::Display for AllocError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("memory allocation failed")
+    }
+}
+
+impl core::error::Error for AllocError {}
+
+/// Hands out and takes back blocks of bytes.
+///
+/// A layout *fits* a block when it has the alignment the block was last
+/// allocated or resized with, and a size of the same class: one with the same
+/// [`granted`](Self::granted).
+///
+/// A layout of size zero gets a dangling, aligned block that no memory backs;
+/// giving it back does nothing.
+///
+/// # Safety
+///
+/// - A block is valid for reads and writes of `granted(layout)` bytes, is
+///   aligned to `layout.align()`, and overlaps no other live block.
+/// - A block stays live until it is passed to [`deallocate`](Self::deallocate),
+///   or the allocator is dropped or [reset](Reset). Moving the allocator
+///   changes nothing: its bytes are not stored inside it.
+/// - No method unwinds.
+pub unsafe trait Allocate {
+    /// Returns a block for `layout`; the bytes are uninitialised.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`] when no such block can be had now.
+    fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError>;
+
+    /// Takes back a block.
+    ///
+    /// # Safety
+    ///
+    /// - `block` is live and came from this allocator.
+    /// - `layout` fits `block`.
+    unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout);
+
+    /// Returns the bytes that a request for `layout` really gets: the excess is
+    /// the caller's to use.
+    ///
+    /// At least what is asked, and zero exactly for zero; idempotent; monotone
+    /// in the size for a fixed alignment. Reads configuration that never
+    /// changes, so it may be called at any time, from any thread.
+    #[inline]
+    fn granted(&self, layout: Layout) -> usize {
+        layout.size()
+    }
+
+    /// Makes `block` fit `new` where it stands.
+    ///
+    /// On success the block is as if allocated with `new`, and the bytes up to
+    /// the smaller size keep their values. On failure nothing has changed.
+    /// Another alignment, and a size of zero on either side, are refused.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`] when the block would have to move, or the allocator
+    /// prefers not to try.
+    ///
+    /// # Safety
+    ///
+    /// - `block` is live and came from this allocator.
+    /// - `old` fits `block`.
+    #[inline]
+    unsafe fn resize(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<(), AllocError> {
+        let _ = block;
+        if can_resize(old, new) && self.granted(old) == self.granted(new) { Ok(()) } else { Err(AllocError) }
+    }
+
+    /// Returns a block for `layout` whose granted bytes are all zero.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`] when no such block can be had now.
+    #[inline]
+    fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        let block = self.allocate(layout)?;
+        // SAFETY: a fresh block is valid for writes of its granted size.
+        unsafe { block.write_bytes(0, self.granted(layout)) }
+        Ok(block)
+    }
+}
+
+/// Whether the contract lets a block of `old` become one of `new` in place.
+#[inline]
+#[must_use]
+pub const fn can_resize(old: Layout, new: Layout) -> bool {
+    old.align() == new.align() && old.size() != 0 && new.size() != 0
+}
+
+/// Returns the block of every zero-size request: dangling, and aligned.
+#[inline]
+#[must_use]
+pub const fn empty(layout: Layout) -> NonNull<u8> {
+    match NonNull::new(core::ptr::without_provenance_mut(layout.align())) {
+        Some(block) => block,
+        None => NonNull::dangling(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_contract_is_dyn_compatible() {
+        const _: Option<&dyn Allocate> = None;
+        const _: Option<&dyn Owns> = None;
+    }
+}

@@ -1,0 +1,1 @@
+//! Allocators made of other allocators: they decide or observe, never carve.

@@ -1,0 +1,25 @@
+//! Block allocators that compose: small parts with one contract, put together
+//! like iterators.
+#![no_std]
+#![cfg_attr(feature = "nightly", feature(allocator_api))]
+
+#[cfg(feature = "alloc")]
+extern crate alloc as heap;
+#[cfg(feature = "std")]
+extern crate std;
+
+pub mod alloc;
+pub mod combine;
+pub mod math;
+mod os;
+mod raw;
+pub mod source;
+pub mod strategy;
+mod sync;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use crate::{
+    alloc::{AllocError, Allocate, Check, ConfigError, Core, Owns, Reset, Valid},
+    source::buffer::Buffer,
+};

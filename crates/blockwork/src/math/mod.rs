@@ -1,0 +1,3 @@
+//! Numbers, no pointers: the arithmetic under every part, safe and tested
+//! exhaustively.
+#![forbid(unsafe_code)]

@@ -1,0 +1,1 @@
+//! Unsafe shapes without policy: they know neither `Allocate` nor a parent.

@@ -1,0 +1,1 @@
+//! Parts that carve memory which their parent gave.
