@@ -19,7 +19,11 @@ mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+#[cfg(all(feature = "os", unix))]
+pub use crate::source::pages::{PageOptions, Pages, PagesWith};
+#[cfg(feature = "std")]
+pub use crate::source::system::System;
 pub use crate::{
     alloc::{AllocError, Allocate, Check, ConfigError, Core, Owns, Reset, Valid},
-    source::buffer::Buffer,
+    source::{buffer::Buffer, null::Null},
 };
