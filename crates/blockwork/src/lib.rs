@@ -21,5 +21,6 @@ pub mod testing;
 
 pub use crate::{
     alloc::{AllocError, Allocate, Check, ConfigError, Core, Owns, Reset, Valid},
+    combine::recorded::wire,
     source::buffer::Buffer,
 };
