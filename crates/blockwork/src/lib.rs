@@ -25,5 +25,6 @@ pub use crate::source::pages::{PageOptions, Pages, PagesWith};
 pub use crate::source::system::System;
 pub use crate::{
     alloc::{AllocError, Allocate, Check, ConfigError, Core, Owns, Reset, Valid},
+    combine::recorded::wire,
     source::{buffer::Buffer, null::Null},
 };

@@ -1,1 +1,3 @@
 //! Allocators made of other allocators: they decide or observe, never carve.
+
+pub mod recorded;
