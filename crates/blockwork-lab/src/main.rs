@@ -10,6 +10,8 @@
 
 mod cli;
 mod cmd;
+mod replay;
+mod report;
 mod trace;
 
 use std::process::ExitCode;

@@ -1,14 +1,41 @@
 //! `blockwork compare`: a recording replayed through many allocators.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    env,
+    io::{self, IsTerminal, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-use anyhow::bail;
+use anyhow::{Context, ensure};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::{
+    cli::FAILED,
+    replay::{candidate, runner::Runner, script::Script},
+    report::{
+        json::Comparison,
+        table::{self, Style},
+        verdict::{Facts, Verdict},
+    },
+    trace::Trace,
+};
 
 /// What `compare` may be told.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Debug, clap::Args)]
 pub struct Args {
     /// The recording; without it, the one that ships with the command
     pub file: Option<PathBuf>,
+    #[command(flatten)]
+    pub how: How,
+}
+
+/// How to compare.
+#[derive(Clone, Debug, clap::Args)]
+pub struct How {
+    /// Timed runs of each allocator
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub runs: u32,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -16,5 +43,66 @@ pub struct Args {
 
 /// Compares.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    bail!("no allocator to compare with yet ({args:?})")
+    let Some(file) = &args.file else { anyhow::bail!("no recording ships yet") };
+    let trace = Trace::open(file)?;
+    compare(&trace, &args.how, &format!("blockwork stats {}", quoted(file)))
+}
+
+/// Replays `trace` and prints what came of it; `next` is the command to try now.
+///
+/// # Errors
+///
+/// When nothing could be replayed.
+pub fn compare(trace: &Trace, how: &How, next: &str) -> anyhow::Result<ExitCode> {
+    if let Some(damage) = &trace.damage {
+        eprintln!("blockwork: {damage}; replaying the {} events before", trace.ops.len());
+    }
+    ensure!(!trace.ops.is_empty(), "the recording holds no events: there is nothing to replay");
+    let script = Script::new(trace)?;
+    let facts = Facts::of(trace, &script);
+    let runner = Runner::new(&script, how.runs)?;
+    let bar = progress(runner.processes(candidate::ALL.len()));
+    let outcome = runner.run(&candidate::ALL, &mut |spec| {
+        bar.set_message(spec.to_owned());
+        bar.inc(1);
+    })?;
+    bar.finish_and_clear();
+    let verdict = Verdict::of(&facts, &outcome);
+    let mut out = io::stdout().lock();
+    if how.json {
+        serde_json::to_writer_pretty(&mut out, &Comparison::new(&facts, &outcome, &verdict))?;
+        writeln!(out)?;
+    } else {
+        write!(out, "{}\nnext: {next}\n", table::render(&facts, &outcome, &verdict, style()))?;
+    }
+    out.flush().context("cannot print the result")?;
+    Ok(if trace.damage.is_some() { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
+}
+
+/// A bar on standard error, if that is a terminal.
+fn progress(steps: u64) -> ProgressBar {
+    let bar = ProgressBar::new(steps);
+    if let Ok(style) = ProgressStyle::with_template("  replaying {bar:30} {pos}/{len}  {wide_msg}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// What standard output is fit for.
+fn style() -> Style {
+    let terminal = io::stdout().is_terminal();
+    let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    Style { emphasis: terminal && !plain, width: terminal.then(width).flatten() }
+}
+
+/// The terminal's columns.
+fn width() -> Option<u16> {
+    comfy_table::Table::new().width()
+}
+
+/// A path as a shell takes it.
+pub fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%=".contains(c);
+    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }

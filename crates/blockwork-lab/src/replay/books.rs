@@ -1,0 +1,86 @@
+//! [`Books`]: what is held, granted and asked for, and all three at the worst moment.
+//!
+//! ```text
+//! held     ├──────────────────────────────────────────┤  taken from the source
+//! granted  ├────────────────────────────┤ external      given to live blocks
+//! asked    ├──────────────────┤ internal                asked for by the program
+//! ```
+
+use serde::{Deserialize, Serialize};
+
+use super::driver::Watch;
+
+/// Tells how much memory an allocator holds.
+pub trait Gauge {
+    /// Bytes taken from the source and not given back. A request about `size`
+    /// bytes has just been served: what cannot have changed by it need not be
+    /// read again.
+    fn held(&mut self, size: usize) -> u64;
+}
+
+/// The three sums at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moment {
+    /// Bytes taken from the source.
+    pub held: u64,
+    /// Bytes that live blocks occupy.
+    pub granted: u64,
+    /// Bytes that live blocks were asked for with.
+    pub asked: u64,
+}
+
+impl Moment {
+    /// Bytes that live blocks occupy beyond what was asked for.
+    pub fn internal_waste(self) -> u64 {
+        self.granted.saturating_sub(self.asked)
+    }
+
+    /// Bytes held beyond what live blocks occupy.
+    pub fn external_waste(self) -> u64 {
+        self.held.saturating_sub(self.granted)
+    }
+}
+
+/// Keeps the books of one replay; a [`Watch`] that looks at everything.
+#[derive(Debug)]
+pub struct Books<G> {
+    gauge: G,
+    now: Moment,
+    peak: Moment,
+}
+
+impl<G: Gauge> Books<G> {
+    /// Books over an allocator that `gauge` can read.
+    pub fn new(gauge: G) -> Self {
+        Self { gauge, now: Moment::default(), peak: Moment::default() }
+    }
+
+    /// The moment when most was held. While that much is held, allocators fill
+    /// up: of several such moments it is the fullest.
+    pub fn peak(&self) -> Moment {
+        self.peak
+    }
+
+    fn look(&mut self, size: usize) {
+        self.now.held = self.gauge.held(size);
+        if (self.now.held, self.now.granted) > (self.peak.held, self.peak.granted) {
+            self.peak = self.now;
+        }
+    }
+}
+
+impl<G: Gauge> Watch for Books<G> {
+    const THOROUGH: bool = true;
+
+    fn took(&mut self, asked: usize, granted: usize) {
+        self.now.asked += asked as u64;
+        self.now.granted += granted as u64;
+        self.look(granted);
+    }
+
+    fn gave(&mut self, asked: usize, granted: usize) {
+        self.now.asked -= asked as u64;
+        self.now.granted -= granted as u64;
+        self.look(granted);
+    }
+}

@@ -1,0 +1,258 @@
+//! [`replay`]: plays steps through one heap, touching memory as a program would
+//! and checking that nobody else touched it.
+//!
+//! | a block | is |
+//! |---|---|
+//! | begins | written: tag, a mark on every page, last byte |
+//! | changes | moved by the heap, or allocated, copied and freed; then the new part is marked |
+//! | ends | read: the tag, and with a thorough [`Watch`] every mark |
+//!
+//! The loop is the same for every heap, the null allocator's included, so that
+//! its own cost can be taken off.
+
+use std::{alloc::Layout, error::Error, fmt, hint::black_box, ptr::NonNull, time::Duration};
+
+use rustix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    heap::{Heap, Resized},
+    marks,
+    step::{Act, Step},
+};
+
+/// Follows a replay.
+pub trait Watch {
+    /// Whether to look at every mark and every zero, not only at the tags, and
+    /// to report grants.
+    const THOROUGH: bool;
+
+    /// A block of `asked` bytes occupies `granted` from now on.
+    fn took(&mut self, asked: usize, granted: usize);
+
+    /// A block of `asked` bytes occupies `granted` no longer.
+    fn gave(&mut self, asked: usize, granted: usize);
+}
+
+/// Watches nothing: for timed runs.
+#[derive(Debug)]
+pub struct Unwatched;
+
+impl Watch for Unwatched {
+    const THOROUGH: bool = false;
+
+    fn took(&mut self, _: usize, _: usize) {}
+
+    fn gave(&mut self, _: usize, _: usize) {}
+}
+
+/// Where and why a replay ended early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stop {
+    /// The step, counted from 0.
+    pub step: usize,
+    /// What went wrong there.
+    pub fault: Fault,
+}
+
+/// What can go wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Fault {
+    /// The heap had no memory for a block of this size.
+    OutOfMemory(usize),
+    /// A block does not hold what was written there.
+    Corrupted,
+    /// A block is not aligned as asked.
+    Misaligned,
+    /// A block that had to be zero is not.
+    NotZero,
+    /// The step makes no sense where it stands.
+    Nonsense,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OutOfMemory(asked) => write!(f, "out of memory, asked for {asked} bytes"),
+            Self::Corrupted => f.write_str("corrupted memory, a block does not hold what was written there"),
+            Self::Misaligned => f.write_str("handed out a block that is not aligned as asked"),
+            Self::NotZero => f.write_str("handed out a dirty block where a zeroed one was asked for"),
+            Self::Nonsense => f.write_str("the script of the replay makes no sense"),
+        }
+    }
+}
+
+impl Error for Fault {}
+
+/// A block in its slot.
+#[derive(Clone, Copy, Debug)]
+struct Live {
+    block: NonNull<u8>,
+    layout: Layout,
+}
+
+/// The blocks of one replay, by slot. Made before the replay, so that its own
+/// memory is not taken for the heap's.
+#[derive(Debug)]
+pub struct Table(Vec<Option<Live>>);
+
+impl Table {
+    /// No blocks yet, in slots below `slots`.
+    pub fn new(slots: usize) -> Self {
+        Self(vec![None; slots])
+    }
+}
+
+/// Plays `steps` through `heap`, and returns the processor time that took.
+/// Blocks that are live at the end stay with the heap.
+///
+/// # Errors
+///
+/// The first step at which the heap failed.
+pub fn replay<H: Heap, W: Watch>(heap: &H, steps: &[Step], table: Table, watch: &mut W) -> Result<Duration, Stop> {
+    let Table(mut slots) = table;
+    let started = clock();
+    for (step, call) in steps.iter().enumerate() {
+        let slot = slots.get_mut(call.slot()).ok_or(Stop { step, fault: Fault::Nonsense })?;
+        play(heap, *call, slot, watch).map_err(|fault| Stop { step, fault })?;
+    }
+    let took = clock().saturating_sub(started);
+    if W::THOROUGH {
+        audit(heap, &slots).map_err(|fault| Stop { step: steps.len().saturating_sub(1), fault })?;
+    }
+    Ok(took)
+}
+
+/// The processor time of this thread: a replay that waits for its turn on a
+/// busy machine is not a slow one.
+fn clock() -> Duration {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(now).unwrap_or_default()
+}
+
+/// Plays one step on its slot.
+#[inline]
+fn play<H: Heap, W: Watch>(heap: &H, call: Step, slot: &mut Option<Live>, watch: &mut W) -> Result<(), Fault> {
+    let tag = marks::tag(call.slot());
+    match (call.act().ok_or(Fault::Nonsense)?, *slot) {
+        (Act::Allocate(layout, zeroed), None) => {
+            let block = begin(heap, layout, zeroed, watch)?;
+            // SAFETY: the block is new and has this size.
+            unsafe { marks::write(block, 0, layout.size(), tag) }
+            *slot = Some(Live { block, layout });
+        }
+        (Act::Reallocate(layout), Some(live)) => {
+            // SAFETY: the slot's block is live in this heap.
+            let block = unsafe { change(heap, live, layout, tag, watch)? };
+            *slot = Some(Live { block, layout });
+        }
+        (Act::Free, Some(live)) => {
+            // SAFETY: the slot's block is live in this heap.
+            unsafe { end(heap, live, tag, watch)? }
+            *slot = None;
+        }
+        _ => return Err(Fault::Nonsense),
+    }
+    Ok(())
+}
+
+/// A new block.
+#[inline]
+fn begin<H: Heap, W: Watch>(heap: &H, layout: Layout, zeroed: bool, watch: &mut W) -> Result<NonNull<u8>, Fault> {
+    let block = heap.allocate(layout, zeroed).ok_or(Fault::OutOfMemory(layout.size()))?;
+    if H::KEEPS && !block.addr().get().is_multiple_of(layout.align()) {
+        return Err(Fault::Misaligned);
+    }
+    if W::THOROUGH {
+        // SAFETY: the block is new and has this layout.
+        watch.took(layout.size(), unsafe { heap.granted(block, layout) });
+        // SAFETY: it has this size, and the heap says that it wrote zeroes.
+        if H::KEEPS && zeroed && !unsafe { marks::zero(block, layout.size()) } {
+            return Err(Fault::NotZero);
+        }
+    }
+    Ok(block)
+}
+
+/// The block of `old`, made one of `new`, perhaps elsewhere.
+///
+/// # Safety
+///
+/// - `old` is live in this heap, and written with this tag.
+#[inline]
+unsafe fn change<H: Heap, W: Watch>(
+    heap: &H,
+    old: Live,
+    new: Layout,
+    tag: u64,
+    watch: &mut W,
+) -> Result<NonNull<u8>, Fault> {
+    let kept = old.layout.size().min(new.size());
+    // SAFETY: live, with this layout.
+    let granted = if W::THOROUGH { unsafe { heap.granted(old.block, old.layout) } } else { 0 };
+    // SAFETY: live, with this layout.
+    let block = match unsafe { heap.resize(old.block, old.layout, new) } {
+        Resized::Done(block) => {
+            watch.gave(old.layout.size(), granted);
+            if W::THOROUGH {
+                // SAFETY: the heap says that the block has this layout now.
+                watch.took(new.size(), unsafe { heap.granted(block, new) });
+            }
+            block
+        }
+        Resized::Refused => {
+            let block = begin(heap, new, false, watch)?;
+            // SAFETY: both are live and so disjoint, and neither is shorter.
+            unsafe { block.copy_from_nonoverlapping(old.block, kept) }
+            // SAFETY: live, with this layout, and not used again.
+            unsafe { heap.free(old.block, old.layout) }
+            watch.gave(old.layout.size(), granted);
+            block
+        }
+        Resized::Failed => return Err(Fault::OutOfMemory(new.size())),
+    };
+    // SAFETY: the block has at least `kept` bytes, which were written with this tag.
+    let intact = unsafe { if W::THOROUGH { marks::marked(block, kept, tag) } else { marks::tagged(block, kept, tag) } };
+    if black_box(intact) || !H::KEEPS {
+        // SAFETY: the block has this size.
+        unsafe { marks::write(block, kept, new.size(), tag) }
+        Ok(block)
+    } else {
+        Err(Fault::Corrupted)
+    }
+}
+
+/// The end of a block.
+///
+/// # Safety
+///
+/// - `live` is live in this heap, and written with this tag.
+#[inline]
+unsafe fn end<H: Heap, W: Watch>(heap: &H, live: Live, tag: u64, watch: &mut W) -> Result<(), Fault> {
+    let Live { block, layout } = live;
+    let size = layout.size();
+    // SAFETY: live, with this size, and written with this tag.
+    let intact = unsafe { if W::THOROUGH { marks::intact(block, size, tag) } else { marks::tagged(block, size, tag) } };
+    if !black_box(intact) && H::KEEPS {
+        return Err(Fault::Corrupted);
+    }
+    // SAFETY: live, with this layout.
+    let granted = if W::THOROUGH { unsafe { heap.granted(block, layout) } } else { 0 };
+    // SAFETY: live, with this layout, and not used again.
+    unsafe { heap.free(block, layout) }
+    watch.gave(size, granted);
+    Ok(())
+}
+
+/// Looks at the blocks that nobody freed.
+fn audit<H: Heap>(_: &H, slots: &[Option<Live>]) -> Result<(), Fault> {
+    for (slot, live) in slots.iter().enumerate() {
+        let Some(Live { block, layout }) = *live else { continue };
+        // SAFETY: live in a heap that is still borrowed, with this size, and written with this tag.
+        let intact = unsafe { marks::intact(block, layout.size(), marks::tag(slot)) };
+        if H::KEEPS && !intact {
+            return Err(Fault::Corrupted);
+        }
+    }
+    Ok(())
+}

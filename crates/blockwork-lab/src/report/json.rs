@@ -1,0 +1,85 @@
+//! The comparison as one JSON object.
+
+use serde::Serialize;
+
+use super::{
+    stats::Spread,
+    verdict::{Facts, Verdict},
+};
+use crate::replay::{
+    candidate::Kind,
+    runner::{Outcome, Row},
+};
+
+/// The object.
+#[derive(Debug, Serialize)]
+pub struct Comparison<'a> {
+    recording: Recording<'a>,
+    candidates: Vec<Candidate<'a>>,
+    driver_ns_per_event: Option<f64>,
+    verdict: &'a Verdict,
+}
+
+/// What was replayed.
+#[derive(Debug, Serialize)]
+struct Recording<'a> {
+    name: &'a str,
+    events: u64,
+    requested_bytes: u64,
+    peak_live_blocks: u64,
+    peak_live_bytes: u64,
+    threads: u32,
+}
+
+/// One row. Times are raw: the driver is in them. A figure that a candidate
+/// cannot have is `null`.
+#[derive(Debug, Serialize)]
+struct Candidate<'a> {
+    spec: &'a str,
+    kind: Kind,
+    ns_per_event: Option<Spread>,
+    peak_held_bytes: Option<u64>,
+    internal_waste_bytes: Option<u64>,
+    external_waste_bytes: Option<u64>,
+    parent_requests: Option<u64>,
+    /// Why it has no figures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'a str>,
+}
+
+impl<'a> Comparison<'a> {
+    /// Everything that was found out.
+    pub fn new(facts: &'a Facts, outcome: &'a Outcome, verdict: &'a Verdict) -> Self {
+        let recording = Recording {
+            name: &facts.name,
+            events: facts.events,
+            requested_bytes: facts.requested_bytes,
+            peak_live_blocks: facts.peak_live_blocks,
+            peak_live_bytes: facts.peak_live_bytes,
+            threads: facts.threads,
+        };
+        Self {
+            recording,
+            candidates: outcome.rows.iter().map(Candidate::new).collect(),
+            driver_ns_per_event: Spread::of(&outcome.driver).map(|driver| driver.median),
+            verdict,
+        }
+    }
+}
+
+impl<'a> Candidate<'a> {
+    fn new(row: &'a Row) -> Self {
+        let figures = row.result.as_ref();
+        let peak = figures.map(|figures| figures.peak).ok();
+        Self {
+            spec: &row.spec,
+            kind: row.kind,
+            ns_per_event: figures.ok().and_then(|figures| Spread::of(&figures.ns)),
+            peak_held_bytes: peak.map(|peak| peak.held),
+            internal_waste_bytes: peak.map(|peak| peak.internal_waste()),
+            external_waste_bytes: peak.map(|peak| peak.external_waste()),
+            parent_requests: figures.ok().and_then(|figures| figures.requests),
+            note: figures.err().map(String::as_str),
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! What a comparison says: a table and a verdict, or one JSON object.
+//!
+//! | part | knows |
+//! |---|---|
+//! | [`stats`] | what several runs of the same thing say |
+//! | [`text`] | how a number is written for people |
+//! | [`verdict`] | what helps, by how much, and why nothing does |
+//! | [`table`] | the form for people |
+//! | [`json`] | the form for programs |
+
+pub mod json;
+pub mod stats;
+pub mod table;
+pub mod text;
+pub mod verdict;
