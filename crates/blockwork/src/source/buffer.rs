@@ -31,7 +31,7 @@
 use core::{alloc::Layout, cell::Cell, marker::PhantomData, mem::MaybeUninit, ptr::NonNull};
 
 use crate::{
-    alloc::{AllocError, Allocate, Check, Owns, Reset, can_resize, empty},
+    alloc::{AllocError, Allocate, Check, Owns, Reset, bridge, can_resize, empty},
     os,
 };
 
@@ -115,6 +115,8 @@ impl Check for Buffer<'_> {
         Ok(())
     }
 }
+
+bridge!([] Buffer<'_>);
 
 #[cfg(test)]
 mod tests {
