@@ -25,6 +25,10 @@ pub use crate::source::foreign::FromApi2_02;
 pub use crate::source::foreign::FromApi2_04;
 #[cfg(blockwork_std_allocator)]
 pub use crate::source::foreign::FromStd;
+#[cfg(all(feature = "os", unix))]
+pub use crate::source::pages::{PageOptions, Pages, PagesWith};
+#[cfg(feature = "std")]
+pub use crate::source::system::System;
 #[cfg(feature = "critical-section")]
 pub use crate::sync::CriticalSection;
 pub use crate::{
@@ -39,6 +43,7 @@ pub use crate::{
     source::{
         buffer::Buffer,
         foreign::{Foreign, FromGlobal},
+        null::Null,
     },
     sync::{DefaultLock, Lock, SpinLock},
 };

@@ -31,6 +31,7 @@
 //! let layout = Layout::new::<[u8; 40]>();
 //! let block = heap.allocate(layout)?;
 //! assert_eq!(heap.counts().bytes_live, 40);
+//! // SAFETY: just allocated with this layout.
 //! unsafe { heap.deallocate(block, layout) };
 //! assert!(heap.allocate(Layout::new::<[u8; 65]>()).is_err());
 //!
@@ -190,7 +191,7 @@ impl<A: Check> Check for Counted<A> {
     }
 }
 
-bridge!([A: Allocate] Counted<A>);
+crate::alloc::bridge!([A: Allocate] Counted<A>);
 
 impl<A: Allocate> Counted<A> {
     /// Enters the outcome of a request into the books, and passes it on.

@@ -40,7 +40,7 @@
 
 use core::{alloc::Layout, ptr::NonNull};
 
-use crate::alloc::{AllocError, Allocate, Check, Owns, Reset, bridge, can_resize, empty, with_size};
+use crate::alloc::{AllocError, Allocate, Check, Owns, Reset, can_resize, empty, with_size};
 
 /// Serves from `P`, and from `F` what `P` cannot; see the [module](self).
 #[derive(Debug)]
@@ -152,7 +152,7 @@ impl<P: Owns + Check, F: Check> Check for Fallback<P, F> {
     }
 }
 
-bridge!([P: Owns, F: Allocate] Fallback<P, F>);
+crate::alloc::bridge!([P: Owns, F: Allocate] Fallback<P, F>);
 
 impl<P: Owns, F: Allocate> Fallback<P, F> {
     /// The one place where a layout changes: what the fallback is asked for.

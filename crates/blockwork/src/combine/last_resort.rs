@@ -39,7 +39,7 @@
 
 use core::{alloc::Layout, ptr::NonNull};
 
-use crate::alloc::{AllocError, Allocate, Check, Owns, Reset, bridge, can_resize, empty, with_size};
+use crate::alloc::{AllocError, Allocate, Check, Owns, Reset, can_resize, empty, with_size};
 
 /// Serves from `P`, and in need from the reserve `R`; see the [module](self).
 #[derive(Debug)]
@@ -155,7 +155,7 @@ impl<P: Check, R: Owns + Check> Check for LastResort<P, R> {
     }
 }
 
-bridge!([P: Allocate, R: Owns] LastResort<P, R>);
+crate::alloc::bridge!([P: Allocate, R: Owns] LastResort<P, R>);
 
 impl<P: Allocate, R: Owns> LastResort<P, R> {
     /// The one place where a layout changes: what the reserve is asked for, and

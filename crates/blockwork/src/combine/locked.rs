@@ -31,14 +31,15 @@
 //! ```
 //! use core::alloc::Layout;
 //! use std::thread;
-//! use blockwork::{Allocate, Counted, FromGlobal, Locked};
+//! use blockwork::{Allocate, Counted, Locked, System};
 //!
-//! static HEAP: Locked<Counted<FromGlobal<std::alloc::System>>> =
-//!     Locked::new(Counted::new(FromGlobal::new(std::alloc::System)));
+//! static HEAP: Locked<Counted<System>> = Locked::new(Counted::new(System));
 //!
 //! thread::scope(|scope| {
-//!     scope.spawn(|| HEAP.allocate(Layout::new::<[u8; 100]>()));
-//!     scope.spawn(|| HEAP.allocate(Layout::new::<[u8; 200]>()));
+//!     for size in [100, 200] {
+//!         let layout = Layout::array::<u8>(size).unwrap();
+//!         scope.spawn(move || HEAP.allocate(layout).is_ok());
+//!     }
 //! });
 //! assert_eq!(HEAP.with_parent(|counted| counted.counts().bytes_live), 300);
 //! ```
@@ -142,7 +143,7 @@ impl<A: Check, L: Lock> Check for Locked<A, L> {
     }
 }
 
-bridge!(requested: [A: Allocate, L: Lock] Locked<A, L>);
+crate::alloc::bridge!(requested: [A: Allocate, L: Lock] Locked<A, L>);
 
 /// Shows nothing of the parent, which another thread may be changing.
 impl<A, L> fmt::Debug for Locked<A, L> {
@@ -157,7 +158,11 @@ mod tests {
     use std::{sync::Mutex, thread};
 
     use super::*;
-    use crate::{combine::counted::Counted, source::buffer::Buffer, sync::SpinLock};
+    use crate::{
+        combine::counted::Counted,
+        source::{buffer::Buffer, system::System},
+        sync::SpinLock,
+    };
 
     /// A lock that remembers how often it was taken.
     #[derive(Default)]
@@ -194,7 +199,7 @@ mod tests {
     fn threads_share_one_allocator() {
         fn counts_stay_exact<L: Lock + Sync>(lock: L) {
             const ROUNDS: usize = 500;
-            let heap = &Locked::with_lock(Counted::new(crate::FromGlobal::new(std::alloc::System)), lock);
+            let heap = &Locked::with_lock(Counted::new(System), lock);
             thread::scope(|scope| {
                 for size in 1..5 {
                     scope.spawn(move || {
@@ -230,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_panic_in_a_look_does_not_close_the_heap() {
-        let heap = Locked::new(crate::FromGlobal::new(std::alloc::System));
+        let heap = Locked::new(System);
         let looked = thread::scope(|scope| scope.spawn(|| heap.with_parent(|_| panic!("expected"))).join());
         assert!(looked.is_err());
         assert!(heap.allocate(Layout::new::<[u8; 0]>()).is_ok());

@@ -31,7 +31,7 @@
 use core::{alloc::Layout, cell::Cell, marker::PhantomData, mem::MaybeUninit, ptr::NonNull};
 
 use crate::{
-    alloc::{AllocError, Allocate, Check, Owns, Reset, bridge, can_resize, empty},
+    alloc::{AllocError, Allocate, Check, Owns, Reset, can_resize, empty},
     os,
 };
 
@@ -116,7 +116,7 @@ impl Check for Buffer<'_> {
     }
 }
 
-bridge!([] Buffer<'_>);
+crate::alloc::bridge!([] Buffer<'_>);
 
 #[cfg(test)]
 mod tests {

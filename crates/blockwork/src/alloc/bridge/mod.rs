@@ -1,7 +1,7 @@
 //! The edges: every part speaks the allocator traits of others as well.
 //!
 //! ```text
-//! bridge!([A: Allocate] Counted<A>);
+//! crate::alloc::bridge!([A: Allocate] Counted<A>);
 //!    ├─► core::alloc::Allocator           where the build script finds it
 //!    ├─► allocator_api2::alloc::Allocator 0.2 and 0.4, each with its feature
 //!    └─► core::alloc::GlobalAlloc         for `#[global_allocator]` statics

@@ -32,13 +32,14 @@
 //! let system = FromGlobal::new(std::alloc::System);
 //! let layout = Layout::new::<u64>();
 //! let block = system.allocate(layout)?;
+//! // SAFETY: just allocated with this layout.
 //! unsafe { system.deallocate(block, layout) };
 //! # Ok::<(), blockwork::AllocError>(())
 //! ```
 
 use core::{alloc::Layout, fmt, marker::PhantomData, ptr::NonNull};
 
-use crate::alloc::{AllocError, Allocate, Check, bridge, empty};
+use crate::alloc::{AllocError, Allocate, Check, empty};
 
 mod speaks;
 
@@ -125,7 +126,7 @@ impl<T, C> Check for Foreign<T, C> {
     }
 }
 
-bridge!([T, C: Speaks<T>] Foreign<T, C>);
+crate::alloc::bridge!([T, C: Speaks<T>] Foreign<T, C>);
 
 impl<T: fmt::Debug, C> fmt::Debug for Foreign<T, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
