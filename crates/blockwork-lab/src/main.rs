@@ -17,5 +17,9 @@ mod trace;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cli::main()
+    // Before anything else allocates: the machine's own allocator is a candidate.
+    match replay::child::job() {
+        Some(job) => replay::child::main(&job),
+        None => cli::main(),
+    }
 }

@@ -22,10 +22,11 @@ use crate::{
 };
 
 /// What `compare` may be told.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub struct Args {
     /// The recording; without it, the one that ships with the command
     pub file: Option<PathBuf>,
+    /// How to compare
     #[command(flatten)]
     pub how: How,
 }
@@ -34,11 +35,17 @@ pub struct Args {
 #[derive(Clone, Debug, clap::Args)]
 pub struct How {
     /// Timed runs of each allocator
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = Self::default().runs, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub runs: u32,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+impl Default for How {
+    fn default() -> Self {
+        Self { runs: 5, json: false }
+    }
 }
 
 /// Compares.

@@ -67,7 +67,7 @@ fn method(driver: Spread, runs: usize) -> String {
 
 fn rows(outcome: &Outcome, driver: Option<Spread>, verdict: &Verdict, style: Style) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     if let Some(width) = style.width {
         table.set_width(width);
     }

@@ -1,1 +1,4 @@
 //! The one integration test binary: each module is a topic.
+#![cfg_attr(blockwork_allocator_gate, feature(allocator_api))]
+
+mod bridge;

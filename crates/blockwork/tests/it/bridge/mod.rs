@@ -1,0 +1,7 @@
+//! The edges: containers and allocators of other contracts on, and under,
+//! allocators of ours.
+
+mod contract;
+mod foreign;
+mod hashbrown;
+mod parts;
