@@ -84,3 +84,30 @@ impl<G: Gauge> Watch for Books<G> {
         self.look(granted);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Holds what it is told, in order.
+    struct Told(Vec<u64>);
+
+    impl Gauge for Told {
+        fn held(&mut self, _: usize) -> u64 {
+            self.0.remove(0)
+        }
+    }
+
+    #[test]
+    fn the_peak_is_the_fullest_of_the_moments_when_most_was_held() {
+        let mut books = Books::new(Told(vec![64, 128, 128, 128, 64]));
+        books.took(10, 16);
+        books.took(20, 32);
+        books.took(30, 32);
+        books.gave(10, 16);
+        books.gave(20, 32);
+        let peak = books.peak();
+        assert_eq!(peak, Moment { held: 128, granted: 80, asked: 60 });
+        assert_eq!((peak.internal_waste(), peak.external_waste()), (20, 48));
+    }
+}

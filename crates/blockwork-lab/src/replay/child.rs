@@ -9,17 +9,10 @@
 use std::{env, ffi::OsStr, fs, io, process::ExitCode};
 
 use anyhow::{Context, ensure};
-use rustix::process::{
-    Resource, Rlimit, Signal, getppid, getrlimit, set_parent_process_death_signal, setrlimit,
-};
+use rustix::process::{Resource, Rlimit, Signal, getppid, getrlimit, set_parent_process_death_signal, setrlimit};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    books::Moment,
-    candidate::Candidate,
-    driver::Stop,
-    mapping::Mapping,
-};
+use super::{books::Moment, candidate::Candidate, driver::Stop, mapping::Mapping};
 
 /// What the command calls itself with.
 pub const VERB: &str = "__replay";
@@ -107,7 +100,7 @@ fn die_with(parent: u32) -> anyhow::Result<()> {
 /// Makes sure that a candidate out of bounds harms nobody else.
 fn confine(memory: u64, seconds: u64) -> anyhow::Result<()> {
     // Refused in some containers; the limits below are the ones that count.
-    let _ = fs::write("/proc/self/oom_score_adj", "1000");
+    drop(fs::write("/proc/self/oom_score_adj", "1000"));
     limit(Resource::As, mapped()?.saturating_add(memory))?;
     limit(Resource::Cpu, seconds)?;
     limit(Resource::Core, 0)?;

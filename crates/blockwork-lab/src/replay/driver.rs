@@ -256,3 +256,117 @@ fn audit<H: Heap>(_: &H, slots: &[Option<Live>]) -> Result<(), Fault> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replay::{
+        books::{Books, Gauge},
+        heap::{Null, Through},
+        malloc::Malloc,
+        testing::{Broken, Ops, Wrong, steps},
+    };
+    use blockwork::System;
+
+    /// Reads nothing.
+    struct NoGauge;
+
+    impl Gauge for NoGauge {
+        fn held(&mut self, _: usize) -> u64 {
+            0
+        }
+    }
+
+    /// Both ways to play: thorough, and timed.
+    fn both(heap: &impl Heap, ops: &Ops) -> [Result<(), Stop>; 2] {
+        let steps = steps(ops);
+        let thorough = replay(heap, &steps, Table::new(8), &mut Books::new(NoGauge));
+        let timed = replay(heap, &steps, Table::new(8), &mut Unwatched);
+        [thorough.map(|_| ()), timed.map(|_| ())]
+    }
+
+    fn thorough(heap: &impl Heap, ops: &Ops) -> Result<(), Stop> {
+        let [thorough, _] = both(heap, ops);
+        thorough
+    }
+
+    /// Sizes and alignments of every kind; recycled memory is dirty with marks.
+    fn everything() -> Ops {
+        let mut ops = Ops::new();
+        for size in [0, 1, 7, 8, 9, 16, 100, 4096, 4097, 70_000, 300_000] {
+            ops = ops.alloc(0, size).zeroed(1, size).aligned(2, size, 12).aligned(3, size, 21).alloc(4, 50);
+            for new in [1, 8, 9000, 0, 24, 200_000, 3] {
+                ops = ops.realloc(0, new).realloc(2, new).realloc(1, new);
+            }
+            ops = ops.free(0).free(2).free(1).zeroed(0, size).zeroed(1, 1000).free(1).free(4).free(3).free(0);
+        }
+        ops.alloc(5, 10_000)
+    }
+
+    #[test]
+    fn a_right_heap_comes_to_the_end() {
+        assert_eq!(both(&Malloc, &everything()), [Ok(()), Ok(())]);
+        assert_eq!(both(&Through(&System), &everything()), [Ok(()), Ok(())]);
+    }
+
+    #[test]
+    fn the_null_allocator_comes_to_the_end_though_all_its_blocks_overlap() {
+        assert_eq!(both(&Null::new(300_000), &everything()), [Ok(()), Ok(())]);
+    }
+
+    #[test]
+    fn bytes_given_out_twice_are_noticed_where_the_first_block_ends() {
+        let ops = Ops::new().alloc(0, 100).alloc(1, 100).free(1).free(0);
+        let stop = Err(Stop { step: 3, fault: Fault::Corrupted });
+        assert_eq!(both(&Broken::new(Wrong::Overlapping), &ops), [stop, stop]);
+    }
+
+    #[test]
+    fn blocks_that_are_never_freed_are_looked_at_in_the_end() {
+        let ops = Ops::new().alloc(0, 100).alloc(1, 100);
+        let stop = Err(Stop { step: 1, fault: Fault::Corrupted });
+        assert_eq!(thorough(&Broken::new(Wrong::Overlapping), &ops), stop);
+    }
+
+    #[test]
+    fn a_block_that_loses_its_bytes_when_it_grows_is_noticed() {
+        let ops = Ops::new().alloc(0, 100).realloc(0, 200);
+        let stop = Err(Stop { step: 1, fault: Fault::Corrupted });
+        assert_eq!(both(&Broken::new(Wrong::Forgetful), &ops), [stop, stop]);
+    }
+
+    #[test]
+    fn dirt_where_zeroes_were_asked_for_is_noticed() {
+        let ops = Ops::new().alloc(0, 64).zeroed(1, 16).zeroed(2, 64);
+        assert_eq!(thorough(&Broken::new(Wrong::Dirty), &ops), Err(Stop { step: 2, fault: Fault::NotZero }));
+    }
+
+    #[test]
+    fn a_misaligned_block_is_noticed() {
+        let ops = Ops::new().aligned(0, 64, 3).aligned(1, 64, 12);
+        let stop = Err(Stop { step: 1, fault: Fault::Misaligned });
+        assert_eq!(both(&Broken::new(Wrong::Misaligned), &ops), [stop, stop]);
+    }
+
+    #[test]
+    fn a_heap_without_memory_says_at_which_event() {
+        let ops = Ops::new().alloc(0, 64).free(0).alloc(0, 65).realloc(0, 66);
+        let stop = Stop { step: 3, fault: Fault::OutOfMemory(66) };
+        assert_eq!(thorough(&Broken::failing_after(2), &ops), Err(stop));
+        assert_eq!(stop.fault.to_string(), "out of memory, asked for 66 bytes");
+    }
+
+    #[test]
+    fn a_script_that_makes_no_sense_is_refused() {
+        for (ops, step) in [
+            (Ops::new().free(0), 0),
+            (Ops::new().realloc(0, 5), 0),
+            (Ops::new().alloc(0, 1).alloc(0, 1), 1),
+            (Ops::new().alloc(8, 1), 0),
+            (Ops::new().alloc(0, u64::MAX), 0),
+        ] {
+            let stop = Err(Stop { step, fault: Fault::Nonsense });
+            assert_eq!(both(&Malloc, &ops), [stop, stop], "{ops:?}");
+        }
+    }
+}

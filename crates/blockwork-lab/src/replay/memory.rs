@@ -50,10 +50,9 @@ fn hierarchy(line: &str) -> Option<(PathBuf, PathBuf, Files)> {
     let (_, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);
     let (root, files) = match controllers {
         "" => ("/sys/fs/cgroup", ["memory.max", "memory.current", "inactive_file"]),
-        names if names.split(',').any(|name| name == "memory") => (
-            "/sys/fs/cgroup/memory",
-            ["memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"],
-        ),
+        names if names.split(',').any(|name| name == "memory") => {
+            ("/sys/fs/cgroup/memory", ["memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"])
+        }
         _ => return None,
     };
     Some((root.into(), path.trim_start_matches('/').into(), files))

@@ -11,9 +11,10 @@
 //! recording is a process of its own, as a new program is.
 
 use std::{
+    env,
+    ffi::OsString,
     ops::Range,
     os::unix::process::ExitStatusExt,
-    path::PathBuf,
     process::{self, Command, ExitStatus, Stdio},
 };
 
@@ -31,8 +32,8 @@ use crate::report::text::bytes;
 /// Runs candidates in processes of their own.
 #[derive(Debug)]
 pub struct Runner<'a> {
-    /// The command that understands [`VERB`].
-    pub program: PathBuf,
+    /// The command that understands [`VERB`], with what comes before the verb.
+    pub command: Vec<OsString>,
     /// What to replay.
     pub script: &'a Script,
     /// Timed runs for each candidate.
@@ -86,8 +87,8 @@ impl<'a> Runner<'a> {
     ///
     /// When the system does not say where the command is.
     pub fn new(script: &'a Script, runs: u32) -> anyhow::Result<Self> {
-        let program = std::env::current_exe().context("cannot find the command itself, to replay in a new process")?;
-        Ok(Self { program, script, runs, spare: memory::spare() })
+        let command = env::current_exe().context("cannot find the command itself, to replay in a new process")?;
+        Ok(Self { command: vec![command.into()], script, runs, spare: memory::spare() })
     }
 
     /// Processes that [`run`](Self::run) will start for this many candidates,
@@ -116,7 +117,8 @@ impl<'a> Runner<'a> {
                 }
             }
         }
-        let row = |Entry { candidate, result }| Row { spec: candidate.spec(self.script), kind: candidate.kind(), result };
+        let row =
+            |Entry { candidate, result }| Row { spec: candidate.spec(self.script), kind: candidate.kind(), result };
         Ok(Outcome { driver, rows: entries.into_iter().map(row).collect() })
     }
 
@@ -183,13 +185,15 @@ impl<'a> Runner<'a> {
         };
         let job = serde_json::to_string(&job).map_err(|error| format!("failed: {error}"))?;
         let script = self.script.file.try_clone().map_err(|error| format!("failed: {error}"))?;
-        let done = Command::new(&self.program)
+        let (program, before) = self.command.split_first().ok_or("failed: no command")?;
+        let done = Command::new(program)
+            .args(before)
             .args([VERB, &job])
             .stdin(script)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .output()
-            .map_err(|error| format!("failed: cannot start {}: {error}", self.program.display()))?;
+            .map_err(|error| format!("failed: cannot start {}: {error}", program.display()))?;
         match serde_json::from_slice(&done.stdout) {
             Ok(report) if done.status.success() => Ok(report),
             _ => Err(crash(done.status, &String::from_utf8_lossy(&done.stderr))),
@@ -219,5 +223,79 @@ fn crash(status: ExitStatus, said: &str) -> String {
     match said.trim().lines().next() {
         Some(line) => format!("failed: {how}: {line}"),
         None => format!("failed: {how}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::replay::testing::{Ops, trace};
+
+    /// Answers every job with `shell`, over a recording of two images. Also
+    /// returns how many jobs there were.
+    fn answers(shell: &str, spare: u64) -> (anyhow::Result<Outcome>, usize) {
+        let calls = tempfile::NamedTempFile::new().unwrap();
+        let shell = format!("echo >> {}; {shell}", calls.path().display());
+        let script = Script::new(&trace([Ops::new().alloc(0, 100).free(0), Ops::new().alloc(0, 60)])).unwrap();
+        let command = ["sh", "-c", &shell].map(OsString::from).to_vec();
+        let runner = Runner { command, script: &script, runs: 2, spare };
+        let outcome = runner.run(&[Candidate::System], &mut |_| ());
+        (outcome, fs::read(calls.path()).unwrap().len())
+    }
+
+    /// Answers jobs about the driver, and those about `system` with `shell`.
+    fn system(shell: &str) -> Result<Figures, String> {
+        let (outcome, _) = answers(&format!("case $1 in *driver*) echo '{{\"time\":3}}';; *) {shell};; esac"), 1 << 30);
+        outcome.unwrap().rows.remove(0).result
+    }
+
+    #[test]
+    fn images_are_processes_of_their_own_and_their_figures_add_up() {
+        let answer = r#"case $1 in
+            *measure*'steps":[0,2]'*) echo '{"measure":[{"held":50,"granted":40,"asked":30},2]}';;
+            *measure*) echo '{"measure":[{"held":90,"granted":60,"asked":60},5]}';;
+            *) echo '{"time":30}';;
+        esac"#;
+        let (outcome, calls) = answers(answer, 1 << 30);
+        let outcome = outcome.unwrap();
+        assert_eq!(outcome.driver, [20.0, 20.0]);
+        let peak = Moment { held: 90, granted: 60, asked: 60 };
+        assert_eq!(outcome.rows[0].result, Ok(Figures { ns: vec![20.0, 20.0], peak, requests: Some(7) }));
+        assert_eq!(calls, 2 + 2 * 2 + 2 * 2);
+    }
+
+    #[test]
+    fn a_candidate_that_stops_says_at_which_event_of_the_recording() {
+        let stop = r#"case $1 in
+            *'steps":[0,2]'*) echo '{"measure":[{"held":50,"granted":40,"asked":30},2]}';;
+            *) echo '{"stop":{"step":0,"fault":{"OutOfMemory":60}}}';;
+        esac"#;
+        assert_eq!(system(stop), Err("failed: out of memory, asked for 60 bytes at event 3".into()));
+    }
+
+    #[test]
+    fn a_candidate_that_crashes_does_not_end_the_others() {
+        assert_eq!(system("kill -SEGV $$"), Err("failed: crashed with a wild memory access".into()));
+        assert_eq!(
+            system("echo 'went wrong' >&2; exit 3"),
+            Err("failed: ended with exit status: 3: went wrong".into())
+        );
+        assert_eq!(system("echo nonsense"), Err("failed: ended with exit status: 0".into()));
+    }
+
+    #[test]
+    fn a_candidate_that_needs_more_than_is_free_is_not_run() {
+        let (outcome, calls) = answers("echo '{\"time\":3}'", 99);
+        let result = outcome.unwrap().rows.remove(0).result;
+        assert_eq!(result, Err("not run: needs 100 B, and 99 B can be spared".into()));
+        assert_eq!(calls, 4, "only the driver ran");
+    }
+
+    #[test]
+    fn without_a_driver_there_is_no_outcome() {
+        let (outcome, _) = answers("exit 1", 1 << 30);
+        assert!(format!("{:#}", outcome.unwrap_err()).starts_with("the replay does not work"));
     }
 }

@@ -1,5 +1,11 @@
-//! Hand-made recordings.
+//! Hand-made recordings, and heaps that are wrong on purpose.
 
+use std::{alloc::Layout, cell::Cell, ptr::NonNull};
+
+use super::{
+    heap::{Heap, Resized},
+    step::Step,
+};
 use crate::trace::{Image, Kind, Op, Trace};
 
 /// A list of calls, written like a chain.
@@ -53,4 +59,92 @@ pub fn trace<const N: usize>(images: [Ops; N]) -> Trace {
         trace.images.push(Image { path: "a.out".into(), ops: first..trace.ops.len() });
     }
     trace
+}
+
+/// The steps of these calls.
+pub fn steps(ops: &Ops) -> Vec<Step> {
+    ops.0.iter().copied().map(Step::from).collect()
+}
+
+/// Serves from the global allocator, in a way that is wrong as told.
+#[derive(Debug)]
+pub struct Broken {
+    /// How.
+    pub fault: Wrong,
+    /// The block that was given to everybody, or freed last.
+    pub last: Cell<Option<NonNull<u8>>>,
+    /// Requests until one fails.
+    pub left: Cell<usize>,
+}
+
+/// A way to be wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrong {
+    /// Not at all, until nothing is left.
+    Failing,
+    /// Everybody gets the same block.
+    Overlapping,
+    /// Zeroed blocks are not.
+    Dirty,
+    /// Blocks are aligned to eight, whatever was asked.
+    Misaligned,
+    /// Blocks that grow lose their bytes.
+    Forgetful,
+}
+
+impl Broken {
+    /// Wrong in this way.
+    pub fn new(fault: Wrong) -> Self {
+        Self { fault, last: Cell::new(None), left: Cell::new(usize::MAX) }
+    }
+
+    /// Fails after this many requests.
+    pub fn failing_after(requests: usize) -> Self {
+        Self { left: Cell::new(requests), ..Self::new(Wrong::Failing) }
+    }
+
+    /// Room for any test's block, at a multiple of 8192.
+    fn fresh() -> Option<NonNull<u8>> {
+        let layout = Layout::from_size_align(1 << 16, 8192).ok()?;
+        // SAFETY: the size is not zero. Leaked: tests are short.
+        NonNull::new(unsafe { std::alloc::alloc_zeroed(layout) })
+    }
+}
+
+// SAFETY: every block has 65,536 bytes, more than any test asks for; it breaks
+// the contract only in ways that the driver looks for before it relies on them.
+unsafe impl Heap for Broken {
+    fn allocate(&self, _: Layout, zeroed: bool) -> Option<NonNull<u8>> {
+        self.left.set(self.left.get().checked_sub(1)?);
+        let block = match (self.fault, self.last.get()) {
+            (Wrong::Overlapping, Some(last)) => last,
+            _ => Self::fresh()?,
+        };
+        self.last.set(Some(block));
+        // SAFETY: the block is longer than that.
+        let inside = |at: usize| unsafe { block.add(at) };
+        match self.fault {
+            Wrong::Misaligned => Some(inside(8)),
+            Wrong::Dirty if zeroed => {
+                // SAFETY: inside the block.
+                unsafe { inside(20).write(1) }
+                Some(block)
+            }
+            _ => Some(block),
+        }
+    }
+
+    unsafe fn free(&self, _: NonNull<u8>, _: Layout) {}
+
+    unsafe fn resize(&self, _: NonNull<u8>, _: Layout, _: Layout) -> Resized {
+        if self.fault == Wrong::Forgetful {
+            Self::fresh().map_or(Resized::Failed, Resized::Done)
+        } else {
+            Resized::Refused
+        }
+    }
+
+    unsafe fn granted(&self, _: NonNull<u8>, layout: Layout) -> usize {
+        layout.size()
+    }
 }

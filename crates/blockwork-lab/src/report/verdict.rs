@@ -66,9 +66,8 @@ impl Facts {
     pub fn of(trace: &Trace, script: &Script) -> Self {
         let demands = || script.images.iter().map(|part| part.demand);
         let worst = script.images.iter().max_by_key(|part| part.demand.peak_bytes);
-        let peak_sizes = worst.and_then(|part| {
-            Some(live_sizes(trace.ops.get(part.steps.clone())?, part.demand.peak_event))
-        });
+        let peak_sizes =
+            worst.and_then(|part| Some(live_sizes(trace.ops.get(part.steps.clone())?, part.demand.peak_event)));
         Self {
             name: trace.name.clone(),
             events: script.events(),
@@ -230,7 +229,11 @@ fn refusal(facts: &Facts, gains: &[Gain<'_>], today: &Figures, driver: Spread) -
     let net = Spread::of(&today.ns).map_or(0.0, |spread| (spread.median - driver.median).max(0.0));
     let spent = net * facts.events as f64;
     if spent < 10.0 * Bar::TIME {
-        text.push_str(&format!(" There is little time to save: all {} take {} in malloc.", plural(facts.events, "event", "events"), time(spent)));
+        text.push_str(&format!(
+            " There is little time to save: all {} take {} in malloc.",
+            plural(facts.events, "event", "events"),
+            time(spent)
+        ));
     }
     text.push_str(&memory_reason(facts, today));
     text
@@ -253,11 +256,20 @@ fn memory_reason(facts: &Facts, today: &Figures) -> String {
             sum += size;
         }
         let smallest = facts.peak_sizes.get(number as usize - 1).copied().unwrap_or(0);
-        let whose = if number == 1 { "one block of".to_owned() } else { format!("{} blocks of at least", count(number)) };
-        return format!(" {whose} {} hold {:.0} % of the peak: no pool can change that.", bytes(smallest), sum as f64 * 100.0 / live.max(1) as f64);
+        let whose =
+            if number == 1 { "one block of".to_owned() } else { format!("{} blocks of at least", count(number)) };
+        return format!(
+            " {whose} {} hold {:.0} % of the peak: no pool can change that.",
+            bytes(smallest),
+            sum as f64 * 100.0 / live.max(1) as f64
+        );
     }
     if (waste as f64) < live as f64 * 0.1 {
-        return format!(" There is little memory to save: system holds {} at its peak for {} asked for.", bytes(today.peak.held), bytes(live));
+        return format!(
+            " There is little memory to save: system holds {} at its peak for {} asked for.",
+            bytes(today.peak.held),
+            bytes(live)
+        );
     }
     String::new()
 }
