@@ -10,6 +10,7 @@
 
 mod cli;
 mod cmd;
+mod recorder;
 mod trace;
 
 use std::process::ExitCode;
