@@ -10,6 +10,7 @@
 
 mod cli;
 mod cmd;
+mod recorder;
 mod replay;
 mod report;
 mod trace;

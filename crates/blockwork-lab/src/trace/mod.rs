@@ -1,21 +1,46 @@
-//! Recordings as the rest of the lab sees them: operations on numbered slots.
+//! Recordings: what they hold, how they are kept, how they are read.
+//!
+//! ```text
+//! spool ──► Renamer ──► Writer ──► file          after recording
+//!   addresses    slot numbers        │
+//!     └──► Renamer ───┐              │
+//!                     ▼              ▼
+//!                  Checker ◄──── container       when reading either
+//!                     │
+//!                     ▼
+//!                    Sink: Trace, Stats
+//! ```
 
-use std::{fmt, ops::Range, path::Path};
+mod checker;
+mod container;
+mod damage;
+mod reader;
+mod renamer;
+mod spool;
+
+use std::{fs::File, io, ops::Range, path::Path};
+
+pub use self::{
+    container::{Summary, Writer},
+    damage::Damage,
+    reader::{Ending, read},
+    spool::{Leftovers, pack},
+};
 
 /// One recorded call, in sixteen bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Op {
-    /// Bytes asked for; 0 for a free.
+    /// Bytes asked for; 0 for a free. Never above `isize::MAX`.
     pub size: u64,
-    /// The block: the smallest number that was not in use when it was
-    /// allocated. It keeps its slot through reallocations.
+    /// The block: a number that no other live block has. It keeps its slot
+    /// through reallocations; what was freed last is reused first.
     pub slot: u32,
     /// The thread that called, numbered from 0 in order of first call.
     pub thread: u16,
     /// What was called.
     pub kind: Kind,
     /// The logarithm of the alignment asked for: 4 for plain `malloc`, and for
-    /// every reallocation.
+    /// every reallocation; below 48.
     pub align_log2: u8,
 }
 
@@ -33,13 +58,23 @@ pub enum Kind {
     Reallocate,
 }
 
-/// One program image. A process has several when it calls `exec`; all blocks of
-/// an image end with it, unfreed.
+/// Takes what a recording holds, in order.
+pub trait Sink {
+    /// A program image begins; all blocks of the former have ended, unfreed.
+    fn image(&mut self, path: &[u8]);
+    /// A call.
+    fn op(&mut self, op: Op);
+    /// A free or reallocation of what was no live block.
+    fn stray(&mut self, double: bool);
+}
+
+/// One program image. A process has several when it calls `exec`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
     /// The program's file.
     pub path: String,
-    /// Its part of [`Trace::ops`].
+    /// Its part of [`Trace::ops`]. Blocks that are live at the end of an image
+    /// end with it, and slots begin anew.
     pub ops: Range<usize>,
 }
 
@@ -63,25 +98,68 @@ pub struct Trace {
     pub damage: Option<Damage>,
 }
 
-/// What is wrong with a recording.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Damage {
-    /// It ends in the middle.
-    Truncated,
-}
-
-impl fmt::Display for Damage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Truncated => f.write_str("the recording ends in the middle"),
-        }
-    }
-}
-
 impl Trace {
     /// Reads the recording at `path`. What can be read is returned even if the
     /// rest is damaged.
-    pub fn open(path: &Path) -> anyhow::Result<Self> {
-        Ok(Self { name: path.display().to_string(), ..Self::default() })
+    pub fn open(path: &Path) -> io::Result<Self> {
+        Self::load(io::BufReader::new(File::open(path)?))
+    }
+
+    /// Reads a recording.
+    pub fn load(input: impl io::Read) -> io::Result<Self> {
+        let mut trace = Self::default();
+        let ending = read(input, &mut trace)?;
+        trace.name = ending.program;
+        trace.damage = ending.damage;
+        Ok(trace)
+    }
+}
+
+impl Sink for Trace {
+    fn image(&mut self, path: &[u8]) {
+        let end = self.ops.len();
+        self.images.push(Image { path: String::from_utf8_lossy(path).into_owned(), ops: end..end });
+    }
+
+    fn op(&mut self, op: Op) {
+        self.ops.push(op);
+        self.slots = self.slots.max(op.slot + 1);
+        self.threads = self.threads.max(u32::from(op.thread) + 1);
+        match self.images.last_mut() {
+            Some(image) => image.ops.end = self.ops.len(),
+            None => self.images.push(Image { path: String::new(), ops: 0..1 }),
+        }
+    }
+
+    fn stray(&mut self, _double: bool) {}
+}
+
+/// How many calls of which kind a recording holds; written at its end, so that
+/// a reader can tell that it has them all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Totals {
+    /// Blocks that began.
+    pub allocations: u64,
+    /// Blocks that were freed.
+    pub frees: u64,
+    /// Blocks that changed their size.
+    pub reallocations: u64,
+    /// Frees and reallocations of what was no live block.
+    pub strays: u64,
+}
+
+impl Totals {
+    /// Calls in all, those that failed to name a block left out.
+    pub fn events(&self) -> u64 {
+        self.allocations + self.frees + self.reallocations
+    }
+
+    /// Counts a call.
+    pub fn count(&mut self, kind: Kind) {
+        match kind {
+            Kind::Allocate | Kind::AllocateZeroed => self.allocations += 1,
+            Kind::Free => self.frees += 1,
+            Kind::Reallocate => self.reallocations += 1,
+        }
     }
 }

@@ -14,7 +14,7 @@
 //!
 //! tag       = kind in bits 0 to 3, flags above
 //! align     = one byte: its logarithm, never 4, the alignment of plain `malloc`
-//! name      = zigzag varint: difference to the name before
+//! name      = zigzag varint: difference to the name before; the first one of an image: to 0
 //! size, …   = varint: seven bits a byte, lowest first, the top bit says "more"
 //! ```
 //!
@@ -255,7 +255,7 @@ impl Encoder {
             Event::Image { path } => {
                 out.put(kind::IMAGE)?;
                 out.put_bytes(path)?;
-                Ok(self.last)
+                Ok(0)
             }
         }
     }
@@ -329,7 +329,7 @@ impl Decoder {
             (kind::REALLOCATE_FAILED, 0) => Ok((Event::ReallocateFailed, self.last)),
             (kind::STRAY, 0 | 1) => Ok((Event::Stray { double: marked }, self.last)),
             (kind::THREAD, 0) => Ok((Event::Thread { index: input.take_varint()? }, self.last)),
-            (kind::IMAGE, 0) => Ok((Event::Image { path: input.take_bytes()? }, self.last)),
+            (kind::IMAGE, 0) => Ok((Event::Image { path: input.take_bytes()? }, 0)),
             _ => Err(DecodeError::UnknownTag(tag)),
         }
     }
@@ -539,6 +539,18 @@ mod tests {
             let bytes = [kind::ALLOCATE | ALIGNED, log2, 0, 0];
             assert_eq!(Decoder::new().decode(&bytes), Err(DecodeError::BadAlignment(log2)));
         }
+    }
+
+    #[test]
+    fn an_image_begins_anew_like_a_new_process() {
+        let (mut bytes, free) = ([0; 8], Event::Free { name: 1 << 50 });
+        let mut encoder = Encoder { last: 12 };
+        encoder.encode(&Event::Image { path: b"x" }, &mut bytes).unwrap();
+        assert_eq!(encoder, Encoder::new());
+        let (mut decoder, mut rest) = (Decoder { last: 12 }, [0; 16]);
+        decoder.decode(&bytes).unwrap();
+        encoder.encode(&free, &mut rest).unwrap();
+        assert_eq!(decoder.decode(&rest).unwrap().0, free);
     }
 
     #[test]
