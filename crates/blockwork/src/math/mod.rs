@@ -1,3 +1,6 @@
 //! Numbers, no pointers: the arithmetic under every part, safe and tested
 //! exhaustively.
 #![forbid(unsafe_code)]
+
+pub mod align;
+pub mod bump;
