@@ -4,3 +4,4 @@
 
 pub mod align;
 pub mod bump;
+pub mod size_class;
