@@ -2,3 +2,5 @@
 #![cfg_attr(blockwork_allocator_gate, feature(allocator_api))]
 
 mod bridge;
+mod conformance;
+mod send_sync;
