@@ -7,16 +7,18 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
     cli::FAILED,
-    replay::{candidate, runner::Runner, script::Script},
+    replay::{candidate::Candidate, runner::Runner, script::Script},
     report::{
+        facts::Facts,
         json::Comparison,
         table::{self, Style},
-        verdict::{Facts, Verdict},
+        text::count,
+        verdict::Verdict,
     },
     trace::Trace,
 };
@@ -61,15 +63,17 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 ///
 /// When nothing could be replayed.
 pub fn compare(trace: &Trace, how: &How, next: &str) -> anyhow::Result<ExitCode> {
-    if let Some(damage) = &trace.damage {
-        eprintln!("blockwork: {damage}; replaying the {} events before", trace.ops.len());
+    match &trace.damage {
+        Some(damage) if trace.ops.is_empty() => bail!("{damage}"),
+        Some(damage) => eprintln!("blockwork: {damage}; replaying the {} events before", count(trace.ops.len() as u64)),
+        None => ensure!(!trace.ops.is_empty(), "the recording holds no events: there is nothing to replay"),
     }
-    ensure!(!trace.ops.is_empty(), "the recording holds no events: there is nothing to replay");
     let script = Script::new(trace)?;
     let facts = Facts::of(trace, &script);
     let runner = Runner::new(&script, how.runs)?;
-    let bar = progress(runner.processes(candidate::ALL.len()));
-    let outcome = runner.run(&candidate::ALL, &mut |spec| {
+    let candidates = Candidate::all();
+    let bar = progress(runner.processes(candidates.len()));
+    let outcome = runner.run(&candidates, &mut |spec| {
         bar.set_message(spec.to_owned());
         bar.inc(1);
     })?;

@@ -1,30 +1,37 @@
-//! [`Candidate`]: the allocators of a comparison, by name.
+//! [`Candidate`]: what a recording is replayed through.
 //!
-//! | candidate | kind | held is |
+//! | candidate | is | what it holds is read from |
 //! |---|---|---|
-//! | the machine's `malloc` | baseline | what `malloc` says of itself |
-//! | `bump` | bound: never frees | what it took from the system |
+//! | [`System`](Candidate::System) | the machine's `malloc`, called directly | `malloc` itself |
+//! | [`Composed`](Candidate::Composed) | parts of the library over pages, or over `malloc` | [`Counted`] pages, or `malloc` |
+//! | [`Driver`](Candidate::Driver) | no allocator | – |
+//!
+//! A timed composition stands on its source directly; only when it is measured
+//! there is a counter between the two.
 
-use blockwork::{Allocate, Pages, System};
+use blockwork::{Counted, Pages, System};
 use serde::{Deserialize, Serialize};
 
 use super::{
     books::{Books, Gauge},
     child::{Job, Report, Task},
+    composition::{Composition, Source, Stage},
     driver::{Stop, Table, Unwatched, replay},
-    heap::{Heap, NeverFreeing, Null, Through},
+    heap::{Heap, Null},
     malloc::{Malloc, MallocGauge},
     script::{Demand, Script},
     step::Step,
 };
 
-/// An allocator to replay through.
+/// What a recording is replayed through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Candidate {
     /// The machine's `malloc`.
     System,
-    /// The null allocator: what a replay costs without one.
+    /// Parts of the library.
+    Composed(Composition),
+    /// The null allocator: what a replay costs without any.
     Driver,
 }
 
@@ -40,15 +47,18 @@ pub enum Kind {
     Composition,
 }
 
-/// The rows of a comparison, in order.
-pub const ALL: [Candidate; 1] = [Candidate::System];
-
 impl Candidate {
+    /// The rows of a comparison, in order.
+    pub fn all() -> Vec<Self> {
+        [Self::System].into_iter().chain(Composition::ALL.map(Self::Composed)).collect()
+    }
+
     /// The composition, in the notation of the library.
-    pub fn spec(self, _script: &Script) -> String {
+    pub fn spec(self, script: &Script) -> String {
         match self {
             Self::System => "system".into(),
-            Self::Driver => "none".into(),
+            Self::Composed(composition) => composition.spec(self.capacity(script)),
+            Self::Driver => "null".into(),
         }
     }
 
@@ -56,25 +66,24 @@ impl Candidate {
     pub fn kind(self) -> Kind {
         match self {
             Self::System => Kind::Baseline,
-            Self::Driver => Kind::Bound,
+            Self::Composed(Composition::Bump) | Self::Driver => Kind::Bound,
+            Self::Composed(_) => Kind::Composition,
         }
     }
 
-    /// Bytes that it takes at least to serve this demand.
+    /// Bytes that it takes at least to meet `demand`.
     pub fn needs(self, demand: &Demand) -> u64 {
         match self {
             Self::System => demand.moving_bytes,
+            Self::Composed(composition) => composition.needs(demand),
             Self::Driver => demand.largest,
         }
     }
 
-    /// Bytes that it has to be told beforehand.
+    /// Bytes that it is told beforehand to be ready for.
     pub fn capacity(self, script: &Script) -> u64 {
-        let demands = script.images.iter().map(|part| &part.demand);
-        match self {
-            Self::Driver => demands.map(|demand| demand.largest).max().unwrap_or(0),
-            Self::System => 0,
-        }
+        let images = script.images.iter().map(|part| self.needs(&part.demand));
+        images.max().unwrap_or(0).next_multiple_of(64 << 10)
     }
 
     /// Does `job` on its `steps`.
@@ -83,18 +92,32 @@ impl Candidate {
     ///
     /// The step at which the candidate failed.
     pub fn run(self, job: &Job, steps: &[Step]) -> Result<Report, Stop> {
+        let capacity = usize::try_from(job.capacity).unwrap_or(usize::MAX);
         let play = Play { steps, table: Table::new(job.slots) };
         match (self, job.task) {
-            (Self::Driver, _) => play.timed(&Null::new(job.capacity as usize)),
+            (Self::Driver, _) => play.timed(&Null::new(capacity)),
             (Self::System, Task::Time) => play.timed(&Malloc),
-            (Self::System, Task::Measure) => {
-                let gauge = MallocGauge::new();
-                play.measured(&Malloc, gauge, || None)
-            }
+            (Self::System, Task::Measure) => play.measured(&Malloc, MallocGauge::new(), || None),
+            (Self::Composed(composition), task) => match (composition.source(), task) {
+                (Source::Pages, Task::Time) => composition.stand_on(Pages, capacity, Timed(play)),
+                (Source::System, Task::Time) => composition.stand_on(System, capacity, Timed(play)),
+                (Source::Pages, Task::Measure) => {
+                    let pages = &Counted::new(Pages);
+                    let requests = || requests(pages);
+                    composition.stand_on(pages, capacity, Measured { play, gauge: Counter::new(pages), requests })
+                }
+                (Source::System, Task::Measure) => {
+                    let system = &Counted::new(System);
+                    let requests = || requests(system);
+                    composition.stand_on(system, capacity, Measured { play, gauge: MallocGauge::new(), requests })
+                }
+            },
         }
     }
 }
 
+/// A replay that has not begun.
+#[derive(Debug)]
 struct Play<'a> {
     steps: &'a [Step],
     table: Table,
@@ -106,9 +129,66 @@ impl Play<'_> {
         Ok(Report::Time(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)))
     }
 
-    fn measured(self, heap: &impl Heap, gauge: impl Gauge, requests: impl Fn() -> Option<u64>) -> Result<Report, Stop> {
+    fn measured(
+        self,
+        heap: &impl Heap,
+        gauge: impl Gauge,
+        requests: impl FnOnce() -> Option<u64>,
+    ) -> Result<Report, Stop> {
         let mut books = Books::new(gauge);
         replay(heap, self.steps, self.table, &mut books)?;
         Ok(Report::Measure(books.peak(), requests()))
+    }
+}
+
+/// Plays on a composition for its time.
+struct Timed<'a>(Play<'a>);
+
+impl Stage for Timed<'_> {
+    fn play(self, heap: &impl Heap) -> Result<Report, Stop> {
+        self.0.timed(heap)
+    }
+}
+
+/// Plays on a composition for what it holds.
+struct Measured<'a, G, R> {
+    play: Play<'a>,
+    gauge: G,
+    requests: R,
+}
+
+impl<G: Gauge, R: FnOnce() -> Option<u64>> Stage for Measured<'_, G, R> {
+    fn play(self, heap: &impl Heap) -> Result<Report, Stop> {
+        self.play.measured(heap, self.gauge, self.requests)
+    }
+}
+
+/// Blocks that a composition asked its source for, or made larger in place.
+fn requests<A>(source: &Counted<A>) -> Option<u64> {
+    let counts = source.counts();
+    Some(counts.requests + counts.resizes)
+}
+
+/// Reads what a counted source has given.
+#[derive(Debug)]
+struct Counter<'a, A> {
+    source: &'a Counted<A>,
+    peak: usize,
+}
+
+impl<'a, A> Counter<'a, A> {
+    fn new(source: &'a Counted<A>) -> Self {
+        Self { source, peak: 0 }
+    }
+}
+
+impl<A> Gauge for Counter<'_, A> {
+    /// What is held now; or what was held for a moment since the last look, if
+    /// it was more than ever before.
+    fn held(&mut self, _: usize) -> u64 {
+        let counts = self.source.counts();
+        let held = if counts.bytes_peak > self.peak { counts.bytes_peak } else { counts.bytes_live };
+        self.peak = counts.bytes_peak;
+        held as u64
     }
 }

@@ -163,11 +163,12 @@ fn begin<H: Heap, W: Watch>(heap: &H, layout: Layout, zeroed: bool, watch: &mut 
     if H::KEEPS && !block.addr().get().is_multiple_of(layout.align()) {
         return Err(Fault::Misaligned);
     }
-    if W::THOROUGH {
-        // SAFETY: the block is new and has this layout.
-        watch.took(layout.size(), unsafe { heap.granted(block, layout) });
-        // SAFETY: it has this size, and the heap says that it wrote zeroes.
-        if H::KEEPS && zeroed && !unsafe { marks::zero(block, layout.size()) } {
+    let live = Live { block, layout };
+    // SAFETY: the block is new, with this layout.
+    watch.took(layout.size(), unsafe { granted::<H, W>(heap, live) });
+    if H::KEEPS && W::THOROUGH && zeroed {
+        // SAFETY: the block has this size, and the heap says that it wrote all of it.
+        if !unsafe { marks::zero(block, layout.size()) } {
             return Err(Fault::NotZero);
         }
     }
@@ -188,16 +189,14 @@ unsafe fn change<H: Heap, W: Watch>(
     watch: &mut W,
 ) -> Result<NonNull<u8>, Fault> {
     let kept = old.layout.size().min(new.size());
-    // SAFETY: live, with this layout.
-    let granted = if W::THOROUGH { unsafe { heap.granted(old.block, old.layout) } } else { 0 };
+    // SAFETY: live, as the caller says.
+    let before = unsafe { granted::<H, W>(heap, old) };
     // SAFETY: live, with this layout.
     let block = match unsafe { heap.resize(old.block, old.layout, new) } {
         Resized::Done(block) => {
-            watch.gave(old.layout.size(), granted);
-            if W::THOROUGH {
-                // SAFETY: the heap says that the block has this layout now.
-                watch.took(new.size(), unsafe { heap.granted(block, new) });
-            }
+            watch.gave(old.layout.size(), before);
+            // SAFETY: the heap says that the block is here now, with this layout.
+            watch.took(new.size(), unsafe { granted::<H, W>(heap, Live { block, layout: new }) });
             block
         }
         Resized::Refused => {
@@ -206,20 +205,18 @@ unsafe fn change<H: Heap, W: Watch>(
             unsafe { block.copy_from_nonoverlapping(old.block, kept) }
             // SAFETY: live, with this layout, and not used again.
             unsafe { heap.free(old.block, old.layout) }
-            watch.gave(old.layout.size(), granted);
+            watch.gave(old.layout.size(), before);
             block
         }
         Resized::Failed => return Err(Fault::OutOfMemory(new.size())),
     };
-    // SAFETY: the block has at least `kept` bytes, which were written with this tag.
-    let intact = unsafe { if W::THOROUGH { marks::marked(block, kept, tag) } else { marks::tagged(block, kept, tag) } };
-    if black_box(intact) || !H::KEEPS {
-        // SAFETY: the block has this size.
-        unsafe { marks::write(block, kept, new.size(), tag) }
-        Ok(block)
-    } else {
-        Err(Fault::Corrupted)
+    // SAFETY: the block has at least `kept` bytes, of which the marks were copied.
+    if !unsafe { kept_marks::<H, W>(block, kept, tag) } {
+        return Err(Fault::Corrupted);
     }
+    // SAFETY: the block has this size.
+    unsafe { marks::write(block, kept, new.size(), tag) }
+    Ok(block)
 }
 
 /// The end of a block.
@@ -230,17 +227,21 @@ unsafe fn change<H: Heap, W: Watch>(
 #[inline]
 unsafe fn end<H: Heap, W: Watch>(heap: &H, live: Live, tag: u64, watch: &mut W) -> Result<(), Fault> {
     let Live { block, layout } = live;
-    let size = layout.size();
     // SAFETY: live, with this size, and written with this tag.
-    let intact = unsafe { if W::THOROUGH { marks::intact(block, size, tag) } else { marks::tagged(block, size, tag) } };
-    if !black_box(intact) && H::KEEPS {
+    if !unsafe { kept_marks::<H, W>(block, layout.size(), tag) } {
         return Err(Fault::Corrupted);
     }
-    // SAFETY: live, with this layout.
-    let granted = if W::THOROUGH { unsafe { heap.granted(block, layout) } } else { 0 };
+    if H::KEEPS && W::THOROUGH {
+        // SAFETY: as above.
+        if !unsafe { marks::ends(block, layout.size(), tag) } {
+            return Err(Fault::Corrupted);
+        }
+    }
+    // SAFETY: live, as the caller says.
+    let granted = unsafe { granted::<H, W>(heap, live) };
     // SAFETY: live, with this layout, and not used again.
     unsafe { heap.free(block, layout) }
-    watch.gave(size, granted);
+    watch.gave(layout.size(), granted);
     Ok(())
 }
 
@@ -248,13 +249,50 @@ unsafe fn end<H: Heap, W: Watch>(heap: &H, live: Live, tag: u64, watch: &mut W) 
 fn audit<H: Heap>(_: &H, slots: &[Option<Live>]) -> Result<(), Fault> {
     for (slot, live) in slots.iter().enumerate() {
         let Some(Live { block, layout }) = *live else { continue };
+        let tag = marks::tag(slot);
         // SAFETY: live in a heap that is still borrowed, with this size, and written with this tag.
-        let intact = unsafe { marks::intact(block, layout.size(), marks::tag(slot)) };
-        if H::KEEPS && !intact {
+        let marked = unsafe { marks::marked(block, layout.size(), tag) };
+        // SAFETY: as above.
+        let ends = unsafe { marks::ends(block, layout.size(), tag) };
+        if H::KEEPS && !(marked && ends) {
             return Err(Fault::Corrupted);
         }
     }
     Ok(())
+}
+
+/// What the block occupies, if `W` wants to know.
+///
+/// # Safety
+///
+/// - `live` is live in this heap.
+#[inline]
+unsafe fn granted<H: Heap, W: Watch>(heap: &H, live: Live) -> usize {
+    if W::THOROUGH {
+        // SAFETY: live, with this layout.
+        unsafe { heap.granted(live.block, live.layout) }
+    } else {
+        0
+    }
+}
+
+/// Whether the first `len` bytes of a block hold what was written there, as far
+/// as `W` looks. A heap that does not keep bytes is asked, and not believed: the
+/// null allocator has to pay for the question as everybody does.
+///
+/// # Safety
+///
+/// - `block` is valid for reads of `len` bytes, and was written with this tag.
+#[inline]
+unsafe fn kept_marks<H: Heap, W: Watch>(block: NonNull<u8>, len: usize, tag: u64) -> bool {
+    let kept = if W::THOROUGH {
+        // SAFETY: as the caller promises.
+        unsafe { marks::marked(block, len, tag) }
+    } else {
+        // SAFETY: as the caller promises.
+        unsafe { marks::tagged(block, len, tag) }
+    };
+    black_box(kept) || !H::KEEPS
 }
 
 #[cfg(test)]

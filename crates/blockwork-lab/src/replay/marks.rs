@@ -80,17 +80,14 @@ pub unsafe fn marked(block: NonNull<u8>, len: usize, tag: u64) -> bool {
     tagged && (PAGE..len).step_by(PAGE).all(|at| unsafe { get(block, at) } == first(tag))
 }
 
-/// Whether tag, marks and last byte of a block of `len` bytes are there.
+/// Whether the last byte of a block of `len` bytes is there.
 ///
 /// # Safety
 ///
 /// - `block` is valid for reads of `len` bytes, and was written with this tag and this length.
-pub unsafe fn intact(block: NonNull<u8>, len: usize, tag: u64) -> bool {
-    // SAFETY: as promised by the caller.
-    let marked = unsafe { marked(block, len, tag) };
+pub unsafe fn ends(block: NonNull<u8>, len: usize, tag: u64) -> bool {
     // SAFETY: the last byte is inside the block.
-    let ends = || len == 0 || len == TAG || unsafe { get(block, len - 1) } == first(tag);
-    marked && ends()
+    len == 0 || len == TAG || unsafe { get(block, len - 1) } == first(tag)
 }
 
 /// Whether all `len` bytes are zero.
@@ -130,39 +127,41 @@ unsafe fn get(block: NonNull<u8>, at: usize) -> u8 {
 mod tests {
     use super::*;
 
-    /// Writes into a block of `len`, damages byte `at`, and asks.
-    fn notices(len: usize, at: usize) -> bool {
-        let mut bytes = vec![0x55_u8; len];
-        let block = NonNull::from(bytes.as_mut_slice()).cast::<u8>();
-        // SAFETY: the vector has `len` bytes.
-        unsafe { write(block, 0, len, tag(3)) }
+    fn block(bytes: &mut [u8]) -> NonNull<u8> {
+        NonNull::from(bytes).cast()
+    }
+
+    fn intact(bytes: &mut [u8], tag: u64) -> bool {
+        let (block, len) = (block(bytes), bytes.len());
+        // SAFETY: the slice has `len` bytes.
+        let marked = unsafe { marked(block, len, tag) };
         // SAFETY: as above.
-        assert!(unsafe { intact(block, len, tag(3)) });
-        // SAFETY: `at < len`.
-        unsafe { put(block, at, !get(block, at)) }
-        // SAFETY: as above.
-        !unsafe { intact(block, len, tag(3)) }
+        marked && unsafe { ends(block, len, tag) }
     }
 
     #[test]
     fn damage_to_head_tail_and_pages_is_noticed() {
-        for (len, at) in
-            [(1, 0), (2, 1), (7, 0), (7, 6), (8, 0), (8, 7), (9, 8), (4097, 4096), (20_000, 8192), (20_000, 19_999)]
-        {
-            assert!(notices(len, at), "byte {at} of {len}");
+        let places =
+            [(1, 0), (2, 1), (7, 0), (7, 6), (8, 0), (8, 7), (9, 8), (4097, 4096), (20_000, 8192), (20_000, 19_999)];
+        for (len, at) in places {
+            let mut bytes = vec![0x55_u8; len];
+            // SAFETY: the vector has `len` bytes.
+            unsafe { write(block(&mut bytes), 0, len, tag(3)) }
+            assert!(intact(&mut bytes, tag(3)), "{len} bytes");
+            bytes[at] = !bytes[at];
+            assert!(!intact(&mut bytes, tag(3)), "byte {at} of {len}");
         }
     }
 
     #[test]
-    fn a_block_that_was_cut_keeps_its_marks() {
-        let mut bytes = vec![0_u8; 9000];
-        let block = NonNull::from(bytes.as_mut_slice()).cast::<u8>();
-        for len in [9000, 5000, 8, 3, 12, 8999] {
-            let common = len.min(9000);
-            // SAFETY: no length is above 9000.
-            unsafe { write(block, 0, common, tag(1)) }
-            // SAFETY: as above.
-            assert!(unsafe { intact(block, common, tag(1)) }, "{len}");
+    fn a_block_that_grows_and_shrinks_keeps_its_marks() {
+        let mut bytes = vec![0_u8; 20_000];
+        let mut old = 0;
+        for len in [9000, 5000, 8, 3, 12, 20_000, 4096, 4097] {
+            // SAFETY: no length is above 20,000.
+            unsafe { write(block(&mut bytes), len.min(old), len, tag(1)) }
+            assert!(intact(&mut bytes[..len], tag(1)), "{old} to {len}");
+            old = len;
         }
     }
 }

@@ -18,7 +18,8 @@
 //! | [`script`] | what a recording asks for, and how much memory that takes at least |
 //! | [`driver`] | how to play steps through one [`heap`], and what it leaves in blocks ([`marks`]) |
 //! | [`books`] | what is held, granted and asked for at the worst moment |
-//! | [`candidate`] | the allocators, by name |
+//! | [`composition`] | the library's allocators, by name |
+//! | [`candidate`] | those, the machine's, and none |
 //! | [`child`] | one process, one candidate |
 //! | [`runner`] | the order of the processes |
 //! | [`memory`] | how much the machine can spare |
@@ -26,6 +27,7 @@
 pub mod books;
 pub mod candidate;
 pub mod child;
+pub mod composition;
 pub mod driver;
 pub mod heap;
 pub mod malloc;

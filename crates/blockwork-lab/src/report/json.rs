@@ -2,10 +2,7 @@
 
 use serde::Serialize;
 
-use super::{
-    stats::Spread,
-    verdict::{Facts, Verdict},
-};
+use super::{facts::Facts, stats::Spread, verdict::Verdict};
 use crate::replay::{
     candidate::Kind,
     runner::{Outcome, Row},

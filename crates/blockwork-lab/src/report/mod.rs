@@ -2,12 +2,14 @@
 //!
 //! | part | knows |
 //! |---|---|
+//! | [`facts`] | what was recorded |
 //! | [`stats`] | what several runs of the same thing say |
 //! | [`text`] | how a number is written for people |
 //! | [`verdict`] | what helps, by how much, and why nothing does |
 //! | [`table`] | the form for people |
 //! | [`json`] | the form for programs |
 
+pub mod facts;
 pub mod json;
 pub mod stats;
 pub mod table;

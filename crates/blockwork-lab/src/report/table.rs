@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table, presets};
 
 use super::{
+    facts::Facts,
     stats::Spread,
     text::{bytes, count, plural, share},
-    verdict::{Facts, Verdict},
+    verdict::Verdict,
 };
 use crate::replay::{
     candidate::Kind,

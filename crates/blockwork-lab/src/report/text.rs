@@ -16,6 +16,15 @@ pub fn bytes(bytes: u64) -> String {
     format!("{amount:.digits$} {}", UNITS[unit])
 }
 
+/// Bytes, exactly, in the notation of the library: `64k`, `3M`.
+pub fn exactly(bytes: u64) -> String {
+    let units = [(30, 'G'), (20, 'M'), (10, 'k')];
+    match units.iter().find(|(log, _)| bytes != 0 && bytes.is_multiple_of(1 << log)) {
+        Some((log, unit)) => format!("{}{unit}", bytes >> log),
+        None => bytes.to_string(),
+    }
+}
+
 /// A whole number with its thousands apart.
 pub fn count(count: u64) -> String {
     let digits = count.to_string();
@@ -32,6 +41,17 @@ pub fn count(count: u64) -> String {
 /// A share of a whole, in percent.
 pub fn share(part: u64, whole: u64) -> String {
     if whole == 0 { "–".into() } else { format!("{:.0} %", part as f64 * 100.0 / whole as f64) }
+}
+
+/// A duration, given in nanoseconds.
+pub fn duration(ns: f64) -> String {
+    match ns {
+        ..1e3 => format!("{ns:.0} ns"),
+        ..1e6 => format!("{:.0} µs", ns / 1e3),
+        ..1e8 => format!("{:.1} ms", ns / 1e6),
+        ..1e9 => format!("{:.0} ms", ns / 1e6),
+        _ => format!("{:.1} s", ns / 1e9),
+    }
 }
 
 /// `one block`, `2 blocks`.
@@ -51,6 +71,11 @@ mod tests {
         assert_eq!(bytes(300 << 10), "300 KiB");
         assert_eq!(bytes((1 << 20) - 1), "1.0 MiB");
         assert_eq!(bytes(u64::MAX), "16384 PiB");
+    }
+
+    #[test]
+    fn exact_bytes_take_the_largest_unit_that_divides_them() {
+        assert_eq!([0, 100, 1024, 64 << 10, 3 << 20, 1 << 30].map(exactly), ["0", "100", "1k", "64k", "3M", "1G"]);
     }
 
     #[test]
