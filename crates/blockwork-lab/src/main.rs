@@ -8,9 +8,12 @@
 //! blockwork run -- ls -l           record and compare in one
 //! ```
 
+mod capture;
 mod cli;
 mod cmd;
 mod recorder;
+mod stats;
+mod text;
 mod trace;
 
 use std::process::ExitCode;
