@@ -1,10 +1,10 @@
 //! What may be typed, and where it leads.
 
-use std::process::ExitCode;
+use std::{io, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-use crate::cmd;
+use crate::{capture::Failure, cmd};
 
 /// Record the allocations of any program, replay them through many
 /// allocators, see which one helps.
@@ -43,7 +43,11 @@ pub fn main() -> ExitCode {
         None => cmd::compare::run(&cmd::compare::Args::default()),
     };
     done.unwrap_or_else(|error| {
+        let closed = error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
+        if closed {
+            return ExitCode::SUCCESS; // whoever read our output has seen enough
+        }
         eprintln!("blockwork: {error:#}");
-        ExitCode::from(FAILED)
+        ExitCode::from(error.downcast_ref::<Failure>().map_or(FAILED, |failure| failure.code))
     })
 }

@@ -8,11 +8,14 @@
 //! blockwork run -- ls -l           record and compare in one
 //! ```
 
+mod capture;
 mod cli;
 mod cmd;
 mod recorder;
 mod replay;
 mod report;
+mod stats;
+mod text;
 mod trace;
 
 use std::process::ExitCode;

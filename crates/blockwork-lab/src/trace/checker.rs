@@ -65,7 +65,7 @@ impl<'a, S: Sink> Checker<'a, S> {
                 self.pass(Kind::Reallocate, slot, size, blockwork::wire::MALLOC_ALIGN_LOG2)
             }
             Event::Stray { double } => {
-                self.totals.strays += 1;
+                self.totals.count_stray(double);
                 self.sink.stray(double);
                 Ok(())
             }

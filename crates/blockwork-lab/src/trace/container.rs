@@ -103,7 +103,7 @@ impl<W: Write> Writer<W> {
             Event::Allocate { .. } => self.totals.allocations += 1,
             Event::Free { .. } => self.totals.frees += 1,
             Event::Reallocate { .. } => self.totals.reallocations += 1,
-            Event::Stray { .. } => self.totals.strays += 1,
+            Event::Stray { double } => self.totals.count_stray(double),
             Event::ReallocateBegin { .. } | Event::ReallocateEnd { .. } | Event::ReallocateFailed => {}
         }
         self.put(event)?;

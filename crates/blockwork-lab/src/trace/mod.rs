@@ -17,6 +17,7 @@ mod damage;
 mod reader;
 mod renamer;
 mod spool;
+mod tally;
 
 use std::{fs::File, io, ops::Range, path::Path};
 
@@ -24,7 +25,8 @@ pub use self::{
     container::{Summary, Writer},
     damage::Damage,
     reader::{Ending, read},
-    spool::{Leftovers, pack},
+    spool::pack,
+    tally::Tally,
 };
 
 /// One recorded call, in sixteen bytes.
@@ -92,8 +94,8 @@ pub struct Trace {
     pub ops: Vec<Op>,
     /// One more than the highest slot.
     pub slots: u32,
-    /// How many threads called.
-    pub threads: u32,
+    /// Counts and peaks.
+    pub tally: Tally,
     /// Why the rest could not be read; `ops` is what came before.
     pub damage: Option<Damage>,
 }
@@ -117,6 +119,7 @@ impl Trace {
 
 impl Sink for Trace {
     fn image(&mut self, path: &[u8]) {
+        self.tally.image(path);
         let end = self.ops.len();
         self.images.push(Image { path: String::from_utf8_lossy(path).into_owned(), ops: end..end });
     }
@@ -124,14 +127,16 @@ impl Sink for Trace {
     fn op(&mut self, op: Op) {
         self.ops.push(op);
         self.slots = self.slots.max(op.slot + 1);
-        self.threads = self.threads.max(u32::from(op.thread) + 1);
+        self.tally.op(op);
         match self.images.last_mut() {
             Some(image) => image.ops.end = self.ops.len(),
             None => self.images.push(Image { path: String::new(), ops: 0..1 }),
         }
     }
 
-    fn stray(&mut self, _double: bool) {}
+    fn stray(&mut self, double: bool) {
+        self.tally.stray(double);
+    }
 }
 
 /// How many calls of which kind a recording holds; written at its end, so that
@@ -146,12 +151,20 @@ pub struct Totals {
     pub reallocations: u64,
     /// Frees and reallocations of what was no live block.
     pub strays: u64,
+    /// Those of them that named a block which had been freed.
+    pub double_frees: u64,
 }
 
 impl Totals {
     /// Calls in all, those that failed to name a block left out.
     pub fn events(&self) -> u64 {
         self.allocations + self.frees + self.reallocations
+    }
+
+    /// Counts a call that names no live block.
+    pub fn count_stray(&mut self, double: bool) {
+        self.strays += 1;
+        self.double_frees += u64::from(double);
     }
 
     /// Counts a call.
