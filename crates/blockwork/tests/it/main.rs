@@ -1,4 +1,5 @@
 //! The one integration test binary: each module is a topic.
 #![cfg_attr(blockwork_allocator_gate, feature(allocator_api))]
 
+#[cfg(test)]
 mod bridge;

@@ -51,10 +51,12 @@ macro_rules! contract {
             fn moving_the_allocator_leaves_the_vector_alone() {
                 let mut vec = Vec::new_in(Coarse(System).counted());
                 vec.extend([1, 2, 3]);
-                let mut boxed = std::boxed::Box::new(vec);
-                boxed.extend([4, 5, 6]);
-                assert_eq!(boxed[..], [1, 2, 3, 4, 5, 6]);
-                assert_eq!(boxed.allocator().counts().blocks_live, 1);
+                let mut moved = [None, Some(vec)];
+                moved.swap(0, 1);
+                let Some(vec) = &mut moved[0] else { unreachable!() };
+                vec.extend([4, 5, 6]);
+                assert_eq!(vec[..], [1, 2, 3, 4, 5, 6]);
+                assert_eq!(vec.allocator().counts().blocks_live, 1);
             }
 
             #[test]
