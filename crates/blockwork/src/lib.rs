@@ -45,5 +45,9 @@ pub use crate::{
         foreign::{Foreign, FromGlobal},
         null::Null,
     },
+    strategy::{
+        block_pool::{BlockAt, BlockOf, BlockPool, BlockPoolConfig, BlockPoolCore, BlockShape, ChunkSize},
+        bump::{Bump, BumpCore, BumpMark},
+    },
     sync::{DefaultLock, Lock, SpinLock},
 };

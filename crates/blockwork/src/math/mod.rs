@@ -1,3 +1,7 @@
 //! Numbers, no pointers: the arithmetic under every part, safe and tested
 //! exhaustively.
 #![forbid(unsafe_code)]
+
+pub mod align;
+pub mod bump;
+pub mod size_class;

@@ -1,1 +1,4 @@
 //! Unsafe shapes without policy: they know neither `Allocate` nor a parent.
+
+pub(crate) mod chunk;
+pub(crate) mod free_list;

@@ -1,1 +1,7 @@
 //! Parts that carve memory which their parent gave.
+
+pub mod block_pool;
+pub mod bump;
+
+#[cfg(test)]
+mod ledger;

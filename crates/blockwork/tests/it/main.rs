@@ -3,3 +3,7 @@
 
 #[cfg(test)]
 mod bridge;
+#[cfg(test)]
+mod combine;
+mod conformance;
+mod send_sync;
