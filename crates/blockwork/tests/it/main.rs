@@ -6,4 +6,5 @@ mod bridge;
 #[cfg(test)]
 mod combine;
 mod conformance;
+mod mutants;
 mod send_sync;
