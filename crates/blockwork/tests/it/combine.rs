@@ -37,12 +37,12 @@ check_allocator!(last_resort, |parent| LastResort::new(parent, bump(parent, 4096
 check_allocator!(last_resort_null, |parent| LastResort::new(parent, Null), .retains(0));
 check_allocator!(
     last_resort_in_use,
-    |parent| LastResort::new(Failing::new(parent, When::Every(3)), bump(parent, 70_000)),
+    |parent| LastResort::new(Failing::new(parent, When::Every(3)), bump(parent, 1 << 20)),
     .region()
 );
 check_allocator!(
     last_resort_of_a_chain,
-    |parent| Failing::new(parent, When::Every(5)).last_resort(bump(parent, 4096).or_else(Null)).counted(),
+    |parent| Failing::new(parent, When::Every(5)).last_resort(bump(parent, 1 << 20).or_else(Null)).counted(),
     .region()
 );
 check_allocator!(from_global, |parent| FromGlobal::new(Counted::new(parent)), .retains(0));
