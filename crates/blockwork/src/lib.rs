@@ -15,7 +15,7 @@ mod os;
 mod raw;
 pub mod source;
 pub mod strategy;
-mod sync;
+pub mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 

@@ -43,7 +43,7 @@
 use core::{alloc::Layout, cell::Cell, ptr::NonNull};
 
 use crate::{
-    alloc::{AllocError, Allocate, Check, Owns, Reset, bridge},
+    alloc::{AllocError, Allocate, Check, Owns, Reset},
     os,
 };
 

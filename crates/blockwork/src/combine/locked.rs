@@ -47,7 +47,7 @@
 use core::{alloc::Layout, fmt, ptr::NonNull};
 
 use crate::{
-    alloc::{AllocError, Allocate, Check, Owns, Reset, bridge},
+    alloc::{AllocError, Allocate, Check, Owns, Reset},
     sync::{DefaultLock, Lock},
 };
 
@@ -161,7 +161,6 @@ mod tests {
     use crate::{
         combine::counted::Counted,
         source::{buffer::Buffer, system::System},
-        sync::SpinLock,
     };
 
     /// A lock that remembers how often it was taken.
@@ -219,7 +218,8 @@ mod tests {
         }
         counts_stay_exact(DefaultLock::new());
         counts_stay_exact(Mutex::new(()));
-        counts_stay_exact(SpinLock::new());
+        #[cfg(not(loom))] // it would need a model here
+        counts_stay_exact(crate::SpinLock::new());
     }
 
     #[test]

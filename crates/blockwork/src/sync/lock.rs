@@ -3,7 +3,7 @@
 //! | lock | waits by | for |
 //! |---|---|---|
 //! | `std::sync::Mutex<()>` | sleeping | programs with an operating system |
-//! | [`SpinLock`](super::SpinLock) | spinning | short holds, and no operating system |
+//! | a [spin lock](super::spin) | spinning | short holds, and no operating system |
 //! | `CriticalSection` | masking interrupts | what an interrupt handler shares |
 //! | [`DefaultLock`] | the first of these that there is | everyone else |
 
@@ -45,7 +45,7 @@ unsafe impl Lock for Mutex<()> {
 }
 
 /// A lock for those who have no wish: std's mutex where there is std, else a
-/// [`SpinLock`].
+/// [spin lock](super::spin).
 ///
 /// One type in both cases, so that turning the feature `std` on changes no
 /// signature.

@@ -3,22 +3,16 @@
 //! Under `--cfg loom` the atomics are loom's, so that its models run the very
 //! code that ships.
 
-mod lock;
-mod spin;
+pub mod lock;
+pub mod spin;
 
 /// The atomic types, std's or loom's.
 mod atomic {
     #[cfg(not(loom))]
-    pub(crate) use core::{
-        hint::spin_loop,
-        sync::atomic::{AtomicBool, Ordering},
-    };
+    pub(crate) use core::sync::atomic::{AtomicBool, Ordering};
 
     #[cfg(loom)]
-    pub(crate) use loom::{
-        hint::spin_loop,
-        sync::atomic::{AtomicBool, Ordering},
-    };
+    pub(crate) use loom::sync::atomic::{AtomicBool, Ordering};
 }
 
 #[cfg(feature = "critical-section")]

@@ -1,13 +1,13 @@
 //! [`SpinLock`]: one flag, and patience.
 //!
 //! ```text
-//! held  false ── swap(true): was false ──► inside ── store(false) ──► false
-//!         ▲               was true: look on until it is false, try again
+//! held ─ false? ─ yes: make it true ─► inside ─► make it false
+//!           └──── no ─► look until it is false, try again
 //! ```
 //!
 //! | | |
 //! |---|---|
-//! | time | one swap and one store when nobody else is here |
+//! | time | one compare-exchange and one store when nobody else is here |
 //! | space | one byte |
 //! | waiting | looks without writing; with `std`, lets other threads run |
 //!
@@ -16,7 +16,7 @@
 
 use super::{
     Lock,
-    atomic::{AtomicBool, Ordering, spin_loop},
+    atomic::{AtomicBool, Ordering},
 };
 
 /// A lock of one byte that waits by spinning; see the [module](self).
@@ -43,7 +43,8 @@ impl SpinLock {
     #[inline]
     fn acquire(&self) {
         // Acquire: sees what the last holder did; pairs with Release in `Held`.
-        while self.held.swap(true, Ordering::Acquire) {
+        // Relaxed: who did not get in has seen nothing.
+        while self.held.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_err() {
             self.wait();
         }
     }
@@ -51,7 +52,8 @@ impl SpinLock {
     /// Returns when the lock looks free.
     #[cold]
     fn wait(&self) {
-        // Relaxed: a hint when to try again; the swap decides.
+        pause();
+        // Relaxed: a hint when to try again; the exchange decides.
         while self.held.load(Ordering::Relaxed) {
             pause();
         }
@@ -83,9 +85,12 @@ impl Drop for Held<'_> {
 
 /// Passes a little time; the holder may need this processor.
 fn pause() {
-    spin_loop();
+    #[cfg(not(loom))]
+    core::hint::spin_loop();
     #[cfg(all(feature = "std", not(loom)))]
     std::thread::yield_now();
+    #[cfg(loom)]
+    loom::thread::yield_now();
 }
 
 #[cfg(all(test, not(loom)))]

@@ -65,6 +65,7 @@ unsafe impl<T: GlobalAlloc> Speaks<T> for Global {
 }
 
 /// Names one of the contracts whose blocks are slices.
+#[cfg(any(blockwork_std_allocator, feature = "allocator-api2-02", feature = "allocator-api2-04"))]
 macro_rules! slices {
     ($(#[$doc:meta])* $contract:ident, [$($foreign:tt)*]) => {
         $(#[$doc])*

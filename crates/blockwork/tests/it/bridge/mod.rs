@@ -2,6 +2,7 @@
 //! allocators of ours.
 
 mod contract;
+mod everyone;
 mod foreign;
 mod hashbrown;
 mod parts;

@@ -1,6 +1,6 @@
-//! Parts for these tests: a coarse one and a dirty one.
+//! A part for these tests, coarse and dirty.
 
-use core::{alloc::Layout, cell::Cell, ptr::NonNull};
+use core::{alloc::Layout, ptr::NonNull};
 
 use blockwork::{AllocError, Allocate};
 
@@ -45,28 +45,5 @@ unsafe impl<A: Allocate> Allocate for Coarse<A> {
 
     fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         self.0.allocate_zeroed(Self::inner(layout))
-    }
-}
-
-/// Fails once as many requests as it was told have been served.
-pub(crate) struct Failing<A> {
-    pub(crate) parent: A,
-    pub(crate) left: Cell<usize>,
-}
-
-// SAFETY: forwards to `A` or fails.
-unsafe impl<A: Allocate> Allocate for Failing<A> {
-    fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        self.left.set(self.left.get().checked_sub(1).ok_or(AllocError)?);
-        self.parent.allocate(layout)
-    }
-
-    unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
-        // SAFETY: the caller's promise to us is the promise `A` asks for.
-        unsafe { self.parent.deallocate(block, layout) }
-    }
-
-    fn granted(&self, layout: Layout) -> usize {
-        self.parent.granted(layout)
     }
 }
