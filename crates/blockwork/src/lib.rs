@@ -27,7 +27,9 @@ pub use crate::{
     alloc::{AllocError, Allocate, Check, ConfigError, Core, Owns, Reset, Valid},
     source::{buffer::Buffer, null::Null},
     strategy::{
+        block::{Block, BlockError},
         block_pool::{BlockAt, BlockOf, BlockPool, BlockPoolConfig, BlockPoolCore, BlockShape, ChunkSize},
         bump::{Bump, BumpCore, BumpMark},
+        memo::{Exact, Memo, MemoCore, Rounding},
     },
 };
