@@ -26,4 +26,5 @@ pub use crate::source::system::System;
 pub use crate::{
     alloc::{AllocError, Allocate, Check, ConfigError, Core, Owns, Reset, Valid},
     source::{buffer::Buffer, null::Null},
+    strategy::span_pool::{Retain, SpanPool, SpanPoolConfig, SpanPoolCore, SpanPoolStats, Threshold},
 };
