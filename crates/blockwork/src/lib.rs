@@ -51,6 +51,7 @@ pub use crate::{
         block_pool::{BlockAt, BlockOf, BlockPool, BlockPoolConfig, BlockPoolCore, BlockShape, ChunkSize},
         bump::{Bump, BumpCore, BumpMark},
         memo::{Exact, Memo, MemoCore, Rounding},
+        span_pool::{Retain, SpanPool, SpanPoolConfig, SpanPoolCore, SpanPoolStats, Threshold},
     },
     sync::{DefaultLock, Lock, SpinLock},
 };

@@ -5,3 +5,6 @@
 pub mod align;
 pub mod bump;
 pub mod size_class;
+pub(crate) mod bins;
+pub(crate) mod share;
+pub(crate) mod spread;

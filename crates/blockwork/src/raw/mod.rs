@@ -2,3 +2,7 @@
 
 pub(crate) mod chunk;
 pub(crate) mod free_list;
+pub(crate) mod directory;
+pub(crate) mod ring;
+pub(crate) mod shelf;
+pub(crate) mod span;

@@ -7,3 +7,4 @@ pub mod memo;
 
 #[cfg(test)]
 mod ledger;
+pub mod span_pool;
