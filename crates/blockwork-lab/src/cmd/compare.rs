@@ -3,7 +3,7 @@
 use std::{
     env,
     io::{self, IsTerminal, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
 };
 
@@ -17,9 +17,9 @@ use crate::{
         facts::Facts,
         json::Comparison,
         table::{self, Style},
-        text::count,
         verdict::Verdict,
     },
+    text,
     trace::Trace,
 };
 
@@ -53,8 +53,8 @@ impl Default for How {
 /// Compares.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let Some(file) = &args.file else { anyhow::bail!("no recording ships yet") };
-    let trace = Trace::open(file)?;
-    compare(&trace, &args.how, &format!("blockwork stats {}", quoted(file)))
+    let trace = Trace::open(file).with_context(|| format!("cannot read {}", file.display()))?;
+    compare(&trace, &args.how, &format!("blockwork stats {}", text::shell(file)))
 }
 
 /// Replays `trace` and prints what came of it; `next` is the command to try now.
@@ -65,7 +65,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 pub fn compare(trace: &Trace, how: &How, next: &str) -> anyhow::Result<ExitCode> {
     match &trace.damage {
         Some(damage) if trace.ops.is_empty() => bail!("{damage}"),
-        Some(damage) => eprintln!("blockwork: {damage}; replaying the {} events before", count(trace.ops.len() as u64)),
+        Some(damage) => {
+            eprintln!("blockwork: {damage}; replaying the {} events before", text::grouped(trace.ops.len() as u64))
+        }
         None => ensure!(!trace.ops.is_empty(), "the recording holds no events: there is nothing to replay"),
     }
     let script = Script::new(trace)?;
@@ -81,12 +83,14 @@ pub fn compare(trace: &Trace, how: &How, next: &str) -> anyhow::Result<ExitCode>
     let verdict = Verdict::of(&facts, &outcome);
     let mut out = io::stdout().lock();
     if how.json {
-        serde_json::to_writer_pretty(&mut out, &Comparison::new(&facts, &outcome, &verdict))?;
+        serde_json::to_writer_pretty(&mut out, &Comparison::new(&facts, &outcome, &verdict))
+            .map_err(io::Error::from)?;
         writeln!(out)?;
     } else {
-        write!(out, "{}\nnext: {next}\n", table::render(&facts, &outcome, &verdict, style()))?;
+        out.write_all(table::render(&facts, &outcome, &verdict, style()).as_bytes())?;
+        eprintln!("\nnext: {next}");
     }
-    out.flush().context("cannot print the result")?;
+    out.flush()?;
     Ok(if trace.damage.is_some() { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
 }
 
@@ -109,11 +113,4 @@ fn style() -> Style {
 /// The terminal's columns.
 fn width() -> Option<u16> {
     comfy_table::Table::new().width()
-}
-
-/// A path as a shell takes it.
-pub fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%=".contains(c);
-    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }

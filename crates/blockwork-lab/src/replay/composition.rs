@@ -5,7 +5,7 @@
 
 use std::alloc::Layout;
 
-use blockwork::{Allocate, Bump};
+use blockwork::{Allocate, Bump, Memo, SpanPool, SpanPoolConfig, Valid};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -14,7 +14,6 @@ use super::{
     heap::{Heap, NeverFreeing, Through},
     script::Demand,
 };
-use crate::report::text::exactly;
 
 /// An allocator made of parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +21,10 @@ use crate::report::text::exactly;
 pub enum Composition {
     /// Every block behind the last, and no frees: the bound.
     Bump,
+    /// Freed blocks, kept for requests of the same size.
+    Memo,
+    /// Runs of small blocks.
+    Spans,
 }
 
 /// What a composition stands on.
@@ -47,21 +50,36 @@ pub trait Stage {
 /// before it, beyond what the demand counts.
 const SPAN_ALIGN: usize = 4096;
 
+/// Blocks of a cache line.
+const SPANS: Valid<SpanPoolConfig> =
+    valid(SpanPoolConfig { block: 64, backing_request: Some(256 << 10), ..SpanPoolConfig::DEFAULT });
+
+/// Checked while this compiles.
+const fn valid(config: SpanPoolConfig) -> Valid<SpanPoolConfig> {
+    match config.check() {
+        Ok(valid) => valid,
+        Err(_) => panic!("a rule of the configuration is broken"),
+    }
+}
+
 impl Composition {
     /// All of them, in the order of their rows.
-    pub const ALL: [Self; 1] = [Self::Bump];
+    pub const ALL: [Self; 3] = [Self::Bump, Self::Memo, Self::Spans];
 
     /// The notation; a bump's `capacity` is part of it.
     pub fn spec(self, capacity: u64) -> String {
         match self {
             Self::Bump => format!("bump({}) over pages", exactly(capacity)),
+            Self::Memo => "memo over system".into(),
+            Self::Spans => "span_pool(64, 256k) over pages".into(),
         }
     }
 
     /// What it stands on.
     pub fn source(self) -> Source {
         match self {
-            Self::Bump => Source::Pages,
+            Self::Bump | Self::Spans => Source::Pages,
+            Self::Memo => Source::System,
         }
     }
 
@@ -70,6 +88,8 @@ impl Composition {
         match self {
             Self::Bump if demand.alignment > SPAN_ALIGN as u64 => demand.unfreed + demand.alignment,
             Self::Bump => demand.unfreed,
+            Self::Memo => demand.by_size,
+            Self::Spans => demand.moving_bytes,
         }
     }
 
@@ -84,6 +104,27 @@ impl Composition {
                 let span = Layout::from_size_align(capacity, SPAN_ALIGN).unwrap_or(Layout::new::<()>());
                 stage.play(&NeverFreeing(&Bump::with_span(source, span)))
             }
+            Self::Memo => stage.play(&Through(&Memo::new(source, usize::MAX))),
+            Self::Spans => stage.play(&Through(&SpanPool::new(source, SPANS))),
         }
+    }
+}
+
+/// Bytes in the notation: `64k`, `3M`.
+fn exactly(bytes: u64) -> String {
+    let units = [(30, 'G'), (20, 'M'), (10, 'k')];
+    match units.iter().find(|(log, _)| bytes != 0 && bytes.is_multiple_of(1 << log)) {
+        Some((log, unit)) => format!("{}{unit}", bytes >> log),
+        None => bytes.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_take_the_largest_unit_that_divides_them() {
+        assert_eq!([0, 100, 1024, 64 << 10, 3 << 20, 1 << 30].map(exactly), ["0", "100", "1k", "64k", "3M", "1G"]);
     }
 }

@@ -27,7 +27,7 @@ use super::{
     memory,
     script::Script,
 };
-use crate::report::text::bytes;
+use crate::text::bytes;
 
 /// Runs candidates in processes of their own.
 #[derive(Debug)]
@@ -289,7 +289,7 @@ mod tests {
     fn a_candidate_that_needs_more_than_is_free_is_not_run() {
         let (outcome, calls) = answers("echo '{\"time\":3}'", 99);
         let result = outcome.unwrap().rows.remove(0).result;
-        assert_eq!(result, Err("not run: needs 100 B, and 99 B can be spared".into()));
+        assert_eq!(result, Err("not run: needs 100 bytes, and 99 bytes can be spared".into()));
         assert_eq!(calls, 4, "only the driver ran");
     }
 

@@ -38,10 +38,6 @@ pub struct Part {
 pub struct Demand {
     /// Calls.
     pub events: u64,
-    /// Bytes asked for by all allocations and reallocations.
-    pub requested: u64,
-    /// Most blocks live at once.
-    pub peak_blocks: u64,
     /// Most bytes live at once, as asked for.
     pub peak_bytes: u64,
     /// The call after which they were, counted from 0.
@@ -104,7 +100,6 @@ impl Demand {
                 let align = 1_u64 << op.align_log2;
                 let end = demand.unfreed.next_multiple_of(align).saturating_add(op.size);
                 demand.unfreed = end;
-                demand.requested = demand.requested.saturating_add(op.size);
                 demand.largest = demand.largest.max(op.size);
                 demand.alignment = demand.alignment.max(align);
                 live.put(op.slot, (op.size, op.align_log2));
@@ -113,7 +108,6 @@ impl Demand {
                 count.peak = count.peak.max(count.live);
             }
             demand.events += 1;
-            demand.peak_blocks = demand.peak_blocks.max(live.blocks);
             demand.moving_bytes = demand.moving_bytes.max(live.bytes + old.map_or(0, |(size, _)| size));
             if live.bytes > demand.peak_bytes {
                 demand.peak_bytes = live.bytes;
@@ -150,14 +144,12 @@ struct Count {
 #[derive(Debug, Default)]
 struct Live {
     slots: Vec<Option<(u64, u8)>>,
-    blocks: u64,
     bytes: u64,
 }
 
 impl Live {
     fn take(&mut self, slot: u32) -> Option<(u64, u8)> {
         let taken = self.slots.get_mut(slot as usize)?.take()?;
-        self.blocks -= 1;
         self.bytes -= taken.0;
         Some(taken)
     }
@@ -168,7 +160,6 @@ impl Live {
             self.slots.resize(slot + 1, None);
         }
         self.slots[slot] = Some(block);
-        self.blocks += 1;
         self.bytes += block.0;
     }
 }
@@ -184,8 +175,7 @@ mod tests {
         let ops = Ops::new().alloc(0, 100).alloc(1, 28).realloc(0, 200).free(1).alloc(1, 28).free(0);
         let demand = Demand::of(&ops.0);
         assert_eq!(demand.events, 6);
-        assert_eq!(demand.requested, 356);
-        assert_eq!((demand.peak_blocks, demand.peak_bytes, demand.peak_event), (2, 228, 2));
+        assert_eq!((demand.peak_bytes, demand.peak_event), (228, 2));
         assert_eq!(demand.moving_bytes, 328);
         assert_eq!(demand.unfreed, 380);
         assert_eq!(demand.by_size, 112 + 32 + 208);

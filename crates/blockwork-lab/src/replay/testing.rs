@@ -51,7 +51,7 @@ impl Ops {
 
 /// A recording of these images.
 pub fn trace<const N: usize>(images: [Ops; N]) -> Trace {
-    let mut trace = Trace { name: "hand-made".into(), threads: 1, ..Trace::default() };
+    let mut trace = Trace { name: "hand-made".into(), ..Trace::default() };
     for Ops(ops) in images {
         trace.slots = ops.iter().map(|op| op.slot + 1).fold(trace.slots, u32::max);
         let first = trace.ops.len();

@@ -19,7 +19,7 @@ pub struct Facts {
     /// Most bytes live at once.
     pub peak_live_bytes: u64,
     /// Threads that called.
-    pub threads: u32,
+    pub threads: u64,
     /// The sizes of the blocks that were live when most bytes were, largest first.
     pub peak_sizes: Vec<u64>,
 }
@@ -28,7 +28,6 @@ impl Facts {
     /// The facts of a recording. Peaks are those of the image that has them: no
     /// block outlives its image.
     pub fn of(trace: &Trace, script: &Script) -> Self {
-        let demands = || script.images.iter().map(|part| &part.demand);
         let worst = script.images.iter().max_by_key(|part| part.demand.peak_bytes);
         let sizes = worst.and_then(|part| {
             let ops = trace.ops.get(part.steps.clone())?;
@@ -37,10 +36,10 @@ impl Facts {
         Self {
             name: trace.name.clone(),
             events: script.events(),
-            requested_bytes: demands().map(|demand| demand.requested).sum(),
-            peak_live_blocks: demands().map(|demand| demand.peak_blocks).max().unwrap_or(0),
-            peak_live_bytes: demands().map(|demand| demand.peak_bytes).max().unwrap_or(0),
-            threads: trace.threads,
+            requested_bytes: trace.tally.requested_bytes(),
+            peak_live_blocks: trace.tally.peak_live_blocks(),
+            peak_live_bytes: trace.tally.peak_live_bytes(),
+            threads: trace.tally.threads(),
             peak_sizes: sizes.unwrap_or_default(),
         }
     }

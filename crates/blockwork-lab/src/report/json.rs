@@ -25,7 +25,7 @@ struct Recording<'a> {
     requested_bytes: u64,
     peak_live_blocks: u64,
     peak_live_bytes: u64,
-    threads: u32,
+    threads: u64,
 }
 
 /// One row. Times are raw: the driver is in them. A figure that a candidate

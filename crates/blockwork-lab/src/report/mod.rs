@@ -4,7 +4,6 @@
 //! |---|---|
 //! | [`facts`] | what was recorded |
 //! | [`stats`] | what several runs of the same thing say |
-//! | [`text`] | how a number is written for people |
 //! | [`verdict`] | what helps, by how much, and why nothing does |
 //! | [`table`] | the form for people |
 //! | [`json`] | the form for programs |
@@ -13,5 +12,4 @@ pub mod facts;
 pub mod json;
 pub mod stats;
 pub mod table;
-pub mod text;
 pub mod verdict;

@@ -4,15 +4,13 @@ use std::fmt::Write as _;
 
 use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table, presets};
 
-use super::{
-    facts::Facts,
-    stats::Spread,
-    text::{bytes, count, plural, share},
-    verdict::Verdict,
-};
-use crate::replay::{
-    candidate::Kind,
-    runner::{Figures, Outcome, Row},
+use super::{facts::Facts, stats::Spread, verdict::Verdict};
+use crate::{
+    replay::{
+        candidate::Kind,
+        runner::{Figures, Outcome, Row},
+    },
+    text::{bytes, counted, grouped, percent},
 };
 
 /// How the terminal wants it.
@@ -46,11 +44,11 @@ fn heading(facts: &Facts, style: Style) -> String {
     let asked = format!(
         "{}: {}, {} asked for, peak {} = {}, {}",
         facts.name,
-        plural(facts.events, "event", "events"),
+        counted(facts.events, "event", "events"),
         bytes(facts.requested_bytes),
-        plural(facts.peak_live_blocks, "block", "blocks"),
+        counted(facts.peak_live_blocks, "block", "blocks"),
         bytes(facts.peak_live_bytes),
-        plural(facts.threads.into(), "thread", "threads"),
+        counted(facts.threads, "thread", "threads"),
     );
     wrap(&asked, style)
 }
@@ -59,9 +57,9 @@ fn heading(facts: &Facts, style: Style) -> String {
 fn method(driver: Spread, runs: usize) -> String {
     format!(
         "Replayed on one thread, in recorded order, every page touched. ns: processor time per event, median of {}; \
-         net: without the {:.0} ns of the replay itself. held: most bytes taken from the system; inside: lost to \
-         rounding within blocks, outside: held for no block, both at that moment. requests: to the parent.",
-        plural(runs as u64, "run", "runs"),
+         net: without the {:.0} ns of the replay itself. held: most bytes taken from the system; of them inside: \
+         rounding within blocks, outside: in no block. requests: to the parent. The bound never frees.",
+        counted(runs as u64, "run", "runs"),
         driver.median
     )
 }
@@ -97,7 +95,7 @@ fn emphasised(text: String, strong: bool) -> Cell {
 fn cells(row: &Row, driver: Option<Spread>, best: bool) -> Vec<String> {
     let mark = match row.kind {
         Kind::Baseline => "today",
-        Kind::Bound => "bound: never frees",
+        Kind::Bound => "bound",
         Kind::Composition if best => "best",
         Kind::Composition => "",
     };
@@ -117,9 +115,9 @@ fn figures_of(figures: &Figures, driver: Spread) -> [String; 6] {
         ns,
         net,
         bytes(peak.held),
-        share(peak.internal_waste(), peak.held),
-        share(peak.external_waste(), peak.held),
-        figures.requests.map_or_else(|| "–".into(), count),
+        percent(peak.internal_waste(), peak.held),
+        percent(peak.external_waste(), peak.held),
+        figures.requests.map_or_else(|| "–".into(), grouped),
     ]
 }
 
@@ -130,9 +128,12 @@ fn net(spread: Spread, driver: Spread) -> String {
     if net < noise { format!("< {}", noise.ceil().max(1.0)) } else { format!("{net:.0}") }
 }
 
+/// Columns of prose where there is no terminal.
+const READABLE: usize = 100;
+
 /// Lines of at most the terminal's width, broken at spaces.
 fn wrap(text: &str, style: Style) -> String {
-    let width = style.width.map_or(usize::MAX, usize::from);
+    let width = style.width.map_or(READABLE, usize::from);
     let mut lines = String::new();
     let mut column = 0;
     for word in text.split(' ') {

@@ -1,12 +1,6 @@
 //! [`Gain`]: one candidate against the machine's `malloc`.
 
-use crate::{
-    replay::runner::Figures,
-    report::{
-        stats::Spread,
-        text::{bytes, duration},
-    },
-};
+use crate::{replay::runner::Figures, report::stats::Spread, text::bytes};
 
 /// A difference below this share of the machine's figure counts as none.
 const SHARE: f64 = 0.05;
@@ -125,5 +119,16 @@ impl<'a> Gain<'a> {
         };
         let percent = (mine - today).abs() * 100.0 / today.max(1.0);
         format!("{percent:.0} % {word} memory at the peak ({} → {})", bytes(today as u64), bytes(mine as u64))
+    }
+}
+
+/// A duration, given in nanoseconds.
+pub fn duration(ns: f64) -> String {
+    match ns {
+        ..1e3 => format!("{ns:.0} ns"),
+        ..1e6 => format!("{:.0} µs", ns / 1e3),
+        ..1e8 => format!("{:.1} ms", ns / 1e6),
+        ..1e9 => format!("{:.0} ms", ns / 1e6),
+        _ => format!("{:.1} s", ns / 1e9),
     }
 }

@@ -14,15 +14,14 @@ mod gain;
 
 use serde::Serialize;
 
-use self::gain::{Gain, LEAST_TIME, Way};
-use super::{
-    facts::Facts,
-    stats::Spread,
-    text::{bytes, duration, plural},
-};
-use crate::replay::{
-    candidate::Kind,
-    runner::{Figures, Outcome},
+use self::gain::{Gain, LEAST_TIME, Way, duration};
+use super::{facts::Facts, stats::Spread};
+use crate::{
+    replay::{
+        candidate::Kind,
+        runner::{Figures, Outcome},
+    },
+    text::{bytes, counted},
 };
 
 /// The answer.
@@ -92,7 +91,7 @@ fn refusal(facts: &Facts, gains: &[Gain<'_>], today: &Figures, driver: Spread) -
 fn little_time(facts: &Facts, today: &Figures, driver: Spread) -> Option<String> {
     let net = (Spread::of(&today.ns)?.median - driver.median).max(0.0);
     let all = net * facts.events as f64;
-    let events = plural(facts.events, "event takes", "events take");
+    let events = counted(facts.events, "event takes", "events take");
     (all < 10.0 * LEAST_TIME).then(|| format!("There is little time to save: {events} {} in malloc.", duration(all)))
 }
 
@@ -106,7 +105,7 @@ fn large_blocks(facts: &Facts) -> Option<String> {
     });
     let (number, size, sum) = sums.find(|(_, _, sum)| sum * 2 > facts.peak_live_bytes)?;
     let least = if number == 1 { "" } else { "at least " };
-    let blocks = plural(number, "block holds", "blocks hold");
+    let blocks = counted(number, "block holds", "blocks hold");
     let share = sum as f64 * 100.0 / facts.peak_live_bytes as f64;
     Some(format!("At the peak, {blocks} {share:.0} % ({least}{} each): no pool changes that.", bytes(size)))
 }
@@ -162,7 +161,7 @@ mod tests {
     fn what_is_smaller_and_no_slower_helps() {
         let verdict = judge(&facts(), [row(Kind::Composition, "pool", steady(60.5), 7 * MIB)]);
         assert_eq!(verdict.best.as_deref(), Some("pool"));
-        assert!(verdict.text.contains("30 % less memory at the peak (10.0 MiB → 7.0 MiB)"), "{}", verdict.text);
+        assert!(verdict.text.contains("30 % less memory at the peak (10 MB → 7.3 MB)"), "{}", verdict.text);
     }
 
     #[test]
@@ -208,7 +207,7 @@ mod tests {
     fn where_a_few_blocks_are_the_peak_that_is_the_reason() {
         let large = Facts { peak_sizes: vec![2 * MIB, 2 * MIB, MIB, MIB], ..facts() };
         let verdict = judge(&large, [row(Kind::Composition, "pool", steady(60.0), 10 * MIB)]);
-        let reason = "At the peak, 2 blocks hold 67 % (at least 2.0 MiB each): no pool changes that.";
+        let reason = "At the peak, 2 blocks hold 67 % (at least 2.0 MB each): no pool changes that.";
         assert!(verdict.text.ends_with(reason), "{}", verdict.text);
     }
 
