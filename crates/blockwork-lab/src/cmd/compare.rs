@@ -3,11 +3,12 @@
 use std::{
     env,
     io::{self, IsTerminal, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
+use clap::builder::TypedValueParser;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
@@ -37,7 +38,7 @@ pub struct Args {
 #[derive(Clone, Debug, clap::Args)]
 pub struct How {
     /// Timed runs of each allocator
-    #[arg(long, value_name = "N", default_value_t = Self::default().runs, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = RUNS, value_parser = runs())]
     pub runs: u32,
     /// Print one JSON object
     #[arg(long)]
@@ -46,15 +47,47 @@ pub struct How {
 
 impl Default for How {
     fn default() -> Self {
-        Self { runs: 5, json: false }
+        Self { runs: RUNS, json: false }
     }
+}
+
+/// Timed runs, unless told otherwise: enough to see their spread.
+pub const RUNS: u32 = 5;
+
+/// What `--runs` takes.
+pub fn runs() -> impl TypedValueParser<Value = u32> {
+    clap::value_parser!(u32).range(1..=1000)
 }
 
 /// Compares.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let Some(file) = &args.file else { anyhow::bail!("no recording ships yet") };
-    let trace = Trace::open(file).with_context(|| format!("cannot read {}", file.display()))?;
-    compare(&trace, &args.how, &format!("blockwork stats {}", text::shell(file)))
+    match &args.file {
+        Some(file) => self::file(file, &args.how),
+        None => bail!("no recording ships yet"),
+    }
+}
+
+/// Replays the recording at `path`, and prints what came of it.
+///
+/// # Errors
+///
+/// When it cannot be read, or nothing can be replayed.
+pub fn file(path: &Path, how: &How) -> anyhow::Result<ExitCode> {
+    let shown = path.display();
+    let trace = Trace::open(path).with_context(|| format!("cannot read {shown}"))?;
+    let damage = trace.damage.as_ref();
+    match damage {
+        Some(damage) if trace.ops.is_empty() => bail!("{shown}: {damage}"),
+        None if trace.ops.is_empty() => bail!("{shown} holds no events: there is nothing to replay"),
+        _ => compare(&trace, how, &format!("blockwork stats {}", text::shell(path)))?,
+    }
+    Ok(match damage {
+        Some(damage) => {
+            eprintln!("blockwork: {shown}: {damage}; only the events before were replayed");
+            ExitCode::from(FAILED)
+        }
+        None => ExitCode::SUCCESS,
+    })
 }
 
 /// Replays `trace` and prints what came of it; `next` is the command to try now.
@@ -62,14 +95,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 /// # Errors
 ///
 /// When nothing could be replayed.
-pub fn compare(trace: &Trace, how: &How, next: &str) -> anyhow::Result<ExitCode> {
-    match &trace.damage {
-        Some(damage) if trace.ops.is_empty() => bail!("{damage}"),
-        Some(damage) => {
-            eprintln!("blockwork: {damage}; replaying the {} events before", text::grouped(trace.ops.len() as u64))
-        }
-        None => ensure!(!trace.ops.is_empty(), "the recording holds no events: there is nothing to replay"),
-    }
+pub fn compare(trace: &Trace, how: &How, next: &str) -> anyhow::Result<()> {
     let script = Script::new(trace)?;
     let facts = Facts::of(trace, &script);
     let runner = Runner::new(&script, how.runs)?;
@@ -86,12 +112,13 @@ pub fn compare(trace: &Trace, how: &How, next: &str) -> anyhow::Result<ExitCode>
         serde_json::to_writer_pretty(&mut out, &Comparison::new(&facts, &outcome, &verdict))
             .map_err(io::Error::from)?;
         writeln!(out)?;
+        out.flush()?;
     } else {
         out.write_all(table::render(&facts, &outcome, &verdict, style()).as_bytes())?;
+        out.flush()?;
         eprintln!("\nnext: {next}");
     }
-    out.flush()?;
-    Ok(if trace.damage.is_some() { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
+    Ok(())
 }
 
 /// A bar on standard error, if that is a terminal.

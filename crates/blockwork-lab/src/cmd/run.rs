@@ -3,7 +3,10 @@
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use super::compare::{self, How};
-use crate::capture::{self, Request};
+use crate::{
+    capture::{self, Request},
+    cli::FAILED,
+};
 
 /// What `run` may be told.
 #[derive(Debug, clap::Args)]
@@ -29,10 +32,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let recording = capture::record(request)?;
     recording.report();
     let code = recording.code();
-    if !recording.holds_events() {
+    if recording.is_empty() {
         return Ok(ExitCode::from(if code == 0 { FAILED } else { code }));
     }
     eprintln!();
-    let compared = compare::file(&recording.path, How { runs: args.runs, json: false })?;
+    let compared = compare::file(&recording.path, &How { runs: args.runs, json: false })?;
     Ok(if code == 0 { compared } else { ExitCode::from(code) })
 }
