@@ -39,6 +39,7 @@ pub use crate::{
         fallback::Fallback,
         last_resort::LastResort,
         locked::Locked,
+        recorded::wire,
     },
     source::{
         buffer::Buffer,
