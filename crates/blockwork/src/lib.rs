@@ -46,8 +46,10 @@ pub use crate::{
         null::Null,
     },
     strategy::{
+        block::{Block, BlockError},
         block_pool::{BlockAt, BlockOf, BlockPool, BlockPoolConfig, BlockPoolCore, BlockShape, ChunkSize},
         bump::{Bump, BumpCore, BumpMark},
+        memo::{Exact, Memo, MemoCore, Rounding},
     },
     sync::{DefaultLock, Lock, SpinLock},
 };
