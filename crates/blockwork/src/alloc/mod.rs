@@ -10,6 +10,7 @@ use core::{alloc::Layout, fmt, ptr::NonNull};
 mod capability;
 mod check;
 mod config;
+mod head;
 pub(crate) mod over_core;
 mod pointers;
 
@@ -17,6 +18,7 @@ pub use self::{
     capability::{Owns, Reset},
     check::Check,
     config::{ConfigError, Valid},
+    head::Head,
     over_core::Core,
 };
 

@@ -3,5 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod align;
+pub mod amount;
 pub mod bump;
+pub mod fill;
 pub mod size_class;

@@ -2,3 +2,5 @@
 
 pub(crate) mod chunk;
 pub(crate) mod free_list;
+pub(crate) mod ring;
+pub(crate) mod slab;

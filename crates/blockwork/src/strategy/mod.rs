@@ -1,1 +1,3 @@
 //! Parts that carve memory which their parent gave.
+
+pub mod slab;
