@@ -26,4 +26,8 @@ pub use crate::source::system::System;
 pub use crate::{
     alloc::{AllocError, Allocate, Check, ConfigError, Core, Owns, Reset, Valid},
     source::{buffer::Buffer, null::Null},
+    strategy::{
+        block_pool::{BlockAt, BlockOf, BlockPool, BlockPoolConfig, BlockPoolCore, BlockShape, ChunkSize},
+        bump::{Bump, BumpCore, BumpMark},
+    },
 };

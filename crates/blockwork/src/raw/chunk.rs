@@ -32,8 +32,8 @@ impl Chunks {
         Self { footers: FreeList::new() }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.footers.is_empty()
+    pub(crate) fn len(&self) -> usize {
+        self.footers.iter().count()
     }
 
     /// Puts the chunk at `base` on top.
@@ -107,6 +107,7 @@ mod tests {
         }
         // SAFETY: the body of all.
         assert_eq!(unsafe { chunks.iter(BODY) }.collect::<Vec<_>>(), [a, c, b]);
+        assert_eq!(chunks.len(), 3);
         chunks.sort();
         for expected in [a, b, c] {
             // SAFETY: the body of all.
@@ -114,6 +115,6 @@ mod tests {
             // SAFETY: the body is ours, written above.
             assert_eq!(unsafe { expected.cast::<[u8; BODY]>().read() }, [0xA5; BODY]);
         }
-        assert!(chunks.is_empty());
+        assert_eq!(chunks.len(), 0);
     }
 }

@@ -1,0 +1,28 @@
+//! Which public types may cross threads, over each kind of parent.
+
+use blockwork::{
+    Buffer, send_sync,
+    testing::{Bound, Failing, Local, Misaligned, Reentrant, Shared, Shuffled, Strict, Tied},
+};
+
+send_sync! {
+    Buffer<'static>: !Send, !Sync;
+
+    Failing<Shared>: Send, !Sync;
+    Failing<Local>: Send, !Sync;
+    Failing<Bound>: !Send, !Sync;
+    Failing<Tied>: !Send, !Sync;
+
+    Misaligned<Shared>: Send, Sync;
+    Misaligned<Local>: Send, !Sync;
+    Misaligned<Bound>: !Send, Sync;
+    Misaligned<Tied>: !Send, !Sync;
+
+    Shuffled<Shared>: Send, !Sync;
+    Shuffled<Local>: Send, !Sync;
+    Shuffled<Bound>: !Send, !Sync;
+    Shuffled<Tied>: !Send, !Sync;
+
+    Reentrant<Shared>: !Send, !Sync;
+    Strict: !Send, !Sync;
+}
