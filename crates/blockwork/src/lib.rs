@@ -24,10 +24,13 @@ pub use crate::source::pages::{PageOptions, Pages, PagesWith};
 #[cfg(feature = "std")]
 pub use crate::source::system::System;
 pub use crate::{
-    alloc::{AllocError, Allocate, Check, ConfigError, Core, Owns, Reset, Valid},
+    alloc::{AllocError, Allocate, Check, ConfigError, Core, Head, Owns, Reset, Valid},
+    math::amount::{Amount, Const},
+    math::size_class::{Classes, List, Listed, Pow2, Quad},
     source::{buffer::Buffer, null::Null},
     strategy::{
         block_pool::{BlockAt, BlockOf, BlockPool, BlockPoolConfig, BlockPoolCore, BlockShape, ChunkSize},
         bump::{Bump, BumpCore, BumpMark},
+        slab::{Slab, SlabConfig, SlabCore, SlabHead, SlabPolicy},
     },
 };

@@ -1,22 +1,21 @@
-//! [`Head`]: a strategy for blocks of one size, which is told all that does
-//! not change.
-//!
-//! ```text
-//! one size   = [ head | configuration | slot | parent ]
-//! many sizes = [ head | head | head | … | configuration | parent ]    the table knows the slots
-//! ```
-//!
-//! A [`Core`](super::Core) is given its parent at each call. A head is given its
-//! configuration and the size of its blocks as well, so that what is left is
-//! only what changes: an array of heads is a constant, and an allocator of forty
-//! sizes keeps one configuration.
+//! [`Head`]: a strategy for blocks of one size, told all that does not change.
 
 use core::ptr::NonNull;
 
 use super::{AllocError, Allocate, ConfigError};
 use crate::math::size_class::Initial;
 
-/// A strategy for blocks of one size; see the [module](self).
+/// A strategy for blocks of one size, without parent and configuration.
+///
+/// ```text
+/// one size   = [ head | configuration | slot | parent ]
+/// many sizes = [ head | head | head | … | configuration | parent ]    the table knows the slots
+/// ```
+///
+/// A [`Core`](super::Core) is given its parent at each call. A head is given its
+/// configuration and the size of its blocks as well, so that what is left is
+/// only what changes: an array of heads is a constant, and an allocator of forty
+/// sizes keeps one configuration.
 ///
 /// Every call is given the same `parent`, a `config` that
 /// [`validate`](Self::validate) accepted, and the same `slot`, the size of the

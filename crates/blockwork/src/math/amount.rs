@@ -30,10 +30,10 @@ impl<const N: usize> Amount for Const<N> {
 }
 
 impl Amount for usize {
-    const KNOWN: Option<usize> = None;
+    const KNOWN: Option<Self> = None;
 
     #[inline]
-    fn get(self) -> usize {
+    fn get(self) -> Self {
         self
     }
 }

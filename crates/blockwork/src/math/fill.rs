@@ -94,7 +94,6 @@ pub const fn slots(slab: usize, header: usize, slot: usize) -> usize {
 }
 
 #[cfg(test)]
-#[expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
 mod tests {
     use super::*;
 

@@ -1,8 +1,8 @@
 //! Parts that carve memory which their parent gave.
 
-pub mod slab;
 pub mod block_pool;
 pub mod bump;
+pub mod slab;
 
 #[cfg(test)]
 mod ledger;

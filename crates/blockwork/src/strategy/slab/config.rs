@@ -27,11 +27,6 @@ impl SlabPolicy {
     pub const DEFAULT: Self = Self { slab_size: 64 * 1024, keep: 1 };
 }
 
-impl<const N: usize> SlabPolicy<Const<N>> {
-    /// Slabs of `N` bytes, one of them kept when it is empty.
-    pub const DEFAULT: Self = Self { slab_size: Const, keep: 1 };
-}
-
 /// The size of the slots, and the [`SlabPolicy`], of a [`Slab`](super::Slab).
 ///
 /// Either size is a `usize`, or a [`Const`] that takes no space.
@@ -49,11 +44,6 @@ pub struct SlabConfig<Z = usize, S = usize> {
 impl SlabConfig {
     /// Slots of 64 bytes in slabs of 64 KiB, one of them kept when it is empty.
     pub const DEFAULT: Self = Self { slot_size: 64, slab_size: 64 * 1024, keep: 1 };
-}
-
-impl<const Z: usize, const S: usize> SlabConfig<Const<Z>, Const<S>> {
-    /// Slots of `Z` bytes in slabs of `S`, one of them kept when it is empty.
-    pub const DEFAULT: Self = Self { slot_size: Const, slab_size: Const, keep: 1 };
 }
 
 impl<Z: Amount, S: Amount> SlabConfig<Z, S> {
@@ -122,10 +112,7 @@ impl<const N: usize> SlabPolicy<Const<N>> {
 /// The rules of [`SlabConfig`].
 pub(super) const fn rules(slot: usize, slab: usize) -> Result<(), ConfigError> {
     if slot == 0 || !slot.is_multiple_of(size_of::<usize>()) {
-        return Err(ConfigError::new(
-            "SlabConfig::slot_size",
-            "must be a multiple of a pointer's size, and not zero",
-        ));
+        return Err(ConfigError::new("SlabConfig::slot_size", "must be a multiple of a pointer's size, and not zero"));
     }
     slab_rules(slab, slot)
 }
@@ -155,14 +142,14 @@ mod tests {
             assert_eq!(config.check().err().map(|broken| broken.field), rule);
         }
         assert!(SlabConfig { slot_size: Const::<64>, slab_size: 1024, keep: 0 }.check().is_ok());
-        assert!(SlabConfig::<Const<64>, Const<1024>>::DEFAULT.check().is_ok());
-        assert!(SlabConfig::<Const<60>, Const<1024>>::DEFAULT.check().is_err());
+        assert!(SlabConfig { slot_size: Const::<64>, slab_size: Const::<1024>, keep: 0 }.check().is_ok());
+        assert!(SlabConfig { slot_size: Const::<60>, slab_size: Const::<1024>, keep: 0 }.check().is_err());
         assert!(SlabConfig { slot_size: Const::<64>, slab_size: 1000, keep: 0 }.check().is_err());
     }
 
     #[test]
     fn a_slab_has_room_for_one_slot() {
-        let config = |slot_size, slab_size| SlabConfig { slot_size, slab_size, keep: 1 }.check();
+        let config = |slot_size: usize, slab_size: usize| SlabConfig { slot_size, slab_size, keep: 1 }.check();
         assert!(config(64, 128).is_ok());
         assert!(config(72, 128).is_err());
         assert!(config(960, 1024).is_ok());
@@ -179,7 +166,7 @@ mod tests {
         for slot_size in [usize::MAX, usize::MAX & !7, 1 << (usize::BITS - 1)] {
             assert!(SlabConfig { slot_size, slab_size: 1 << 16, keep: 0 }.check().is_err(), "{slot_size}");
         }
-        assert!(SlabPolicy::<Const<65536>>::DEFAULT.check().is_ok());
-        assert!(SlabPolicy::<Const<100>>::DEFAULT.check().is_err());
+        assert!(SlabPolicy { slab_size: Const::<65536>, keep: 0 }.check().is_ok());
+        assert!(SlabPolicy { slab_size: Const::<100>, keep: 0 }.check().is_err());
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// Slabs with slots of one size; see the [module](self).
+/// Slabs with slots of one size.
 ///
 /// One cache line. The head of a [`Slab`](super::Slab), and, once per class, of
 /// size classes made of slabs.
@@ -99,19 +99,11 @@ unsafe impl<S: Amount> Head for SlabHead<S> {
             // SAFETY: as ever; no live slot, and in no ring.
             return unsafe { give_back(parent, config, slab) };
         }
-        let live = slab.live();
-        // SAFETY: with one more live slot it was filed there.
-        unsafe { self.ring(Fill::of(live.wrapping_add(1), slab.capacity())).remove(slab.header()) }
-        if live != 0 {
-            self.file(slab);
-        } else if self.empties.get() < config.keep.saturating_sub(1) {
-            self.empties.set(self.empties.get().wrapping_add(1));
-            slab.clear();
-            self.file(slab);
-        } else {
-            // SAFETY: as ever; no live slot, and in no ring.
-            unsafe { give_back(parent, config, slab) }
-        }
+        let fill_before = Fill::of(slab.live().wrapping_add(1), slab.capacity());
+        // SAFETY: it was filed by the fill that it had with one more live slot.
+        unsafe { self.ring(fill_before).remove(slab.header()) }
+        // SAFETY: as ever; just taken out of its ring.
+        unsafe { self.put_away(parent, config, slab) }
     }
 
     unsafe fn trim<A: Allocate + ?Sized>(&self, parent: &A, config: SlabPolicy<S>, _slot: usize) {
@@ -142,7 +134,9 @@ unsafe impl<S: Amount> Head for SlabHead<S> {
     }
 
     fn check(&self, config: SlabPolicy<S>, slot: usize) -> Result<(), &'static str> {
-        let right = |slab: RawSlab| if slab.slot() == slot { slab.check(config.slab_size.get()) } else { Err("slab: slots of another size") };
+        let right = |slab: RawSlab| {
+            if slab.slot() == slot { slab.check(config.slab_size.get()) } else { Err("slab: slots of another size") }
+        };
         for fill in FILLS {
             for slab in self.slabs(fill) {
                 right(slab)?;
@@ -191,13 +185,38 @@ impl<S: Amount> SlabHead<S> {
             // SAFETY: as ever.
             None => unsafe { make(parent, config, slot)? },
         };
-        if current != RawSlab::NONE {
-            self.file(current);
-        }
         next.set_floor(floor_of_current(config));
-        self.current.set(next);
-        // An empty slab has a tail, any other a list.
-        next.pop().or_else(|| next.carve().then(|| next.pop())?).ok_or(AllocError)
+        // An empty slab has a tail, any other one a list.
+        let block = next.pop().or_else(|| next.carve().then(|| next.pop())?);
+        // Not the one of above, if the parent called back.
+        let current = self.current.replace(next);
+        if current != RawSlab::NONE {
+            // SAFETY: as ever; current no more, and in no ring.
+            unsafe { self.put_away(parent, config, current) }
+        }
+        block.ok_or(AllocError)
+    }
+
+    /// Files `slab`, or gives it back if it is one empty slab too many.
+    ///
+    /// # Safety
+    ///
+    /// - `parent` and `config` are as ever.
+    /// - The slab is in no ring, and not current.
+    unsafe fn put_away<A: Allocate + ?Sized>(&self, parent: &A, config: SlabPolicy<S>, slab: RawSlab) {
+        if slab.live() == 0 {
+            if self.empties.get() >= config.keep.saturating_sub(1) {
+                // SAFETY: as ever; no live slot, and in no ring.
+                return unsafe { give_back(parent, config, slab) };
+            }
+            self.empties.set(self.empties.get().wrapping_add(1));
+            slab.clear();
+        }
+        let fill = Fill::of(slab.live(), slab.capacity());
+        slab.set_floor(fill.floor(slab.capacity()));
+        // SAFETY: in no ring now, and valid until it is given back, before which
+        // it leaves this one.
+        unsafe { self.ring(fill).push_front(slab.header()) }
     }
 
     /// Takes the slab to serve from next: the fuller, the earlier, so that the
@@ -217,15 +236,6 @@ impl<S: Amount> SlabHead<S> {
         }
         // SAFETY: what is in the rings are slabs.
         Some(unsafe { RawSlab::from_header(header) })
-    }
-
-    /// Puts a slab into the ring of its fill.
-    fn file(&self, slab: RawSlab) {
-        let fill = Fill::of(slab.live(), slab.capacity());
-        slab.set_floor(fill.floor(slab.capacity()));
-        // SAFETY: valid until it is given back, for which it leaves its ring,
-        // and in no ring now: it was current, or has just been taken out.
-        unsafe { self.ring(fill).push_front(slab.header()) }
     }
 
     fn slabs(&self, fill: Fill) -> impl Iterator<Item = RawSlab> {

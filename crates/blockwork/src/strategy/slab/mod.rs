@@ -50,12 +50,13 @@
 //! Sizes that never change belong to the type:
 //!
 //! ```
-//! use blockwork::{Const, Locked, Slab, SlabConfig, System};
+//! use blockwork::{Const, Slab, SlabConfig, System};
 //!
 //! type Nodes = Slab<System, Const<48>, Const<65536>>;
-//! const NODES: Nodes = match SlabConfig::<Const<48>, Const<65536>>::DEFAULT.check() {
+//! const CONFIG: SlabConfig<Const<48>, Const<65536>> = SlabConfig { slot_size: Const, slab_size: Const, keep: 1 };
+//! const NODES: Nodes = match CONFIG.check() {
 //!     Ok(config) => Slab::new(System, config),
-//!     Err(_) => panic!("the sizes fit each other"),
+//!     Err(_) => panic!("a slab has room for a slot"),
 //! };
 //! ```
 
@@ -69,9 +70,7 @@ pub use self::{
     head::SlabHead,
 };
 use crate::{
-    alloc::{
-        AllocError, Allocate, Check, ConfigError, Core, Head, Reset, Valid, empty, over_core::over_core,
-    },
+    alloc::{AllocError, Allocate, Check, ConfigError, Core, Head, Reset, Valid, empty, over_core::over_core},
     math::{amount::Amount, fill::natural_align, size_class::Initial},
 };
 
@@ -190,3 +189,6 @@ impl<Z: Amount, S: Amount> Check for SlabCore<Z, S> {
         self.head.check(self.config.policy(), self.config.slot_size.get())
     }
 }
+
+#[cfg(test)]
+mod tests;
