@@ -25,6 +25,10 @@ pub use crate::source::pages::{PageOptions, Pages, PagesWith};
 pub use crate::source::system::System;
 pub use crate::{
     alloc::{AllocError, Allocate, Check, ConfigError, Core, Head, Owns, Reset, Valid},
+    combine::{
+        segregate::{Segregate, Threshold, UpTo, UpToAt, Within},
+        size_classes::SizeClasses,
+    },
     math::amount::{Amount, Const},
     math::size_class::{Classes, List, Listed, Pow2, Quad},
     source::{buffer::Buffer, null::Null},

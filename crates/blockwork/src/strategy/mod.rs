@@ -5,4 +5,4 @@ pub mod bump;
 pub mod slab;
 
 #[cfg(test)]
-mod ledger;
+pub(crate) mod ledger;

@@ -54,9 +54,11 @@
 //!
 //! type Nodes = Slab<System, Const<48>, Const<65536>>;
 //! const CONFIG: SlabConfig<Const<48>, Const<65536>> = SlabConfig { slot_size: Const, slab_size: Const, keep: 1 };
-//! const NODES: Nodes = match CONFIG.check() {
-//!     Ok(config) => Slab::new(System, config),
-//!     Err(_) => panic!("a slab has room for a slot"),
+//! let nodes: Nodes = const {
+//!     match CONFIG.check() {
+//!         Ok(config) => Slab::new(System, config),
+//!         Err(_) => panic!("a slab has room for a slot"),
+//!     }
 //! };
 //! ```
 
