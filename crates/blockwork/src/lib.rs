@@ -26,15 +26,18 @@ pub use crate::source::system::System;
 pub use crate::{
     alloc::{AllocError, Allocate, Check, ConfigError, Core, Head, Owns, Reset, Valid},
     combine::{
-        segregate::{Segregate, Threshold, UpTo, UpToAt, Within},
+        segregate::{Boundary, Segregate, UpTo, UpToAt, Within},
         size_classes::SizeClasses,
     },
-    math::amount::{Amount, Const},
-    math::size_class::{Classes, List, Listed, Pow2, Quad},
+    math::{
+        amount::{Amount, Const},
+        size_class::{Classes, List, Listed, Pow2, Quad},
+    },
     source::{buffer::Buffer, null::Null},
     strategy::{
         block_pool::{BlockAt, BlockOf, BlockPool, BlockPoolConfig, BlockPoolCore, BlockShape, ChunkSize},
         bump::{Bump, BumpCore, BumpMark},
         slab::{Slab, SlabConfig, SlabCore, SlabHead, SlabPolicy},
+        span_pool::{Retain, SpanPool, SpanPoolConfig, SpanPoolCore, SpanPoolStats, Threshold},
     },
 };

@@ -1,21 +1,21 @@
 //! [`Segregate`]: small requests to one allocator, large ones to another.
 //!
 //! ```text
-//! layout ─► 0 < size ≤ threshold rounded down to the alignment? ─ yes ─► small
+//! layout ─► 0 < size ≤ boundary rounded down to the alignment? ─ yes ─► small
 //!                                       └─────────────────────── no ──► large
 //! ```
 //!
 //! The test looks at the alignment as well, because what is small but widely
 //! aligned needs a large slot: a request goes to the small side when its size,
-//! padded to its alignment, is within the threshold. All sizes with one grant
+//! padded to its alignment, is within the boundary. All sizes with one grant
 //! take the same side, so a block can be freed with any of them, which two more
 //! rules see to: the small side grants no more than routes to it, and the large
-//! side is asked for more than the threshold, whatever was asked.
+//! side is asked for more than the boundary, whatever was asked.
 //!
 //! | | |
 //! |---|---|
 //! | time | one compare, none when the layout is constant |
-//! | space | none, with a threshold in the type |
+//! | space | none, with a boundary in the type |
 //! | sharing | as both sides |
 //! | failure | when the side fails that the request belongs to; the other is not asked |
 //! | passes on | [`Owns`], [`Reset`], where both sides have them |
@@ -45,7 +45,7 @@ use crate::{
 };
 
 /// How large a request may be to count as small.
-pub trait Threshold: Copy {
+pub trait Boundary: Copy {
     /// The largest size that is small when it has to be aligned to `align`;
     /// zero if none is. Always the same for the same alignment.
     #[must_use]
@@ -65,21 +65,21 @@ pub struct UpToAt {
 }
 
 impl UpTo<0> {
-    /// A threshold of `size` bytes, known when the program runs.
+    /// A boundary of `size` bytes, known when the program runs.
     #[must_use]
     pub const fn at(size: usize) -> UpToAt {
         UpToAt { size }
     }
 }
 
-impl<const N: usize> Threshold for UpTo<N> {
+impl<const N: usize> Boundary for UpTo<N> {
     #[inline]
     fn up_to(self, align: usize) -> usize {
         UpTo::at(N).up_to(align)
     }
 }
 
-impl Threshold for UpToAt {
+impl Boundary for UpToAt {
     #[inline]
     fn up_to(self, align: usize) -> usize {
         align_down(self.size, align)
@@ -102,7 +102,7 @@ impl<C> Within<C> {
     }
 }
 
-impl<C: Classes> Threshold for Within<C> {
+impl<C: Classes> Boundary for Within<C> {
     #[inline]
     fn up_to(self, align: usize) -> usize {
         C::max_aligned(align)
@@ -112,37 +112,37 @@ impl<C: Classes> Threshold for Within<C> {
 /// Sends small requests to `S` and large ones to `L`; see the [module](self).
 #[derive(Clone, Copy, Debug)]
 pub struct Segregate<T, S, L> {
-    threshold: T,
+    boundary: T,
     small: S,
     large: L,
 }
 
 impl<T, S, L> Segregate<T, S, L> {
-    /// Sends what is small by `threshold` to `small`, and the rest to `large`.
+    /// Sends what is small by `boundary` to `small`, and the rest to `large`.
     ///
     /// `small` has to serve all that is small for requests not to fail.
-    pub const fn new(threshold: T, small: S, large: L) -> Self {
-        Self { threshold, small, large }
+    pub const fn new(boundary: T, small: S, large: L) -> Self {
+        Self { boundary, small, large }
     }
 }
 
-impl<T: Threshold, S, L> Segregate<T, S, L> {
+impl<T: Boundary, S, L> Segregate<T, S, L> {
     /// Whether `layout` goes to the small side; size zero does not.
     #[inline]
     fn is_small(&self, layout: Layout) -> bool {
         // Size zero wraps to the greatest number.
-        layout.size().wrapping_sub(1) < self.threshold.up_to(layout.align())
+        layout.size().wrapping_sub(1) < self.boundary.up_to(layout.align())
     }
 
-    /// What the large side is asked for: more than the threshold, so that the
+    /// What the large side is asked for: more than the boundary, so that the
     /// block is still large when all that is known of it is its size.
     #[inline]
     fn inner_large(&self, layout: Layout) -> Result<Layout, AllocError> {
-        let threshold = self.threshold.up_to(1);
-        if layout.size() > threshold {
+        let boundary = self.boundary.up_to(1);
+        if layout.size() > boundary {
             return Ok(layout);
         }
-        Layout::from_size_align(threshold.saturating_add(1), layout.align()).map_err(|_| AllocError)
+        Layout::from_size_align(boundary.saturating_add(1), layout.align()).map_err(|_| AllocError)
     }
 }
 
@@ -150,7 +150,7 @@ impl<T: Threshold, S, L> Segregate<T, S, L> {
 // the small side grants are clamped to what takes it, and on the large side they
 // are above everything that does not. So each side gets back what it gave, with
 // a layout of the class it was asked for; nothing here panics.
-unsafe impl<T: Threshold, S: Allocate, L: Allocate> Allocate for Segregate<T, S, L> {
+unsafe impl<T: Boundary, S: Allocate, L: Allocate> Allocate for Segregate<T, S, L> {
     #[inline]
     fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         if self.is_small(layout) {
@@ -178,7 +178,7 @@ unsafe impl<T: Threshold, S: Allocate, L: Allocate> Allocate for Segregate<T, S,
     #[inline]
     fn granted(&self, layout: Layout) -> usize {
         if self.is_small(layout) {
-            self.small.granted(layout).min(self.threshold.up_to(layout.align()))
+            self.small.granted(layout).min(self.boundary.up_to(layout.align()))
         } else if layout.size() == 0 {
             0
         } else {
@@ -217,7 +217,7 @@ unsafe impl<T: Threshold, S: Allocate, L: Allocate> Allocate for Segregate<T, S,
 
 // SAFETY: a block of ours was given by the side that its layout takes, and that
 // side's answer is exact.
-unsafe impl<T: Threshold, S: Owns, L: Owns> Owns for Segregate<T, S, L> {
+unsafe impl<T: Boundary, S: Owns, L: Owns> Owns for Segregate<T, S, L> {
     #[inline]
     fn owns(&self, block: NonNull<u8>, layout: Layout) -> bool {
         if self.is_small(layout) {
@@ -264,8 +264,8 @@ mod tests {
 
     /// Goes through the grid and compares grants and routes with the laws, with
     /// sides of these grains.
-    fn keeps_the_laws(threshold: impl Threshold, max: usize, small: usize, large: usize) {
-        let heap = Segregate::new(threshold, Ledger::with_grain(small), Ledger::with_grain(large));
+    fn keeps_the_laws(boundary: impl Boundary, max: usize, small: usize, large: usize) {
+        let heap = Segregate::new(boundary, Ledger::with_grain(small), Ledger::with_grain(large));
         let mut last = layout(0, 1);
         let mut last_grant = 0;
         for layout in grid(max) {
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn thresholds_in_types_and_in_values_agree() {
+    fn boundaries_in_types_and_in_values_agree() {
         let (typed, valued) = (UpTo::<1000>, UpTo::at(1000));
         for align in (0..usize::BITS).map(|log| 1 << log) {
             assert_eq!(typed.up_to(align), valued.up_to(align));
@@ -379,9 +379,9 @@ mod tests {
     }
 
     #[test]
-    fn no_threshold_is_too_large_and_no_size_overflows() {
-        for threshold in [usize::MAX, isize::MAX as usize, isize::MAX as usize - 1] {
-            let heap = Segregate::new(UpTo::at(threshold), Ledger::new(), Ledger::new());
+    fn no_boundary_is_too_large_and_no_size_overflows() {
+        for boundary in [usize::MAX, isize::MAX as usize, isize::MAX as usize - 1] {
+            let heap = Segregate::new(UpTo::at(boundary), Ledger::new(), Ledger::new());
             let most = layout(isize::MAX as usize, 1);
             assert_eq!(heap.granted(most), most.size());
             heap.small.fail_after(0);

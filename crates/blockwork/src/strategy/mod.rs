@@ -3,6 +3,7 @@
 pub mod block_pool;
 pub mod bump;
 pub mod slab;
+pub mod span_pool;
 
 #[cfg(test)]
 pub(crate) mod ledger;
