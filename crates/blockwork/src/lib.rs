@@ -35,8 +35,10 @@ pub use crate::{
     },
     source::{buffer::Buffer, null::Null},
     strategy::{
+        block::{Block, BlockError},
         block_pool::{BlockAt, BlockOf, BlockPool, BlockPoolConfig, BlockPoolCore, BlockShape, ChunkSize},
         bump::{Bump, BumpCore, BumpMark},
+        memo::{Exact, Memo, MemoCore, Rounding},
         slab::{Slab, SlabConfig, SlabCore, SlabHead, SlabPolicy},
         span_pool::{Retain, SpanPool, SpanPoolConfig, SpanPoolCore, SpanPoolStats, Threshold},
     },

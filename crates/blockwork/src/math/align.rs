@@ -77,7 +77,7 @@ mod tests {
     fn edges() -> impl Iterator<Item = usize> {
         (0..usize::BITS).flat_map(|bit| {
             let power = 1_usize << bit;
-            (power - power.min(3)..=power).chain((1..=3).map(move |more| power.wrapping_add(more)))
+            (power.saturating_sub(3)..=power).chain((1..=3).map(move |more| power.wrapping_add(more)))
         })
     }
 

@@ -37,12 +37,11 @@ mod tests {
     use super::*;
     use crate::math::align::SIZE_MAX;
 
-    /// The step in numbers that cannot overflow.
+    /// The step with every sum checked.
     fn by_the_book(cursor: usize, end: usize, layout: Layout) -> Option<Step> {
-        let (wide, align) = (cursor as u128, layout.align() as u128);
-        let block = wide.next_multiple_of(align);
-        let next = block + layout.size() as u128;
-        (next <= end as u128).then(|| Step { padding: (block - wide) as usize, total: (next - wide) as usize })
+        let block = cursor.checked_next_multiple_of(layout.align())?;
+        let next = block.checked_add(layout.size())?;
+        (next <= end).then(|| Step { padding: block.abs_diff(cursor), total: next.abs_diff(cursor) })
     }
 
     #[test]

@@ -83,7 +83,7 @@ impl Chunks {
 
 #[cfg(test)]
 mod tests {
-    use std::vec::Vec;
+    use heap::vec::Vec;
 
     use super::*;
 

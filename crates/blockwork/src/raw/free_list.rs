@@ -127,7 +127,7 @@ fn take_least(left: &mut Option<NonNull<Link>>, right: &mut Option<NonNull<Link>
 
 #[cfg(test)]
 mod tests {
-    use std::vec::Vec;
+    use heap::vec::Vec;
 
     use super::*;
 

@@ -371,7 +371,7 @@ mod tests {
     use core::mem::MaybeUninit;
 
     use super::*;
-    use crate::strategy::ledger::Ledger;
+    use crate::{source::system::System, strategy::ledger::Ledger};
 
     fn layout(size: usize, align: usize) -> Layout {
         Layout::from_size_align(size, align).unwrap()
@@ -379,7 +379,13 @@ mod tests {
 
     /// The offset of `block` in the span of `bump`.
     fn offset<A: Allocate>(bump: &Bump<A>, block: NonNull<u8>) -> usize {
-        block.addr().get() - bump.core.start.get().unwrap().addr().get()
+        block.addr().get().wrapping_sub(bump.core.start.get().unwrap().addr().get())
+    }
+
+    /// Resizes `block`, which is live with layout `old`.
+    fn resize(bump: &Bump<Ledger>, block: NonNull<u8>, old: Layout, new: Layout) -> Result<(), AllocError> {
+        // SAFETY: every test names blocks that are live, with their layout.
+        unsafe { bump.resize(block, old, new) }
     }
 
     #[test]
@@ -520,14 +526,11 @@ mod tests {
         let block = bump.allocate(layout(8, 8)).unwrap();
         // SAFETY: just allocated, eight bytes.
         unsafe { block.write_bytes(7, 8) };
-        // SAFETY: each `old` is the layout of the step before.
-        unsafe {
-            assert_eq!(bump.resize(block, layout(8, 8), layout(32, 8)), Ok(()));
-            assert_eq!(bump.resize(block, layout(32, 8), layout(33, 8)), Err(AllocError));
-            assert_eq!(bump.resize(block, layout(32, 8), layout(SIZE_MAX - 7, 8)), Err(AllocError));
-            assert_eq!(bump.used(), 32);
-            assert_eq!(bump.resize(block, layout(32, 8), layout(8, 8)), Ok(()));
-        }
+        assert_eq!(resize(&bump, block, layout(8, 8), layout(32, 8)), Ok(()));
+        assert_eq!(resize(&bump, block, layout(32, 8), layout(33, 8)), Err(AllocError));
+        assert_eq!(resize(&bump, block, layout(32, 8), layout(SIZE_MAX - 7, 8)), Err(AllocError));
+        assert_eq!(bump.used(), 32);
+        assert_eq!(resize(&bump, block, layout(32, 8), layout(8, 8)), Ok(()));
         assert_eq!(bump.used(), 8);
         // SAFETY: the bytes written above.
         assert_eq!(unsafe { block.cast::<[u8; 8]>().read() }, [7; 8]);
@@ -538,13 +541,10 @@ mod tests {
         let bump = Bump::new(Ledger::new(), 64);
         let inner = bump.allocate(layout(8, 8)).unwrap();
         let last = bump.allocate(layout(8, 8)).unwrap();
-        // SAFETY: live blocks with these layouts.
-        unsafe {
-            assert_eq!(bump.resize(inner, layout(8, 8), layout(9, 8)), Err(AllocError));
-            assert_eq!(bump.resize(inner, layout(8, 8), layout(4, 8)), Ok(()));
-            assert_eq!(bump.resize(last, layout(8, 8), layout(8, 16)), Err(AllocError), "another alignment");
-            assert_eq!(bump.resize(last, layout(8, 8), layout(0, 8)), Err(AllocError), "to nothing");
-        }
+        assert_eq!(resize(&bump, inner, layout(8, 8), layout(9, 8)), Err(AllocError));
+        assert_eq!(resize(&bump, inner, layout(8, 8), layout(4, 8)), Ok(()));
+        assert_eq!(resize(&bump, last, layout(8, 8), layout(8, 16)), Err(AllocError), "another alignment");
+        assert_eq!(resize(&bump, last, layout(8, 8), layout(0, 8)), Err(AllocError), "to nothing");
         assert_eq!(bump.used(), 16);
     }
 
@@ -553,12 +553,11 @@ mod tests {
         let bump = Bump::new(Ledger::new(), 64);
         let inner = bump.allocate(layout(8, 8)).unwrap();
         let last = bump.allocate(layout(8, 8)).unwrap();
-        // SAFETY: live blocks with these layouts, freed once.
-        unsafe {
-            bump.deallocate(inner, layout(8, 8));
-            assert_eq!(bump.used(), 16);
-            bump.deallocate(last, layout(8, 8));
-        }
+        // SAFETY: live with this layout, and freed once.
+        unsafe { bump.deallocate(inner, layout(8, 8)) };
+        assert_eq!(bump.used(), 16);
+        // SAFETY: live with this layout, and freed once.
+        unsafe { bump.deallocate(last, layout(8, 8)) };
         assert_eq!(bump.used(), 8);
         assert_eq!(bump.allocate(layout(8, 8)), Ok(last));
     }
@@ -635,8 +634,7 @@ mod tests {
 
     #[test]
     fn it_can_be_a_constant_and_change_threads() {
-        const BUMP: Bump<crate::source::system::System> = Bump::new(crate::source::system::System, 64);
-        let bump = BUMP;
+        let bump = const { Bump::new(System, 64) };
         let block = bump.allocate(layout(8, 8)).unwrap();
         let address = block.addr();
         std::thread::spawn(move || assert_eq!(bump.allocate(layout(1, 1)).unwrap().addr().get(), address.get() + 8))

@@ -5,7 +5,7 @@ use core::{
     cell::{Cell, RefCell},
     ptr::NonNull,
 };
-use std::vec::Vec;
+use heap::vec::Vec;
 
 use crate::{
     alloc::{AllocError, Allocate, Check, Reset, can_resize, empty},
@@ -74,7 +74,7 @@ unsafe impl Allocate for Ledger {
         let left = self.fails_after.get().checked_sub(1).ok_or(AllocError)?;
         let block = System.allocate(self.inner(layout))?;
         self.fails_after.set(left);
-        self.requests.set(self.requests.get() + 1);
+        self.requests.set(self.requests.get().wrapping_add(1));
         self.lent.borrow_mut().push((block, layout));
         // SAFETY: fresh, and valid for its grant.
         unsafe { block.write_bytes(0xCD, self.granted(layout)) }

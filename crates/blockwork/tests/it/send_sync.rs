@@ -6,7 +6,7 @@ use blockwork::{
 };
 
 send_sync! {
-    Buffer<'static>: !Send, !Sync;
+    Buffer<'static>: Send, !Sync;
 
     Failing<Shared>: Send, !Sync;
     Failing<Local>: Send, !Sync;

@@ -1,11 +1,12 @@
 //! What the pool promises, and what seed 000 got wrong.
 
 use core::{
-    cell::Cell,
+    cell::{Cell, UnsafeCell},
     mem::MaybeUninit,
-    ptr::{self, NonNull},
+    ptr::NonNull,
+    slice,
 };
-use std::vec::Vec;
+use heap::vec::Vec;
 
 use super::*;
 use crate::{math::align::SIZE_MAX, source::system::System, strategy::ledger::Ledger};
@@ -48,14 +49,15 @@ fn every_size_at_every_alignment_lies_apart_aligned_and_keeps_its_bytes() {
             let pool = pool(size, align);
             let stride = pool.block_layout().size();
             let blocks = take(&pool, 13);
-            for (index, &block) in blocks.iter().enumerate() {
+            for (byte, &block) in (0..).zip(&blocks) {
                 assert!(address(block).is_multiple_of(align));
                 // SAFETY: a live block, of the stride.
-                unsafe { block.write_bytes(index as u8, stride) };
+                unsafe { block.write_bytes(byte, stride) };
             }
-            for (index, &block) in blocks.iter().enumerate() {
-                // SAFETY: written above.
-                assert!((0..stride).all(|at| unsafe { block.add(at).read() } == index as u8));
+            for (byte, &block) in (0_u8..).zip(&blocks) {
+                // SAFETY: live, and written above.
+                let bytes = unsafe { slice::from_raw_parts(block.as_ptr(), stride) };
+                assert!(bytes.iter().all(|&read| read == byte));
             }
             assert_eq!((pool.chunks(), pool.blocks_live(), pool.blocks_free()), (4, 13, 3));
             give(&pool, blocks);
@@ -343,13 +345,13 @@ fn trimming_a_pool_in_use_keeps_every_live_byte() {
     let pool = pool(16, 16);
     let mut live: Vec<(NonNull<u8>, u8)> = Vec::new();
     let mut random = 1_u32;
-    for round in 0..2000 {
+    for (round, byte) in (0..2000).zip((0..=u8::MAX).cycle()) {
         random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         if random >> 30 != 0 && live.len() < 40 || live.is_empty() {
             let block = pool.alloc_block().unwrap();
             // SAFETY: a live block of sixteen bytes.
-            unsafe { block.write_bytes(round as u8, 16) };
-            live.push((block, round as u8));
+            unsafe { block.write_bytes(byte, 16) };
+            live.push((block, byte));
         } else {
             let (block, byte) = live.swap_remove((random >> 8) as usize % live.len());
             // SAFETY: a live block of sixteen bytes, written above.
@@ -463,10 +465,11 @@ fn pools_fit_statics() {
     // SAFETY: only this test uses the statics below.
     unsafe impl<T> Sync for OneThread<T> {}
 
-    static mut MEMORY: [MaybeUninit<u8>; 64] = [MaybeUninit::uninit(); 64];
+    static MEMORY: OneThread<UnsafeCell<[MaybeUninit<u8>; 64]>> =
+        OneThread(UnsafeCell::new([MaybeUninit::uninit(); 64]));
     static FIXED: OneThread<BlockPool<Buffer<'static>, BlockOf<8>>> =
         // SAFETY: named nowhere else.
-        OneThread(BlockPool::new_all(Buffer::new(unsafe { &mut *ptr::addr_of_mut!(MEMORY) }), BlockOf));
+        OneThread(BlockPool::new_all(Buffer::new(unsafe { &mut *MEMORY.0.get() }), BlockOf));
     const CONFIG: Valid<BlockPoolConfig<BlockOf<8>>> =
         match (BlockPoolConfig { block: BlockOf, chunk: ChunkSize::Blocks(4) }).check() {
             Ok(config) => config,
