@@ -215,6 +215,8 @@ unsafe impl<T: Boundary, S: Allocate, L: Allocate> Allocate for Segregate<T, S, 
     }
 }
 
+crate::alloc::bridge!([T: Boundary, S: Allocate, L: Allocate] Segregate<T, S, L>);
+
 // SAFETY: a block of ours was given by the side that its layout takes, and that
 // side's answer is exact.
 unsafe impl<T: Boundary, S: Owns, L: Owns> Owns for Segregate<T, S, L> {

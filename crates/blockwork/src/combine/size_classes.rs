@@ -157,6 +157,8 @@ unsafe impl<C: Classes, K: Head, A: Allocate> Allocate for SizeClasses<C, K, A> 
     }
 }
 
+crate::alloc::bridge!([C: Classes, K: Head, A: Allocate] SizeClasses<C, K, A>);
+
 impl<C: Classes, K: Head, A: Allocate> Drop for SizeClasses<C, K, A> {
     fn drop(&mut self) {
         self.release();

@@ -115,6 +115,7 @@ impl<A: Allocate, Z: Amount, S: Amount> Slab<A, Z, S> {
 }
 
 over_core!([A: Allocate, Z: Amount, S: Amount] Slab<A, Z, S>);
+crate::alloc::bridge!([A: Allocate, Z: Amount, S: Amount] Slab<A, Z, S>);
 
 impl<A: Allocate, Z: Amount, S: Amount> Reset for Slab<A, Z, S> {
     fn reset(&mut self) {
