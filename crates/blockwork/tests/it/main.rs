@@ -10,4 +10,7 @@ mod bridge;
 mod combine;
 mod conformance;
 mod mutants;
+mod pools;
 mod send_sync;
+#[cfg(test)]
+mod slabs;

@@ -1,0 +1,171 @@
+//! [`RunBins`]: the free runs, sorted by length so that a fit is found at once.
+//!
+//! ```text
+//! filled  0 1 0 0 0 1 0 …            one bit for each bin with runs
+//! bins    [ ] [run ⇄ run] [ ] [ ] [ ] [run] [ ] …
+//! ```
+
+use core::cell::Cell;
+
+use crate::{
+    math::bins::{BinSet, COUNT, bin_for, bin_of},
+    raw::{
+        ring::Ring,
+        span::chunk::{Pair, Run},
+    },
+};
+
+/// Runs to look at in the one bin where some fit and some do not.
+const LOOKS: usize = 4;
+
+/// Free runs by length.
+#[derive(Debug)]
+pub(crate) struct RunBins {
+    bins: [Ring<Pair>; COUNT as usize],
+    /// Invariant: the bins that are not empty.
+    filled: Cell<BinSet>,
+}
+
+impl RunBins {
+    pub(crate) const fn new() -> Self {
+        Self { bins: [const { Ring::new() }; COUNT as usize], filled: Cell::new(BinSet::EMPTY) }
+    }
+
+    /// Puts `run` into its bin.
+    ///
+    /// # Safety
+    ///
+    /// - `run` is marked free, is in no bin, and leaves its bin before its
+    ///   books change or go.
+    #[inline]
+    pub(crate) unsafe fn insert(&self, run: Run) {
+        let bin = bin_of(run.len);
+        if let (Some(ring), Some(node)) = (self.ring(bin), run.node()) {
+            // SAFETY: in no bin, so in no ring; valid while it is in here.
+            unsafe { ring.push_front(node) }
+            self.filled.set(self.filled.get().with(bin));
+        }
+    }
+
+    /// Takes `run` out of its bin.
+    ///
+    /// # Safety
+    ///
+    /// - `run` is in its bin.
+    #[inline]
+    pub(crate) unsafe fn remove(&self, run: Run) {
+        let bin = bin_of(run.len);
+        if let (Some(ring), Some(node)) = (self.ring(bin), run.node()) {
+            // SAFETY: `insert` put it there, says the caller.
+            unsafe { ring.remove(node) }
+            if ring.first().is_none() {
+                self.filled.set(self.filled.get().without(bin));
+            }
+        }
+    }
+
+    /// A run for `len` blocks: one that `fits`, out of the bin where some do,
+    /// or one of at least `sure` blocks, all of which do.
+    #[inline]
+    pub(crate) fn find(&self, len: u32, sure: u32, fits: impl Fn(Run) -> bool) -> Option<Run> {
+        self.runs(bin_of(len)).take(LOOKS).find(|&run| fits(run)).or_else(|| {
+            let bin = self.filled.get().first_from(bin_for(sure))?;
+            self.runs(bin).next()
+        })
+    }
+
+    /// Every run, with the number of its bin.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, Run)> {
+        (0..COUNT).flat_map(|bin| self.runs(bin).map(move |run| (bin, run)))
+    }
+
+    /// Whether exactly the bins with runs are in the set.
+    pub(crate) fn set_agrees(&self) -> bool {
+        let filled = self.filled.get();
+        (0..COUNT).all(|bin| (filled.first_from(bin) == Some(bin)) == self.runs(bin).next().is_some())
+    }
+
+    #[inline]
+    fn runs(&self, bin: u32) -> impl Iterator<Item = Run> {
+        let ring = self.ring(bin);
+        let first = ring.and_then(Ring::first);
+        // SAFETY: the iteration stays in this ring.
+        let nodes = core::iter::successors(first, move |&node| ring.and_then(|ring| unsafe { ring.after(node) }));
+        // SAFETY: nodes of runs whose books are there while they are in a bin.
+        nodes.map(|node| unsafe { Run::of(node) })
+    }
+
+    #[inline]
+    fn ring(&self, bin: u32) -> Option<&Ring<Pair>> {
+        self.bins.get(bin as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::raw::span::chunk::{Chunk, tests::chunk};
+
+    /// The first `len` blocks of a new chunk, marked free as a run.
+    fn run(len: u32) -> Run {
+        let chunk: Chunk = chunk(len.max(2).wrapping_mul(2));
+        let (run, rest) = chunk.whole().split(len);
+        rest.mark_live();
+        run.mark_free();
+        run
+    }
+
+    #[test]
+    fn the_shortest_fitting_bin_is_taken() {
+        let bins = RunBins::new();
+        for len in [900, 3, 40, 7] {
+            // SAFETY: free, in no bin, and its books are leaked.
+            unsafe { bins.insert(run(len)) };
+        }
+        let found = [1, 3, 4, 8, 41, 900].map(|len| bins.find(len, len, |run| run.len >= len).map(|run| run.len));
+        assert_eq!(found, [Some(3), Some(3), Some(7), Some(40), Some(900), Some(900)]);
+        assert_eq!(bins.find(901, 901, |run| run.len >= 901), None);
+        assert!(bins.set_agrees() && bins.iter().count() == 4);
+    }
+
+    #[test]
+    fn a_removed_run_is_not_found() {
+        let bins = RunBins::new();
+        let (one, other) = (run(5), run(5));
+        for run in [one, other] {
+            // SAFETY: free, in no bin, and its books are leaked.
+            unsafe { bins.insert(run) };
+        }
+        // SAFETY: inserted above.
+        unsafe { bins.remove(other) };
+        assert_eq!(bins.find(1, 1, |_| true), Some(one));
+        // SAFETY: inserted above.
+        unsafe { bins.remove(one) };
+        assert_eq!(bins.find(1, 1, |_| true), None);
+        assert!(bins.set_agrees());
+    }
+
+    #[test]
+    fn a_run_that_is_not_sure_to_fit_is_looked_at() {
+        let bins = RunBins::new();
+        // SAFETY: free, in no bin, and its books are leaked.
+        unsafe { bins.insert(run(16)) };
+        assert_eq!(bins.find(16, 31, |_| false), None);
+        assert_eq!(bins.find(16, 31, |_| true).map(|run| run.len), Some(16));
+    }
+
+    #[test]
+    fn no_more_than_a_few_runs_are_looked_at() {
+        let bins = RunBins::new();
+        for _ in 0..100 {
+            // SAFETY: free, in no bin, and its books are leaked.
+            unsafe { bins.insert(run(64)) };
+        }
+        let looks = Cell::new(0);
+        let found = bins.find(65, 65, |_| {
+            looks.set(looks.get() + 1);
+            false
+        });
+        assert_eq!((found, looks.get()), (None, LOOKS));
+    }
+}
