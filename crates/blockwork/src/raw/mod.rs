@@ -1,6 +1,6 @@
 //! Unsafe shapes without policy: they know neither `Allocate` nor a parent.
 
 pub(crate) mod directory;
-pub(crate) mod ring;
+pub(crate) mod list;
 pub(crate) mod shelf;
 pub(crate) mod span;

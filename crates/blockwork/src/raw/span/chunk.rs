@@ -10,7 +10,7 @@ use core::{alloc::Layout, cell::Cell, ptr::NonNull};
 use crate::{
     math::bins::LEN_MAX,
     raw::{
-        ring::{Linked, Links},
+        list::{Linked, Links},
         shelf::Shelf,
     },
 };
@@ -279,8 +279,9 @@ impl Run {
     /// Writes into the books that the run is live.
     #[inline]
     pub(crate) fn mark_live(self) {
-        // The head last: it wins where both ends are one block.
-        self.chunk.set_tag(self.last(), Tag::live_tail(self.len));
+        if self.len != 1 {
+            self.chunk.set_tag(self.last(), Tag::live_tail(self.len));
+        }
         self.chunk.set_tag(self.at, Tag::live_head(self.len));
     }
 
@@ -288,6 +289,13 @@ impl Run {
     #[inline]
     pub(crate) fn mark_free(self) {
         self.chunk.set_tag(self.last(), Tag::free(self.len));
+        self.chunk.set_tag(self.at, Tag::free(self.len));
+    }
+
+    /// Writes into the books that no live run begins where this one did; its
+    /// neighbours are to take it in.
+    #[inline]
+    pub(crate) fn end_life(self) {
         self.chunk.set_tag(self.at, Tag::free(self.len));
     }
 
