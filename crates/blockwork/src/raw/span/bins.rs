@@ -107,25 +107,30 @@ impl RunBins {
 mod tests {
     use core::cell::Cell;
 
-    use super::*;
-    use crate::raw::span::chunk::{Chunk, tests::chunk};
+    use heap::vec::Vec;
 
-    /// The first `len` blocks of a new chunk, marked free as a run.
-    fn run(len: u32) -> Run {
-        let chunk: Chunk = chunk(len.max(2).wrapping_mul(2));
-        let (run, rest) = chunk.whole().split(len);
-        rest.mark_live();
-        run.mark_free();
-        run
+    use super::*;
+    use crate::raw::span::chunk::tests::Books;
+
+    /// Bins with a run of each of `lens`, the books of it in the same order.
+    fn bins(lens: &[u32]) -> (RunBins, Vec<(Books, Run)>) {
+        let bins = RunBins::new();
+        let runs = lens.iter().map(|&len| {
+            let books = Books::new(len.max(2).wrapping_mul(2));
+            let (run, rest) = books.chunk.whole().split(len);
+            rest.mark_live();
+            run.mark_free();
+            // SAFETY: free, in no bin, and its books outlive the bins.
+            unsafe { bins.insert(run) };
+            (books, run)
+        });
+        let runs = runs.collect();
+        (bins, runs)
     }
 
     #[test]
     fn the_shortest_fitting_bin_is_taken() {
-        let bins = RunBins::new();
-        for len in [900, 3, 40, 7] {
-            // SAFETY: free, in no bin, and its books are leaked.
-            unsafe { bins.insert(run(len)) };
-        }
+        let (bins, _books) = bins(&[900, 3, 40, 7]);
         let found = [1, 3, 4, 8, 41, 900].map(|len| bins.find(len, len, |run| run.len >= len).map(|run| run.len));
         assert_eq!(found, [Some(3), Some(3), Some(7), Some(40), Some(900), Some(900)]);
         assert_eq!(bins.find(901, 901, |run| run.len >= 901), None);
@@ -134,12 +139,8 @@ mod tests {
 
     #[test]
     fn a_removed_run_is_not_found() {
-        let bins = RunBins::new();
-        let (one, other) = (run(5), run(5));
-        for run in [one, other] {
-            // SAFETY: free, in no bin, and its books are leaked.
-            unsafe { bins.insert(run) };
-        }
+        let (bins, books) = bins(&[5, 5]);
+        let [one, other] = [&books[0], &books[1]].map(|&(_, run)| run);
         // SAFETY: inserted above.
         unsafe { bins.remove(other) };
         assert_eq!(bins.find(1, 1, |_| true), Some(one));
@@ -151,23 +152,17 @@ mod tests {
 
     #[test]
     fn a_run_that_is_not_sure_to_fit_is_looked_at() {
-        let bins = RunBins::new();
-        // SAFETY: free, in no bin, and its books are leaked.
-        unsafe { bins.insert(run(16)) };
+        let (bins, _books) = bins(&[16]);
         assert_eq!(bins.find(16, 31, |_| false), None);
         assert_eq!(bins.find(16, 31, |_| true).map(|run| run.len), Some(16));
     }
 
     #[test]
     fn no_more_than_a_few_runs_are_looked_at() {
-        let bins = RunBins::new();
-        for _ in 0..100 {
-            // SAFETY: free, in no bin, and its books are leaked.
-            unsafe { bins.insert(run(64)) };
-        }
-        let looks = Cell::new(0);
+        let (bins, _books) = bins(&[64; 100]);
+        let looks = Cell::new(0_usize);
         let found = bins.find(65, 65, |_| {
-            looks.set(looks.get() + 1);
+            looks.set(looks.get().wrapping_add(1));
             false
         });
         assert_eq!((found, looks.get()), (None, LOOKS));
