@@ -20,7 +20,7 @@ use object::{
 use super::Failure;
 
 /// `env`, `timeout` and shells agree on these.
-const CANNOT_RUN: u8 = 126;
+pub const CANNOT_RUN: u8 = 126;
 const NOT_FOUND: u8 = 127;
 
 /// Finds `typed` as the system will, and refuses what cannot be recorded.

@@ -25,7 +25,7 @@ pub use self::{
     container::{Summary, Writer},
     damage::Damage,
     reader::{Ending, read},
-    spool::pack,
+    spool::{HEADER, pack},
     tally::Tally,
 };
 
