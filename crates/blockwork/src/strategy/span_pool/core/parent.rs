@@ -72,8 +72,8 @@ impl SpanPoolCore {
         if self.is_listed(chunk) {
             self.directory.insert(base.addr().get(), chunk.as_ptr());
         }
-        // SAFETY: new, so in no ring.
-        unsafe { self.push_idle(chunk) }
+        // SAFETY: new, so in no list.
+        unsafe { self.idle_of(chunk).push(chunk.as_ptr()) }
         // SAFETY: new books say that the whole is free, and it is in no bin.
         unsafe { self.bins.insert(chunk.whole()) }
         self.chunks.set(self.chunks.get().wrapping_add(1));
@@ -115,15 +115,15 @@ impl SpanPoolCore {
             // SAFETY: the parent grants that much, aligned as asked, to us alone;
             // books are sized in multiples of their alignment.
             let shelf = unsafe { Shelf::write(memory, parent.granted(shelf_layout), place) };
-            // SAFETY: new, so in no ring.
-            unsafe { self.shelves.push_front(shelf) }
+            // SAFETY: new, so in no list.
+            unsafe { self.shelves.push(shelf) }
         }
         let shelf = self.shelves.first().ok_or(AllocError)?;
-        // SAFETY: shelves in the ring have room.
+        // SAFETY: shelves in the list have room.
         let memory = unsafe { Shelf::lend(shelf) };
         // SAFETY: shelves stay while a place of theirs is lent.
         if !unsafe { shelf.as_ref() }.has_room() {
-            // SAFETY: it is the ring's first.
+            // SAFETY: it is the list's first.
             unsafe { self.shelves.remove(shelf) }
         }
         // SAFETY: a place holds `place` bytes, and is ours.
@@ -143,15 +143,15 @@ impl SpanPoolCore {
         // SAFETY: shelves stay while a place of theirs is lent.
         let head = unsafe { shelf.as_ref() };
         if !head.has_room() {
-            // SAFETY: shelves without room are in no ring.
-            unsafe { self.shelves.push_front(shelf) }
+            // SAFETY: shelves without room are in no list.
+            unsafe { self.shelves.push(shelf) }
         }
         // SAFETY: this shelf lent it, and nobody uses it any more.
         unsafe { Shelf::take_back(shelf, books.memory) }
         if head.is_idle()
             && let Some((_, layout)) = self.shelf_for(parent, len)
         {
-            // SAFETY: shelves with room are in the ring.
+            // SAFETY: shelves with room are in the list.
             unsafe { self.shelves.remove(shelf) }
             self.give(parent, shelf.cast(), layout);
         }
