@@ -192,3 +192,81 @@ impl<A> Gauge for Counter<'_, A> {
         held as u64
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replay::{
+        books::Moment,
+        testing::{Ops, everything, steps, trace},
+    };
+
+    /// Runs a candidate in this process.
+    fn run(candidate: Candidate, task: Task, ops: &Ops) -> Result<Report, Stop> {
+        let script = Script::new(&trace([ops.clone()])).unwrap();
+        let job = Job {
+            candidate,
+            task,
+            steps: (0, ops.0.len()),
+            slots: script.slots,
+            capacity: candidate.capacity(&script),
+            memory: 0,
+            seconds: 0,
+            parent: 0,
+        };
+        candidate.run(&job, &steps(ops))
+    }
+
+    fn measure(candidate: Candidate, ops: &Ops) -> (Moment, Option<u64>) {
+        match run(candidate, Task::Measure, ops) {
+            Ok(Report::Measure(peak, requests)) => (peak, requests),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_candidate_serves_every_size_and_alignment() {
+        for candidate in Candidate::all().into_iter().chain([Candidate::Driver]) {
+            let timed = run(candidate, Task::Time, &everything());
+            assert!(matches!(timed, Ok(Report::Time(1..))), "{candidate:?}: {timed:?}");
+        }
+        for candidate in Candidate::all() {
+            let (peak, requests) = measure(candidate, &everything());
+            assert!(peak.held >= peak.granted && peak.granted >= peak.asked && peak.asked > 300_000, "{candidate:?}");
+            assert_eq!(requests.is_some(), candidate != Candidate::System, "{candidate:?}");
+        }
+    }
+
+    #[test]
+    fn a_bump_holds_what_was_ever_asked_for() {
+        // 0..100, 112..140, and 144..344 for what had to move.
+        let ops = Ops::new().alloc(0, 100).alloc(1, 28).realloc(0, 200).free(1).free(0);
+        let (peak, requests) = measure(Candidate::Composed(Composition::Bump), &ops);
+        // While the block moves it is there twice.
+        assert_eq!(peak, Moment { held: 64 << 10, granted: 328, asked: 328 });
+        assert_eq!(requests, Some(1));
+    }
+
+    #[test]
+    fn a_span_pool_rounds_to_its_blocks() {
+        let ops = Ops::new().alloc(0, 100).alloc(1, 65).alloc(2, 64).free(0).free(1);
+        let (peak, requests) = measure(Candidate::Composed(Composition::Spans), &ops);
+        assert_eq!((peak.asked, peak.granted), (229, 320));
+        assert_eq!((peak.internal_waste(), peak.external_waste()), (91, peak.held - 320));
+        // One chunk; the books of 4096 blocks take two words each.
+        assert!((256 << 10..512 << 10).contains(&peak.held), "{}", peak.held);
+        assert!(peak.held.is_multiple_of(4096));
+        assert!(requests.is_some_and(|requests| (2..=4).contains(&requests)), "{requests:?}");
+    }
+
+    #[test]
+    fn memory_held_for_a_moment_counts() {
+        let source = Counted::new(System);
+        let mut gauge = Counter::new(&source);
+        let layout = std::alloc::Layout::new::<[u8; 100]>();
+        let block = blockwork::Allocate::allocate(&source, layout).unwrap();
+        // SAFETY: allocated above with this layout, and not used again.
+        unsafe { blockwork::Allocate::deallocate(&source, block, layout) };
+        assert_eq!([gauge.held(1), gauge.held(1)], [100, 0]);
+    }
+}

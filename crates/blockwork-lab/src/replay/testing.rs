@@ -49,6 +49,19 @@ impl Ops {
     }
 }
 
+/// Sizes and alignments of every kind; recycled memory is dirty with marks.
+pub fn everything() -> Ops {
+    let mut ops = Ops::new();
+    for size in [0, 1, 7, 8, 9, 16, 100, 4096, 4097, 70_000, 300_000] {
+        ops = ops.alloc(0, size).zeroed(1, size).aligned(2, size, 12).aligned(3, size, 21).alloc(4, 50);
+        for new in [1, 8, 9000, 0, 24, 200_000, 3] {
+            ops = ops.realloc(0, new).realloc(2, new).realloc(1, new);
+        }
+        ops = ops.free(0).free(2).free(1).zeroed(0, size).zeroed(1, 1000).free(1).free(4).free(3).free(0);
+    }
+    ops.alloc(5, 10_000)
+}
+
 /// A recording of these images.
 pub fn trace<const N: usize>(images: [Ops; N]) -> Trace {
     let mut trace = Trace { name: "hand-made".into(), ..Trace::default() };

@@ -20,6 +20,8 @@ pub struct Gain<'a> {
     pub time: Change,
     /// Most bytes held.
     pub memory: Change,
+    /// The same, as whole numbers: the candidate's, and the machine's.
+    held: (u64, u64),
     /// Nanoseconds per event that cannot be told from none.
     floor: f64,
     events: f64,
@@ -72,11 +74,13 @@ impl<'a> Gain<'a> {
         let noise = mine.noise.zip(theirs.noise).map(|(mine, theirs)| mine + theirs);
         let share = if noise.is_some() { SHARE } else { SHARE_OF_ONE_RUN };
         let bar = noise.unwrap_or(0.0).max(net(theirs) * share).max(LEAST_TIME / events);
-        let held = (figures.peak.held as f64, today.peak.held as f64);
+        let held = (figures.peak.held, today.peak.held);
+        let room = (held.1 as f64 * SHARE).max(LEAST_BYTES);
         Some(Self {
             spec,
             time: Change::new(net(mine), net(theirs), bar),
-            memory: Change::new(held.0, held.1, (held.1 * SHARE).max(LEAST_BYTES)),
+            memory: Change::new(held.0 as f64, held.1 as f64, room),
+            held,
             floor: (mine.noise.unwrap_or(0.0) + driver.noise.unwrap_or(0.0)).max(0.1),
             events,
         })
@@ -118,7 +122,7 @@ impl<'a> Gain<'a> {
             Way::Worse => "more",
         };
         let percent = (mine - today).abs() * 100.0 / today.max(1.0);
-        format!("{percent:.0} % {word} memory at the peak ({} → {})", bytes(today as u64), bytes(mine as u64))
+        format!("{percent:.0} % {word} memory at the peak ({} → {})", bytes(self.held.1), bytes(self.held.0))
     }
 }
 

@@ -98,12 +98,17 @@ fn little_time(facts: &Facts, today: &Figures, driver: Spread) -> Option<String>
 /// A few blocks are most of the peak.
 fn large_blocks(facts: &Facts) -> Option<String> {
     const FEW: usize = 8;
+    // Below, a pool of its size could serve the block.
+    const LARGE: u64 = 32 << 10;
     let mut sum = 0;
     let mut sums = facts.peak_sizes.iter().take(FEW).zip(1_u64..).map(|(size, number)| {
         sum += size;
         (number, *size, sum)
     });
     let (number, size, sum) = sums.find(|(_, _, sum)| sum * 2 > facts.peak_live_bytes)?;
+    if size < LARGE {
+        return None;
+    }
     let least = if number == 1 { "" } else { "at least " };
     let blocks = counted(number, "block holds", "blocks hold");
     let share = sum as f64 * 100.0 / facts.peak_live_bytes as f64;
