@@ -125,6 +125,8 @@ impl Check for Buffer<'_> {
     }
 }
 
+crate::alloc::bridge!([] Buffer<'_>);
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -359,6 +359,7 @@ unsafe impl Core for BumpCore {
 }
 
 over_core!([A: Allocate] Bump<A>);
+crate::alloc::bridge!([A: Allocate] Bump<A>);
 
 // SAFETY: the span is exclusively ours, so a live block inside it that is not
 // from us is one that a borrower of ours carved, and who borrows us asks

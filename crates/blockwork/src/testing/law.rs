@@ -106,11 +106,12 @@ pub struct Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "`{}` breaks {} (scenario `{}`)", self.part, self.violation, self.scenario)?;
-        if !self.operations.is_empty() {
-            f.write_str("  after:\n")?;
+        let Self { part, scenario, violation, operations } = self;
+        write!(f, "`{part}` breaks {violation}\n  in `{scenario}`")?;
+        if !operations.is_empty() {
+            f.write_str(", after:")?;
         }
-        self.operations.iter().try_for_each(|op| writeln!(f, "    {op}"))
+        operations.iter().try_for_each(|op| write!(f, "\n    {op}"))
     }
 }
 

@@ -1,5 +1,12 @@
 //! The one integration test binary: each module is a topic.
+#![cfg_attr(blockwork_allocator_gate, feature(allocator_api))]
 
+#[cfg(test)]
+mod bridge;
+#[cfg(test)]
+mod combine;
 mod conformance;
+mod mutants;
+#[cfg(test)]
 mod pools;
 mod send_sync;

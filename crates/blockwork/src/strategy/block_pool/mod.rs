@@ -258,6 +258,7 @@ impl<'a, S: BlockShape> BlockPool<Buffer<'a>, S> {
 }
 
 over_core!([A: Allocate, S: BlockShape] BlockPool<A, S>);
+crate::alloc::bridge!([A: Allocate, S: BlockShape] BlockPool<A, S>);
 
 // SAFETY: the region is the buffer's alone and the buffer is ours alone, so a
 // live block inside it is ours, or was carved by a borrower of ours, who asks

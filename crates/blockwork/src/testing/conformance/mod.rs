@@ -59,6 +59,9 @@ impl fmt::Debug for Suite {
     }
 }
 
+/// Random sequences of a part alone.
+const CASES: u32 = if cfg!(miri) { 3 } else { 36 };
+
 /// What a scenario found, and the operations that lead there.
 struct Found {
     violation: Violation,
@@ -77,14 +80,15 @@ type Scenario = fn(&Suite) -> Result<(), Found>;
 const SCENARIOS: &[(&str, Scenario)] = &[
     ("grants", edges::grants),
     ("empty blocks", edges::empties),
-    ("impossible requests", edges::impossible),
-    ("grid", grid::grid),
     ("random operations", workloads::random),
+    ("impossible requests", edges::impossible),
+    ("grid of sizes and alignments", grid::grid),
+    ("grants in use", edges::grants_in_use),
     ("drop with live blocks", workloads::outstanding),
-    ("rounds", workloads::rounds),
+    ("rounds of one workload", workloads::rounds),
     ("failing parent", parents::failing),
-    ("ownership", parents::ownership),
-    ("re-entrant parent", parents::reentrant),
+    ("two over one parent", parents::ownership),
+    ("parent that calls back", parents::reentrant),
 ];
 
 /// What lies under the part.
@@ -125,8 +129,8 @@ impl Suite {
             eager: false,
             retains: None,
             shape: Shape { max_size: 64 * 1024, max_align: 4096 },
-            cases: 36,
-            quick: false,
+            cases: CASES,
+            quick: cfg!(miri),
         };
         Self { name: name.to_owned(), layers: [Rc::new(make) as Rc<Layer>].to_vec(), options }
     }
@@ -275,6 +279,27 @@ impl Suite {
         Floor::ALL.into_iter().try_for_each(play)
     }
 
+    /// Runs `attempt` on `operations`; if it fails, leaves operations out for as
+    /// long as the same law stays broken.
+    fn explain(operations: Vec<Op>, attempt: impl Fn(&[Op]) -> Verdict) -> Result<(), Found> {
+        let Err(mut violation) = attempt(&operations) else { return Ok(()) };
+        let mut shortest = operations;
+        let mut chunk = shortest.len();
+        while chunk > 0 {
+            let mut at = 0;
+            while at < shortest.len() {
+                let mut shorter = shortest.clone();
+                shorter.drain(at..at.saturating_add(chunk).min(shortest.len()));
+                match catch_unwind(AssertUnwindSafe(|| attempt(&shorter))) {
+                    Ok(Err(same)) if same.law == violation.law => (shortest, violation) = (shorter, same),
+                    _ => at = at.saturating_add(chunk),
+                }
+            }
+            chunk = chunk.div_euclid(2);
+        }
+        Err(Found { violation, operations: shortest })
+    }
+
     /// Names what runs next, in case it ends the process: a test that is
     /// killed says nothing itself (`--nocapture` shows the last line).
     #[expect(clippy::print_stdout, reason = "shown by the test harness when a test fails")]
@@ -362,7 +387,7 @@ pub fn pairs(suites: &[Suite]) -> impl Iterator<Item = Suite> {
 #[macro_export]
 macro_rules! suite {
     ($name:expr, |$parent:pat_param| $part:expr $(, $($options:tt)*)?) => {
-        $crate::testing::Suite::new($name, |$parent| $crate::subject!($part)) $($($options)*)?
+        $crate::testing::Suite::new($name, move |$parent| $crate::subject!($part)) $($($options)*)?
     };
 }
 

@@ -23,20 +23,18 @@ use crate::{
 /// The parent fails at each request of a workload, once and from then on.
 pub(super) fn failing(suite: &Suite) -> Result<(), Found> {
     let length = if suite.options.quick { 24 } else { 50 };
-    let operations = suite.options.shape.sample(length, 21);
-    let run = || {
+    Suite::explain(suite.options.shape.sample(length, 21), |operations| {
         for floor in [Floor::Exact, Floor::Coarse] {
-            let (baseline, requests) = baseline(suite, floor, &operations)?;
+            let (baseline, requests) = baseline(suite, floor, operations)?;
             let last = if suite.options.quick { 6 } else { 12 };
             let numbers = (0..requests.min(last)).chain((last..requests.min(60)).step_by(7));
             for number in numbers {
-                fail_once(suite, floor, &operations, &baseline, number)?;
-                fail_from(suite, floor, &operations, &baseline, number)?;
+                fail_once(suite, floor, operations, &baseline, number)?;
+                fail_from(suite, floor, operations, &baseline, number)?;
             }
         }
         Ok(())
-    };
-    run().map_err(|violation| Found { violation, operations: operations.clone() })
+    })
 }
 
 /// What is served when nothing fails, and how often the parent is asked.
@@ -146,11 +144,9 @@ pub(super) fn reentrant(suite: &Suite) -> Result<(), Found> {
     let length = if suite.options.quick { 40 } else { 120 };
     let mut operations = suite.options.shape.sample(length, 31);
     operations.retain(|op| !matches!(op, Op::Relocate | Op::Reset));
-    for floor in [Floor::Exact, Floor::Coarse] {
-        called_back(suite, floor, &operations)
-            .map_err(|violation| Found { violation, operations: operations.clone() })?;
-    }
-    Ok(())
+    Suite::explain(operations, |operations| {
+        [Floor::Exact, Floor::Coarse].into_iter().try_for_each(|floor| called_back(suite, floor, operations))
+    })
 }
 
 fn called_back(suite: &Suite, floor: Floor, operations: &[Op]) -> Verdict {

@@ -69,15 +69,14 @@ pub(super) fn outstanding(suite: &Suite) -> Result<(), Found> {
         return Ok(());
     }
     for (floor, seed) in Floor::ALL.into_iter().zip(1..) {
-        let operations = suite.options.shape.sample(60, seed);
-        suite
-            .on(floor, &mut |mut session| {
-                for op in &operations {
+        Suite::explain(suite.options.shape.sample(60, seed), |operations| {
+            suite.on(floor, &mut |mut session| {
+                for op in operations {
                     session.step(op)?;
                 }
                 Ok(())
             })
-            .map_err(|violation| Found { violation, operations })?;
+        })?;
     }
     for size in [8, 64, 1000, 5000].map(|size: usize| size.min(suite.options.shape.max_size.max(1))) {
         let layout = Layout::from_size_align(size, 1).unwrap_or(Layout::new::<u8>());
@@ -102,7 +101,7 @@ pub(super) fn rounds(suite: &Suite) -> Result<(), Found> {
     for (floor, seed) in [Floor::Exact, Floor::Coarse].into_iter().zip(11..) {
         let mut operations = suite.options.shape.sample(length, seed);
         operations.retain(|op| *op != Op::Reset);
-        repeat(suite, floor, &operations).map_err(|violation| Found { violation, operations })?;
+        Suite::explain(operations, |operations| repeat(suite, floor, operations))?;
     }
     Ok(())
 }

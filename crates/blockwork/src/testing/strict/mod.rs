@@ -36,30 +36,18 @@
 //! # Ok::<(), blockwork::AllocError>(())
 //! ```
 
-use core::{
-    alloc::{GlobalAlloc as _, Layout},
-    cell::RefCell,
-    fmt,
-    ptr::NonNull,
-};
-use std::alloc::System;
+use core::{alloc::Layout, cell::RefCell, fmt, ptr::NonNull};
 
 use heap::{
     collections::{BTreeMap, VecDeque},
     vec::Vec,
 };
 
-use super::bytes;
+use self::entry::Entry;
 use crate::alloc::{AllocError, Allocate, Check, can_resize, empty};
 
-/// Bytes of a fresh block.
-const DIRT: u8 = 0xA5;
-/// Bytes of a freed block.
-const FREED: u8 = 0xDD;
-/// Bytes around a block.
-const GUARD: u8 = 0xFD;
-/// The least number of guard bytes on each side.
-const GUARD_LEN: usize = 16;
+mod entry;
+
 /// Freed bytes that are kept, to see whether somebody writes there.
 const KEPT_BYTES: usize = 256 * 1024;
 /// Faults that are kept; the first ones tell most.
@@ -112,98 +100,6 @@ impl fmt::Display for Fault {
             write!(f, ", named {} @ {}", named.size(), named.align())?;
         }
         Ok(())
-    }
-}
-
-/// One piece of memory from the system, with its guards.
-#[derive(Debug)]
-struct Entry {
-    base: NonNull<u8>,
-    whole: Layout,
-    /// From `base` to the block.
-    front: usize,
-    /// What the block was asked for with, or resized to.
-    asked: Layout,
-    /// `granted(asked)`. Invariant: `front + granted + GUARD_LEN <= whole.size()`.
-    granted: usize,
-}
-
-impl Entry {
-    /// Takes memory for `asked`, with room to grow in place by `room`.
-    fn new(asked: Layout, granted: usize, room: usize) -> Option<Self> {
-        // An odd multiple of the alignment, in memory of twice the alignment:
-        // the block gets what it asked for, and no more.
-        let front = if asked.align() < GUARD_LEN { asked.align().checked_add(GUARD_LEN)? } else { asked.align() };
-        let size = front.checked_add(granted)?.checked_add(room)?.checked_add(GUARD_LEN)?;
-        let whole = Layout::from_size_align(size, asked.align().checked_mul(2)?).ok()?;
-        // SAFETY: the size is not zero: it contains a guard.
-        let base = NonNull::new(unsafe { System.alloc(whole) })?;
-        let entry = Self { base, whole, front, asked, granted };
-        entry.fill(front.saturating_sub(GUARD_LEN), GUARD_LEN, GUARD);
-        entry.fill(front, granted, DIRT);
-        entry.fill(entry.end(), entry.guard_len(), GUARD);
-        Some(entry)
-    }
-
-    /// From `base` to the end of the block.
-    const fn end(&self) -> usize {
-        self.front.saturating_add(self.granted)
-    }
-
-    /// From the end of the block to the end of the memory.
-    const fn guard_len(&self) -> usize {
-        self.whole.size().saturating_sub(self.end())
-    }
-
-    fn block(&self) -> NonNull<u8> {
-        // SAFETY: `front` is inside the memory.
-        unsafe { self.base.add(self.front) }
-    }
-
-    fn address(&self) -> usize {
-        self.block().addr().get()
-    }
-
-    /// Sets the bytes `from..from + len`, counted from `base`.
-    fn fill(&self, from: usize, len: usize, byte: u8) {
-        // SAFETY: callers name a range inside the memory.
-        let at = unsafe { self.base.add(from) };
-        // SAFETY: as above; nobody holds a reference into it.
-        unsafe { at.write_bytes(byte, len) }
-    }
-
-    /// Whether the bytes `from..from + len`, counted from `base`, are `byte`.
-    fn is_filled(&self, from: usize, len: usize, byte: u8) -> bool {
-        // SAFETY: callers name a range inside the memory.
-        let at = unsafe { self.base.add(from) };
-        // SAFETY: as above; `new` wrote all of it.
-        unsafe { bytes::fill_differs(at, len, byte) }.is_none()
-    }
-
-    fn guards_hold(&self) -> bool {
-        self.is_filled(self.front.saturating_sub(GUARD_LEN), GUARD_LEN, GUARD)
-            && self.is_filled(self.end(), self.guard_len(), GUARD)
-    }
-
-    /// Whether the block could have `granted` bytes.
-    const fn has_room(&self, granted: usize) -> bool {
-        self.front.saturating_add(granted).saturating_add(GUARD_LEN) <= self.whole.size()
-    }
-
-    /// Moves the end of the block; the caller asked `has_room`.
-    fn resize(&mut self, asked: Layout, granted: usize) {
-        let before = self.end();
-        (self.asked, self.granted) = (asked, granted);
-        self.fill(before, self.end().saturating_sub(before), DIRT);
-        self.fill(self.end(), self.guard_len(), GUARD);
-    }
-}
-
-impl Drop for Entry {
-    fn drop(&mut self) {
-        // SAFETY: `base` came from `System` with this layout, and an entry is
-        // not cloned.
-        unsafe { System.dealloc(self.base.as_ptr(), self.whole) }
     }
 }
 
@@ -262,20 +158,20 @@ impl Books {
         }
     }
 
-    /// Keeps a freed block, full of [`FREED`], and lets the oldest ones go.
+    /// Keeps a freed block for a while, and lets the oldest ones go.
     fn keep(&mut self, entry: Entry) {
-        entry.fill(entry.front, entry.granted, FREED);
-        self.freed_bytes = self.freed_bytes.saturating_add(entry.whole.size());
+        entry.free();
+        self.freed_bytes = self.freed_bytes.saturating_add(entry.size());
         self.freed.push_back(entry);
         while self.freed_bytes > KEPT_BYTES {
             let Some(oldest) = self.freed.pop_front() else { break };
-            self.freed_bytes = self.freed_bytes.saturating_sub(oldest.whole.size());
+            self.freed_bytes = self.freed_bytes.saturating_sub(oldest.size());
             self.judge_freed(&oldest);
         }
     }
 
     fn judge_freed(&mut self, entry: &Entry) {
-        if !entry.is_filled(entry.front, entry.granted, FREED) {
+        if !entry.is_still_free() {
             self.fault(Wrong::AfterFree, entry.address(), None, Some(entry.asked));
         }
     }
@@ -476,6 +372,8 @@ impl Check for Strict {
         })
     }
 }
+
+crate::alloc::bridge!([] Strict);
 
 #[cfg(test)]
 mod tests {
