@@ -32,13 +32,20 @@ pub use crate::source::system::System;
 #[cfg(feature = "critical-section")]
 pub use crate::sync::CriticalSection;
 pub use crate::{
-    alloc::{AllocError, Allocate, Check, ConfigError, Core, Owns, Reset, Valid},
+    alloc::{AllocError, Allocate, Check, ConfigError, Core, Head, Owns, Reset, Valid},
     combine::{
         chain::Chain,
         counted::{Counted, Counts},
         fallback::Fallback,
         last_resort::LastResort,
         locked::Locked,
+        recorded::wire,
+        segregate::{Boundary, Segregate, UpTo, UpToAt, Within},
+        size_classes::SizeClasses,
+    },
+    math::{
+        amount::{Amount, Const},
+        size_class::{Classes, List, Listed, Pow2, Quad},
     },
     source::{
         buffer::Buffer,
@@ -50,6 +57,8 @@ pub use crate::{
         block_pool::{BlockAt, BlockOf, BlockPool, BlockPoolConfig, BlockPoolCore, BlockShape, ChunkSize},
         bump::{Bump, BumpCore, BumpMark},
         memo::{Exact, Memo, MemoCore, Rounding},
+        slab::{Slab, SlabConfig, SlabCore, SlabHead, SlabPolicy},
+        span_pool::{Retain, SpanPool, SpanPoolConfig, SpanPoolCore, SpanPoolStats, Threshold},
     },
     sync::{DefaultLock, Lock, SpinLock},
 };

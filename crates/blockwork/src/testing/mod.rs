@@ -143,5 +143,5 @@ pub use self::{
 #[doc(hidden)]
 pub use self::{
     send_sync::{NotSend, NotSync, Threads},
-    subject::{Incapable, Probe},
+    subject::{Home, Incapable, Probe},
 };

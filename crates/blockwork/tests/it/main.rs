@@ -1,6 +1,9 @@
 //! The one integration test binary: each module is a topic.
 #![cfg_attr(blockwork_allocator_gate, feature(allocator_api))]
 
+#[cfg(blockwork_std_allocator)]
+extern crate alloc;
+
 #[cfg(test)]
 mod bridge;
 #[cfg(test)]
@@ -10,3 +13,5 @@ mod mutants;
 #[cfg(test)]
 mod pools;
 mod send_sync;
+#[cfg(test)]
+mod slabs;
