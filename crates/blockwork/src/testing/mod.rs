@@ -92,8 +92,8 @@
 //!
 //! A part that keeps the laws alone may still break them over another.
 //! [`check_allocators!`](crate::check_allocators) takes a list and tests each part
-//! alone and over each other, with a smaller workload; [`Suite::over`] stacks
-//! any two, and that again.
+//! alone and over each other, with a smaller workload; [`pairs`] makes such suites
+//! from any list, and [`Suite::over`] stacks any two, and that again.
 //!
 //! ```
 //! use blockwork::{suite, testing::{Misaligned, Shuffled}};
@@ -129,7 +129,7 @@ pub mod strict;
 mod subject;
 
 pub use self::{
-    conformance::Suite,
+    conformance::{Suite, pairs},
     failing::{Failing, When},
     law::{Failure, Law, Violation},
     misaligned::Misaligned,

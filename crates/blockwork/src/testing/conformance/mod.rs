@@ -424,6 +424,11 @@ fn unwound(panic: &(dyn core::any::Any + Send)) -> Violation {
     Violation::new(Law::Unwinds, message.unwrap_or_else(|| "with a message that is no text".into()))
 }
 
+/// All ordered pairs: each part of `suites` over each, itself included.
+pub fn pairs(suites: &[Suite]) -> impl Iterator<Item = Suite> {
+    suites.iter().flat_map(move |top| suites.iter().map(move |below| top.over(below)))
+}
+
 /// The [`Suite`](crate::testing::Suite) of a part; what follows the part are
 /// the suite's options.
 ///
