@@ -3,7 +3,6 @@
 pub(crate) mod chunk;
 pub(crate) mod directory;
 pub(crate) mod free_list;
-pub(crate) mod ring;
 pub(crate) mod list;
 pub(crate) mod shelf;
 pub(crate) mod slab;

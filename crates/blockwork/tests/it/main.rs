@@ -10,6 +10,7 @@ mod bridge;
 mod combine;
 mod conformance;
 mod mutants;
+#[cfg(test)]
 mod pools;
 mod send_sync;
 #[cfg(test)]

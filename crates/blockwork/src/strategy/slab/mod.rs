@@ -144,6 +144,19 @@ impl<Z: Amount, S: Amount> SlabCore<Z, S> {
         // Size zero wraps to the greatest number.
         layout.size().wrapping_sub(1) < slot && layout.align() <= natural_align(slot)
     }
+
+    /// Lets the head file what became of the freed `block`.
+    ///
+    /// # Safety
+    ///
+    /// - `parent` is the usual one.
+    /// - `Head::free` of `block` has just asked for it.
+    #[cold]
+    unsafe fn settle<A: Allocate + ?Sized>(&self, parent: &A, block: NonNull<u8>) {
+        let config = self.config;
+        // SAFETY: as the caller says; configuration and slot never change.
+        unsafe { self.head.settle(parent, config.policy(), config.slot_size.get(), block) }
+    }
 }
 
 // SAFETY: the head keeps the contract for layouts that fit a slot, and always
@@ -167,11 +180,10 @@ unsafe impl<Z: Amount, S: Amount> Core for SlabCore<Z, S> {
         if layout.size() == 0 {
             return;
         }
-        let config = self.config;
         // SAFETY: the caller says that the block is live and ours.
-        if unsafe { SlabHead::free(config.policy(), block) } {
+        if unsafe { SlabHead::free(self.config.policy(), block) } {
             // SAFETY: the usual parent; `free` has just said so.
-            unsafe { self.head.settle(parent, config.policy(), config.slot_size.get(), block) }
+            unsafe { self.settle(parent, block) }
         }
     }
 
