@@ -134,10 +134,9 @@ fn progress(steps: u64) -> ProgressBar {
 fn style() -> Style {
     let terminal = io::stdout().is_terminal();
     let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    Style { emphasis: terminal && !plain, width: terminal.then(width).flatten() }
+    let width = if terminal { comfy_table::Table::new().width() } else { None };
+    Style { emphasis: terminal && !plain, width: width.unwrap_or(READABLE) }
 }
 
-/// The terminal's columns.
-fn width() -> Option<u16> {
-    comfy_table::Table::new().width()
-}
+/// Columns where there is no terminal.
+const READABLE: u16 = 100;

@@ -16,9 +16,12 @@ use super::{
     books::{Books, Gauge},
     child::{Job, Report, Task},
     composition::{Composition, Source, Stage},
-    driver::{Stop, Table, Unwatched, replay},
-    heap::{Heap, Null},
-    malloc::{Malloc, MallocGauge},
+    driver::{
+        Stop, Table, Unwatched,
+        heap::{Heap, Null},
+        malloc::{Malloc, MallocGauge},
+        replay,
+    },
     script::{Demand, Script},
     step::Step,
 };

@@ -12,7 +12,11 @@ use anyhow::{Context, ensure};
 use rustix::process::{Resource, Rlimit, Signal, getppid, getrlimit, set_parent_process_death_signal, setrlimit};
 use serde::{Deserialize, Serialize};
 
-use super::{books::Moment, candidate::Candidate, driver::Stop, mapping::Mapping};
+use super::{
+    books::Moment,
+    candidate::Candidate,
+    driver::{Stop, mapping::Mapping},
+};
 
 /// What the command calls itself with.
 pub const VERB: &str = "__replay";

@@ -23,8 +23,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     child::Report,
-    driver::Stop,
-    heap::{Heap, NeverFreeing, Through},
+    driver::{
+        Stop,
+        heap::{Heap, NeverFreeing, Through},
+    },
     script::Demand,
 };
 

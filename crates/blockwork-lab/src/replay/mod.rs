@@ -16,7 +16,7 @@
 //! | part | knows |
 //! |---|---|
 //! | [`script`] | what a recording asks for, and how much memory that takes at least |
-//! | [`driver`] | how to play steps through one [`heap`], and what it leaves in blocks ([`marks`]) |
+//! | [`driver`] | how to play steps through one heap; all `unsafe` is there |
 //! | [`books`] | what is held, granted and asked for at the worst moment |
 //! | [`composition`] | the library's allocators, by name |
 //! | [`candidate`] | those, the machine's, and none |
@@ -29,10 +29,6 @@ pub mod candidate;
 pub mod child;
 pub mod composition;
 pub mod driver;
-pub mod heap;
-pub mod malloc;
-pub mod mapping;
-pub mod marks;
 pub mod memory;
 pub mod runner;
 pub mod script;

@@ -3,7 +3,7 @@
 use std::{alloc::Layout, cell::Cell, ptr::NonNull};
 
 use super::{
-    heap::{Heap, Resized},
+    driver::heap::{Heap, Resized},
     step::Step,
 };
 use crate::trace::{Image, Kind, Op, Trace};

@@ -80,3 +80,50 @@ impl<'a> Candidate<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::replay::{books::Moment, runner::Figures};
+
+    #[test]
+    fn the_object_is_as_documented() {
+        let peak = Moment { held: 100, granted: 70, asked: 60 };
+        let ok = |requests| Ok(Figures { ns: vec![3.0, 1.0, 2.0], peak, requests });
+        let row = |kind, spec: &str, result| Row { spec: spec.into(), kind, result };
+        let rows = vec![
+            row(Kind::Baseline, "system", ok(None)),
+            row(Kind::Bound, "bump", Err("not run".into())),
+            row(Kind::Composition, "memo", ok(Some(9))),
+        ];
+        let outcome = Outcome { driver: vec![0.5, 0.25, 0.75], rows };
+        let facts = Facts { name: "ls".into(), events: 6, threads: 1, ..Facts::default() };
+        let verdict = Verdict { best: Some("system".into()), text: "Nothing helps.".into() };
+        let figures = |spec, kind, requests: Option<u64>| {
+            json!({
+                "spec": spec, "kind": kind, "ns_per_event": {"median": 2.0, "min": 1.0, "max": 3.0},
+                "peak_held_bytes": 100, "internal_waste_bytes": 10, "external_waste_bytes": 30,
+                "parent_requests": requests,
+            })
+        };
+        let expected = json!({
+            "recording": {
+                "name": "ls", "events": 6, "requested_bytes": 0, "peak_live_blocks": 0, "peak_live_bytes": 0, "threads": 1,
+            },
+            "candidates": [
+                figures("system", "baseline", None),
+                {
+                    "spec": "bump", "kind": "bound", "ns_per_event": null, "peak_held_bytes": null,
+                    "internal_waste_bytes": null, "external_waste_bytes": null, "parent_requests": null,
+                    "note": "not run",
+                },
+                figures("memo", "composition", Some(9)),
+            ],
+            "driver_ns_per_event": 0.5,
+            "verdict": {"best": "system", "text": "Nothing helps."},
+        });
+        assert_eq!(serde_json::to_value(Comparison::new(&facts, &outcome, &verdict)).unwrap(), expected);
+    }
+}

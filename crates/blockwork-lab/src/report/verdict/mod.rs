@@ -51,7 +51,7 @@ impl Verdict {
             .filter_map(|row| Gain::new(&row.spec, row.result.as_ref().ok()?, today, driver, facts.events))
             .collect();
         match best(&gains, Gain::helps) {
-            Some(gain) => Self { best: Some(gain.spec.into()), text: praise(gain) },
+            Some(gain) => Self { best: Some(gain.spec.into()), text: praise(facts, gain) },
             None => Self { best: Some(machine.spec.clone()), text: refusal(facts, &gains, today, driver) },
         }
     }
@@ -62,8 +62,17 @@ fn best<'a, 'b>(gains: &'b [Gain<'a>], fit: impl Fn(&Gain<'a>) -> bool) -> Optio
     gains.iter().filter(|gain| fit(gain)).min_by(|a, b| a.remains().total_cmp(&b.remains()))
 }
 
-fn praise(gain: &Gain<'_>) -> String {
-    format!("{} helps: {}, {}, against the machine's malloc.", gain.spec, gain.time_words(), gain.memory_words())
+fn praise(facts: &Facts, gain: &Gain<'_>) -> String {
+    let Gain { spec, .. } = gain;
+    let mut said =
+        format!("{spec} helps: {}, {}, against the machine's malloc.", gain.time_words(), gain.memory_words());
+    if facts.threads > 1 {
+        let threads = counted(facts.threads, "thread", "threads");
+        said.push_str(&format!(
+            " The program has {threads}; this is without a lock, for a heap that one of them owns."
+        ));
+    }
+    said
 }
 
 /// Why nothing helps, as far as it can be told.
@@ -157,8 +166,8 @@ mod tests {
         assert_eq!(verdict.best.as_deref(), Some("pool"));
         assert_eq!(
             verdict.text,
-            "pool helps: 2.0x faster (40 → 20 ns per event, 20.0 ms in all), as much memory at the peak, \
-             against the machine's malloc."
+            "pool helps: 2.0x faster (40 → 20 ns per event, 20.0 ms in all), about as much memory at the peak \
+             (10 MB → 10 MB), against the machine's malloc."
         );
     }
 

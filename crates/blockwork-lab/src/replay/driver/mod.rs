@@ -7,19 +7,25 @@
 //! | changes | moved by the heap, or allocated, copied and freed; then the new part is marked |
 //! | ends | read: the tag, and with a thorough [`Watch`] every mark |
 //!
+//! All `unsafe` of the lab's own is in this folder: the loop and what it writes
+//! ([`marks`]), what it calls ([`heap`], [`malloc`]), where its steps come from
+//! ([`mapping`]).
+//!
 //! The loop is the same for every heap, the null allocator's included, so that
 //! its own cost can be taken off.
+
+pub mod heap;
+pub mod malloc;
+pub mod mapping;
+mod marks;
 
 use std::{alloc::Layout, error::Error, fmt, hint::black_box, ptr::NonNull, time::Duration};
 
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    heap::{Heap, Resized},
-    marks,
-    step::{Act, Step},
-};
+use self::heap::{Heap, Resized};
+use super::step::{Act, Step};
 
 /// Follows a replay.
 pub trait Watch {
@@ -300,8 +306,10 @@ mod tests {
     use super::*;
     use crate::replay::{
         books::{Books, Gauge},
-        heap::{Null, Through},
-        malloc::Malloc,
+        driver::{
+            heap::{Null, Through},
+            malloc::Malloc,
+        },
         testing::{Broken, Ops, Wrong, everything, steps},
     };
     use blockwork::System;

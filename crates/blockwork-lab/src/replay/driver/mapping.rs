@@ -8,7 +8,7 @@ use std::{fs::File, os::fd::AsFd, ptr::NonNull, slice};
 use anyhow::{Context, ensure};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
-use super::step::Step;
+use crate::replay::step::Step;
 
 /// Steps in a file.
 #[derive(Debug)]

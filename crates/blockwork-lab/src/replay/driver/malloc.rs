@@ -13,10 +13,8 @@ use std::{
     ptr::{self, NonNull},
 };
 
-use super::{
-    books::Gauge,
-    heap::{Heap, Resized},
-};
+use super::heap::{Heap, Resized};
+use crate::replay::books::Gauge;
 
 /// What `malloc` promises of every block.
 const ALIGN: usize = align_of::<libc::max_align_t>();
