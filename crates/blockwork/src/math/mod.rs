@@ -2,6 +2,9 @@
 //! exhaustively.
 #![forbid(unsafe_code)]
 
+pub mod align;
 pub(crate) mod bins;
+pub mod bump;
 pub(crate) mod share;
+pub mod size_class;
 pub(crate) mod spread;

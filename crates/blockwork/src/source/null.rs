@@ -72,6 +72,8 @@ impl Check for Null {
     }
 }
 
+crate::alloc::bridge!([] Null);
+
 #[cfg(test)]
 mod tests {
     use super::*;

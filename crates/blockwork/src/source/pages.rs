@@ -263,6 +263,9 @@ impl Check for PagesWith {
     }
 }
 
+crate::alloc::bridge!([] Pages);
+crate::alloc::bridge!([] PagesWith);
+
 /// `size` in whole pages, or `None` beyond what a block can have.
 fn rounded(size: usize) -> Option<usize> {
     size.checked_next_multiple_of(memory::page_size()).filter(|&rounded| isize::try_from(rounded).is_ok())

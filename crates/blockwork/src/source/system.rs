@@ -83,6 +83,8 @@ impl Check for System {
     }
 }
 
+crate::alloc::bridge!([] System);
+
 #[cfg(test)]
 mod tests {
     use super::*;
