@@ -11,3 +11,5 @@ mod combine;
 mod conformance;
 mod mutants;
 mod send_sync;
+#[cfg(test)]
+mod span_pool;
