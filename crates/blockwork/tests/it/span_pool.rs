@@ -44,7 +44,7 @@ check_allocator!(within_a_capacity, |parent| {
     let config = SpanPoolConfig { block: 64, capacity: 1024, ..SpanPoolConfig::DEFAULT };
     SpanPool::try_new(parent, config).unwrap()
 }, .owns_spans());
-check_allocator!(over_failing, |parent| keeping(Failing::new(parent, When::Every(3))), .owns_spans());
+check_allocator!(over_failing, |parent| keeping(Failing::new(parent, When::Every(4))), .owns_spans());
 check_allocator!(over_misaligned, |parent| keeping(Misaligned::new(parent)), .owns_spans());
 check_allocator!(over_shuffled, |parent| keeping(Shuffled::new(parent, 3)), .owns_spans());
 check_allocator!(over_counted, |parent| giving(Counted::new(parent)), .owns_spans().retains(0));
