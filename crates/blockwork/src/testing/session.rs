@@ -15,7 +15,7 @@ use super::{
     ops::{Op, Pick, SLOTS, with_size},
     send_sync::Shared,
     strict::Strict,
-    subject::{Parent, Subject, Tested},
+    subject::{Home, Parent, Subject, Tested},
 };
 use crate::alloc::{Allocate, can_resize};
 
@@ -44,6 +44,8 @@ pub(super) struct Ground<'s> {
 /// One part, its blocks and their model.
 pub(super) struct Session<'s, 'p> {
     part: Box<dyn Subject + 'p>,
+    /// Where the part was before.
+    homes: Vec<Box<dyn Home + 'p>>,
     ground: Ground<'s>,
     model: RefCell<Model>,
     slots: RefCell<Vec<Option<Held>>>,
@@ -64,7 +66,7 @@ pub(super) fn words(layout: Layout) -> String {
 impl<'s, 'p> Session<'s, 'p> {
     pub(super) fn new(part: Box<dyn Subject + 'p>, ground: Ground<'s>) -> Self {
         let slots = RefCell::new([None; SLOTS].to_vec());
-        Self { part, ground, model: RefCell::default(), slots, served: Cell::new(0) }
+        Self { part, homes: Vec::new(), ground, model: RefCell::default(), slots, served: Cell::new(0) }
     }
 
     pub(super) fn part(&self) -> &dyn Subject {
@@ -150,7 +152,9 @@ impl<'s, 'p> Session<'s, 'p> {
     fn relocate(&mut self) {
         // It has no size, so the box that stands in takes no memory.
         let nobody: Box<dyn Subject + 'p> = Tested::new(Shared::NEW).boxed();
-        self.part = core::mem::replace(&mut self.part, nobody).relocate();
+        let (part, home) = core::mem::replace(&mut self.part, nobody).relocate();
+        self.part = part;
+        self.homes.push(home);
     }
 
     fn take(&self, slot: usize) -> Option<Held> {

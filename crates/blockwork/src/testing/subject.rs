@@ -94,11 +94,18 @@ pub trait Subject: Part {
     /// [`Reset::reset`], where the part has it; whether it has.
     fn try_reset(&mut self) -> bool;
 
-    /// The same part at another address; what remains at the old one is dirt.
-    fn relocate<'a>(self: Box<Self>) -> Box<dyn Subject + 'a>
+    /// The same part at another address, and its old home: full of dirt, and to
+    /// be kept, in case that a block lies there.
+    fn relocate<'a>(self: Box<Self>) -> (Box<dyn Subject + 'a>, Box<dyn Home + 'a>)
     where
         Self: 'a;
 }
+
+/// Memory where a part lived, of forgotten type.
+#[doc(hidden)]
+pub trait Home {}
+
+impl<T> Home for MaybeUninit<T> {}
 
 type CheckFn<T> = fn(&T) -> Result<(), &'static str>;
 type OwnsFn<T> = fn(&T, NonNull<u8>, Layout) -> bool;
@@ -210,7 +217,7 @@ impl<T: Allocate> Subject for Tested<T> {
         self.reset.map(|reset| reset(&mut self.part)).is_some()
     }
 
-    fn relocate<'a>(self: Box<Self>) -> Box<dyn Subject + 'a>
+    fn relocate<'a>(self: Box<Self>) -> (Box<dyn Subject + 'a>, Box<dyn Home + 'a>)
     where
         Self: 'a,
     {
@@ -219,12 +226,12 @@ impl<T: Allocate> Subject for Tested<T> {
         // SAFETY: both are valid for one `Self` and are different memory; the
         // value at `here` is never used again as one.
         unsafe { ptr::copy_nonoverlapping(here, there.as_mut_ptr(), 1) };
-        // SAFETY: `here` came from a box of this size and alignment.
-        let mut left: Box<MaybeUninit<Self>> = unsafe { Box::from_raw(here.cast()) };
         // SAFETY: valid for one `Self` of bytes.
-        unsafe { left.as_mut_ptr().write_bytes(0xA5, 1) };
+        unsafe { here.write_bytes(0xA5, 1) };
+        // SAFETY: `here` came from a box of this size and alignment.
+        let home: Box<MaybeUninit<Self>> = unsafe { Box::from_raw(here.cast()) };
         // SAFETY: the copy above made it a `Self`.
-        unsafe { there.assume_init() }
+        (unsafe { there.assume_init() }, home)
     }
 }
 
