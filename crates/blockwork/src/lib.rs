@@ -19,7 +19,7 @@
 //! let layout = Layout::new::<[u8; 48]>();
 //! let block = heap.allocate(layout)?;
 //! assert_eq!(heap.counts().bytes_live, 64);
-//! // SAFETY: allocated above with this layout, and not used again.
+//! // Safe, because it was allocated above with this layout, and is not used again.
 //! unsafe { heap.deallocate(block, layout) };
 //! assert_eq!(heap.counts().bytes_live, 0);
 //! # Ok::<(), Box<dyn core::error::Error>>(())

@@ -15,3 +15,5 @@ mod pools;
 mod send_sync;
 #[cfg(test)]
 mod slabs;
+#[cfg(test)]
+mod span_pool;
