@@ -71,9 +71,12 @@ pub fn record(event: Event<'_>) {
     spool.append(&event);
 }
 
-/// Starts now rather than at the first event.
+/// Starts now rather than at the first event. That may have been: libraries
+/// are initialised in an order of their own.
 pub fn start() {
-    wake();
+    if PHASE.load(Relaxed) == FRESH {
+        wake();
+    }
 }
 
 /// Where the events go: `IDLE`, or a page that forked children see zeroed.
