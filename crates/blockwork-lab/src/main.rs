@@ -14,6 +14,7 @@ mod cmd;
 mod recorder;
 mod replay;
 mod report;
+mod shipped;
 mod stats;
 mod text;
 mod trace;
