@@ -56,7 +56,7 @@ pub use crate::{
         block_pool::{BlockAt, BlockOf, BlockPool, BlockPoolConfig, BlockPoolCore, BlockShape, ChunkSize},
         bump::{Bump, BumpCore, BumpMark},
         memo::{Exact, Memo, MemoCore, Rounding},
-        slab::{Slab, SlabConfig, SlabCore, SlabHead, SlabPolicy},
+        slab::{MixedSlab, MixedSlabCore, Slab, SlabConfig, SlabCore, SlabHead, SlabPolicy},
         span_pool::{Retain, SpanPool, SpanPoolConfig, SpanPoolCore, SpanPoolStats, Threshold},
     },
     sync::{DefaultLock, Lock, SpinLock},
