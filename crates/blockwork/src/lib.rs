@@ -32,14 +32,14 @@ pub use crate::source::system::System;
 #[cfg(feature = "critical-section")]
 pub use crate::sync::CriticalSection;
 pub use crate::{
-    alloc::{AllocError, Allocate, Check, ConfigError, Core, Head, Owns, Reset, Valid},
+    alloc::{AllocError, Allocate, Check, ConfigError, Core, Head, HeadConfig, Owns, Reset, Valid},
     combine::{
         chain::Chain,
         counted::{Counted, Counts},
         fallback::Fallback,
         last_resort::LastResort,
         locked::Locked,
-        segregate::{Boundary, Segregate, UpTo, UpToAt, Within},
+        segregate::{Boundary, Segregate, SmallSide, UpTo, UpToAt, Within},
         size_classes::SizeClasses,
     },
     math::{
