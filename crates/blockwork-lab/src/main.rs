@@ -12,6 +12,7 @@ mod capture;
 mod cli;
 mod cmd;
 mod recorder;
+mod shipped;
 mod stats;
 mod text;
 mod trace;

@@ -182,7 +182,7 @@ pub fn record(request: Request<'_>) -> Result<Recording, Failure> {
     let done = record_into(request.command, &program, &path, &spool);
     if !done.as_ref().is_ok_and(|recording| recording.reached) {
         // Nothing was recorded, so nothing is lost.
-        let _ = fs::remove_file(&path);
+        drop(fs::remove_file(&path));
     }
     done
 }
@@ -207,7 +207,7 @@ fn record_into(command: &[OsString], program: &str, path: &Path, spool: &Arc<Spo
     let packed = match packed.and_then(|(summary, file)| place(summary, file, &absolute)) {
         Ok(packed) => Ok(packed),
         Err(error) => {
-            let _ = spool.trim(); // as it is, only longer than need be
+            drop(spool.trim()); // as it is, only longer than need be
             Err(error.to_string())
         }
     };
