@@ -91,7 +91,7 @@ pub use crate::source::system::System;
 #[cfg(feature = "critical-section")]
 pub use crate::sync::CriticalSection;
 pub use crate::{
-    alloc::{AllocError, Allocate, Check, ConfigError, Core, Head, Owns, Reset, Valid},
+    alloc::{AllocError, Allocate, Check, ConfigError, Core, Head, HeadConfig, Owns, Reset, Valid},
     combine::{
         chain::Chain,
         counted::{Counted, Counts},
@@ -99,7 +99,7 @@ pub use crate::{
         last_resort::LastResort,
         locked::Locked,
         recorded::wire,
-        segregate::{Boundary, Segregate, UpTo, UpToAt, Within},
+        segregate::{Boundary, Segregate, SmallSide, UpTo, UpToAt, Within},
         size_classes::SizeClasses,
     },
     math::{
@@ -116,7 +116,7 @@ pub use crate::{
         block_pool::{BlockAt, BlockOf, BlockPool, BlockPoolConfig, BlockPoolCore, BlockShape, ChunkSize},
         bump::{Bump, BumpCore, BumpMark},
         memo::{Exact, Memo, MemoCore, Rounding},
-        slab::{Slab, SlabConfig, SlabCore, SlabHead, SlabPolicy},
+        slab::{MixedSlab, MixedSlabCore, Slab, SlabConfig, SlabCore, SlabHead, SlabPolicy},
         span_pool::{Retain, SpanPool, SpanPoolConfig, SpanPoolCore, SpanPoolStats, Threshold},
     },
     sync::{DefaultLock, Lock, SpinLock},
