@@ -1,33 +1,34 @@
 //! Recording, from a command line to a file.
 //!
 //! ```text
-//! check the program ─► create FILE ─► run with the recorder ─► pack ─► replace FILE
-//!         └── what cannot work is said before anything runs        └── or leave FILE as it is: readable
+//! check the program ─► create FILE ─┬─► run with the recorder ─┬─► replace FILE
+//!         │                         └─► pack what it writes ───┘       │
+//!         └── what cannot work is said before anything runs            └── or leave it as it is: readable
 //! ```
 
 mod process;
 mod program;
+mod spool;
 
 use std::{
     ffi::OsString,
     fmt,
-    fs::{self, File, OpenOptions, Permissions},
-    io::{self, BufReader, BufWriter, Read, Seek, Write},
-    os::unix::fs::{FileExt, PermissionsExt},
+    fs::{self, Permissions},
+    io::{self, BufWriter, Write},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    time::Duration,
+    sync::Arc,
+    thread::{self, ScopedJoinHandle},
+    time::{Duration, Instant},
 };
 
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressStyle};
+use tempfile::NamedTempFile;
 
 pub use self::process::End;
+use self::{program::CANNOT_RUN, spool::Spool};
 use crate::{
-    cli,
-    recorder::{
-        self,
-        layout::{self, Header},
-    },
-    text,
+    cli, recorder, text,
     trace::{self, Summary},
 };
 
@@ -114,14 +115,23 @@ impl Recording {
                 for (title, text) in self.remarks(summary) {
                     say(title, &text);
                 }
-                if events > 0 {
-                    say("Next", &format!("blockwork compare {}", text::shell(&self.path)));
-                }
             }
             Err(why) => {
                 say("Recorded", &format!("{}, but could not pack it: {why}", self.path.display()));
                 say("Next", &format!("blockwork stats {} reads it as it is", text::shell(&self.path)));
             }
+        }
+    }
+
+    /// Whether there is nothing to look at.
+    pub fn is_empty(&self) -> bool {
+        !self.reached || matches!(&self.packed, Ok((summary, _)) if summary.totals.events() == 0)
+    }
+
+    /// Says on standard error what to do with the recording.
+    pub fn suggest(&self) {
+        if self.packed.is_ok() && !self.is_empty() {
+            eprintln!("{:>11} blockwork compare {}", "Next", text::shell(&self.path));
         }
     }
 
@@ -175,57 +185,46 @@ pub fn record(request: Request<'_>) -> Result<Recording, Failure> {
     let program = text::base_name(typed);
     let path = output_path(request.output, &program);
     let shown = path.display().to_string();
-    let spool = create(&path, request.force)
+    let spool = Spool::create(&path, request.force)
+        .map(Arc::new)
         .map_err(|error| Failure::own(format!("cannot write {shown}: {}", explain(&error))))?;
     let done = record_into(request.command, &program, &path, &spool);
-    if done.is_err() {
-        // Nothing ran, so nothing is lost.
-        let _ = fs::remove_file(&path);
+    if !done.as_ref().is_ok_and(|recording| recording.reached) {
+        // Nothing was recorded, so nothing is lost.
+        drop(fs::remove_file(&path));
     }
     done
 }
 
-fn record_into(command: &[OsString], program: &str, path: &Path, spool: &File) -> Result<Recording, Failure> {
+fn record_into(command: &[OsString], program: &str, path: &Path, spool: &Arc<Spool>) -> Result<Recording, Failure> {
     let absolute = fs::canonicalize(path)
         .map_err(|error| Failure::own(format!("cannot find {} again: {error}", path.display())))?;
     let beside = absolute.parent().unwrap_or(Path::new("/"));
     let library = recorder::install(beside)
         .map_err(|error| Failure::own(format!("cannot put the recorder where it can be loaded: {error}")))?;
-    let end = process::run(command, &library, (&absolute, spool))
-        .map_err(|error| Failure::new(126, format!("cannot run {program}: {error}")))?;
-    let committed = number_at(spool, std::mem::offset_of!(Header, committed)).unwrap_or(0);
-    let reached = committed > 0;
-    let packed = pack(spool, committed, &absolute, program).map_err(|error| error.to_string());
-    if !reached {
-        let _ = fs::remove_file(&absolute);
-    }
-    Ok(Recording { path: path.into(), program: program.into(), end, reached, packed })
+    let (end, packed) = thread::scope(|scope| {
+        // Packed while the program runs, so that little is left to do after it.
+        let packer = scope.spawn(|| pack(spool, beside, program));
+        let end = process::run(command, &library, &absolute, spool);
+        spool.end();
+        packer.thread().unpark();
+        show_progress(spool, &packer);
+        let packed = packer.join().unwrap_or_else(|_| Err(io::Error::other("the packer panicked")));
+        (end, packed)
+    });
+    let end = end.map_err(|error| Failure::new(CANNOT_RUN, format!("cannot run {program}: {error}")))?;
+    let packed = match packed.and_then(|(summary, file)| place(summary, file, &absolute)) {
+        Ok(packed) => Ok(packed),
+        Err(error) => {
+            drop(spool.trim()); // as it is, only longer than need be
+            Err(error.to_string())
+        }
+    };
+    Ok(Recording { path: path.into(), program: program.into(), end, reached: spool.committed() > 0, packed })
 }
 
 fn output_path(output: Option<&Path>, program: &str) -> PathBuf {
     output.map_or_else(|| format!("{program}.{}.bwrec", std::process::id()).into(), PathBuf::from)
-}
-
-/// Makes an empty spool.
-fn create(path: &Path, force: bool) -> io::Result<File> {
-    if force && fs::symlink_metadata(path).is_ok_and(|about| about.is_file()) {
-        fs::remove_file(path)?;
-    }
-    let file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
-    let prepared = prepare(&file);
-    if prepared.is_err() {
-        let _ = fs::remove_file(path);
-    }
-    prepared.map(|()| file)
-}
-
-/// Writes the header, all of it, so that the disk has room for it.
-fn prepare(file: &File) -> io::Result<()> {
-    let mut header = vec![0; usize::try_from(layout::EVENTS).map_err(io::Error::other)?];
-    header[..8].copy_from_slice(&layout::MAGIC);
-    let version = std::mem::offset_of!(Header, version);
-    header[version..version + 4].copy_from_slice(&layout::VERSION.to_ne_bytes());
-    file.write_all_at(&header, 0)
 }
 
 fn explain(error: &io::Error) -> String {
@@ -235,39 +234,43 @@ fn explain(error: &io::Error) -> String {
     }
 }
 
-fn number_at(file: &File, offset: usize) -> io::Result<u64> {
-    let mut bytes = [0; 8];
-    file.read_exact_at(&mut bytes, offset as u64)?;
-    Ok(u64::from_ne_bytes(bytes))
-}
-
-/// Turns the spool at `path` into a recording, which takes its place.
-fn pack(mut spool: &File, committed: u64, path: &Path, program: &str) -> io::Result<(Summary, u64)> {
-    // What the recorder took in advance is free for the result.
-    let end = layout::EVENTS.saturating_add(committed);
-    if spool.metadata()?.len() > end {
-        spool.set_len(end)?;
-    }
-    spool.rewind()?;
-    let progress = ProgressBar::new(end).with_style(style()).with_message(program.to_owned());
-    progress.enable_steady_tick(Duration::from_millis(200));
-    let beside = path.parent().unwrap_or(Path::new("/"));
+/// Turns the spool into a recording, in a file of the same directory.
+fn pack(spool: &Spool, directory: &Path, program: &str) -> io::Result<(Summary, NamedTempFile)> {
     let mut file = tempfile::Builder::new()
         .prefix(".blockwork-")
         .permissions(Permissions::from_mode(0o666)) // less what the user's mask takes
-        .tempfile_in(beside)?;
-    let input = BufReader::with_capacity(1 << 20, progress.wrap_read(spool.take(end)));
-    let (mut output, summary) = trace::pack(input, BufWriter::new(&mut file), program)?;
+        .tempfile_in(directory)?;
+    let header = || spool.header_bytes();
+    let (mut output, summary) = trace::pack(spool.follow(), header, BufWriter::new(&mut file), program)?;
     output.flush()?;
     drop(output);
-    progress.finish_and_clear();
+    Ok((summary, file))
+}
+
+/// Shows how far the packer is, should that take long.
+fn show_progress<T>(spool: &Spool, packer: &ScopedJoinHandle<'_, T>) {
+    let patience = Duration::from_millis(500);
+    let begin = Instant::now();
+    let mut bar = None;
+    while !packer.is_finished() {
+        if begin.elapsed() > patience {
+            let bar = bar.get_or_insert_with(|| {
+                let style = ProgressStyle::with_template("    Packing {wide_bar} {bytes}/{total_bytes}");
+                let bar = ProgressBar::new(spool.committed());
+                style.map(|style| bar.clone().with_style(style)).unwrap_or(bar)
+            });
+            bar.set_position(spool.followed());
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+}
+
+/// Puts the recording where the spool is.
+fn place(summary: Summary, file: NamedTempFile, path: &Path) -> io::Result<(Summary, u64)> {
     let size = file.as_file().metadata()?.len();
     file.persist(path).map_err(|error| error.error)?;
     Ok((summary, size))
-}
-
-/// Shown after a moment, and only to people.
-fn style() -> indicatif::ProgressStyle {
-    indicatif::ProgressStyle::with_template("    Packing {msg} {wide_bar} {bytes}/{total_bytes}")
-        .unwrap_or_else(|_| indicatif::ProgressStyle::default_bar())
 }

@@ -2,24 +2,19 @@
 
 use std::{
     ffi::OsString,
-    fmt,
-    fs::File,
-    io,
-    mem::offset_of,
-    os::unix::{
-        fs::FileExt,
-        process::{CommandExt, ExitStatusExt},
-    },
+    fmt, io,
+    os::unix::process::{CommandExt, ExitStatusExt},
     path::Path,
     process::{Command, ExitStatus},
     ptr,
-    sync::atomic::{AtomicI32, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicI32, Ordering},
+    },
 };
 
-use crate::recorder::{
-    self,
-    layout::{Header, VARIABLE},
-};
+use super::spool::Spool;
+use crate::recorder::{self, layout::VARIABLE};
 
 /// How the program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,21 +74,22 @@ const SIGNALS: [(i32, &str); 15] = [
     (libc::SIGXFSZ, "SIGXFSZ"),
 ];
 
-/// Runs `command` with the recorder at `library` writing to `spool`, and waits
-/// for its end.
-pub fn run(command: &[OsString], library: &Path, spool: (&Path, &File)) -> io::Result<End> {
+/// Runs `command` with the recorder at `library` writing to `spool` at `path`,
+/// and waits for its end.
+pub fn run(command: &[OsString], library: &Path, path: &Path, spool: &Arc<Spool>) -> io::Result<End> {
     let [program, arguments @ ..] = command else { return Err(io::ErrorKind::InvalidInput.into()) };
-    let (path, file) = (spool.0, spool.1.try_clone()?);
     let mut command = Command::new(program);
     command
         .args(arguments)
         .env("LD_PRELOAD", recorder::preload(library, std::env::var_os("LD_PRELOAD")))
         .env(VARIABLE, path);
+    let spool = Arc::clone(spool);
     let claim = move || {
         // Which process is the one to record is settled before it starts.
-        file.write_all_at(&std::process::id().to_ne_bytes(), offset_of!(Header, root) as u64)
+        spool.claim();
+        Ok(())
     };
-    // SAFETY: the closure makes two system calls and touches only its own.
+    // SAFETY: the closure asks for a process id and stores it, no more.
     unsafe { command.pre_exec(claim) };
     let _signals = Signals::pass_on();
     let mut child = command.spawn()?;

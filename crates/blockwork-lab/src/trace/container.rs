@@ -31,8 +31,8 @@ pub const VERSION: u32 = 1;
 const PART: usize = 1 << 20;
 /// No part is larger, packed or not; what says so is corrupt.
 const PART_MAX: usize = 2 * PART;
-/// Levels above take several times as long and gain a few percent.
-const LEVEL: i32 = 9;
+/// Higher levels take several times as long and gain a few percent.
+const LEVEL: i32 = 3;
 
 const HEAD: u32 = 1;
 const EVENTS: u32 = 2;

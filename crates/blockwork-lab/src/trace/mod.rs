@@ -18,6 +18,8 @@ mod reader;
 mod renamer;
 mod spool;
 mod tally;
+#[cfg(test)]
+mod tests;
 
 use std::{fs::File, io, ops::Range, path::Path};
 

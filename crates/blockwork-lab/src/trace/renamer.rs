@@ -1,7 +1,7 @@
 //! From a recorder's addresses to slot numbers.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::HashMap,
     hash::{BuildHasherDefault, Hasher},
 };
 
@@ -20,11 +20,12 @@ use blockwork::wire::Event;
 /// close together.
 #[derive(Debug, Default)]
 pub struct Renamer {
-    blocks: Map<Block>,
+    blocks: Blocks,
     /// Slots that were used and are free.
-    free: Vec<u64>,
-    /// Slots that were used.
-    slots: u64,
+    free: Vec<u32>,
+    /// Slots that were used. Their number ends where a heap of 64 GiB would
+    /// consist of the smallest blocks only.
+    slots: u32,
     /// Reallocations that have begun, by thread.
     moving: Map<Moving>,
     /// The recorder's numbers of threads, and ours.
@@ -39,19 +40,10 @@ pub struct Renamer {
 
 type Map<V> = HashMap<u64, V, BuildHasherDefault<Mixer>>;
 
-/// What an address is known as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Block {
-    /// A live block, in this slot.
-    Live(u64),
-    /// A block that was freed.
-    Freed,
-}
-
 /// A block between the two halves of its reallocation.
 #[derive(Clone, Copy, Debug)]
 enum Moving {
-    Block { name: u64, slot: u64 },
+    Block { name: u64, slot: u32 },
     Stray { double: bool },
 }
 
@@ -92,12 +84,12 @@ impl Renamer {
             Event::Allocate { name, size, align_log2, zeroed } => {
                 self.vacate(name, &mut out)?;
                 let slot = self.begin(name);
-                out(&Event::Allocate { name: slot, size, align_log2, zeroed })
+                out(&Event::Allocate { name: slot.into(), size, align_log2, zeroed })
             }
             Event::Free { name } => match self.end(name) {
                 Ok(slot) => {
                     self.free.push(slot);
-                    out(&Event::Free { name: slot })
+                    out(&Event::Free { name: slot.into() })
                 }
                 Err(double) => out(&Event::Stray { double }),
             },
@@ -105,19 +97,19 @@ impl Renamer {
                 let moving = self.moving.remove(&self.thread);
                 self.vacate(name, &mut out)?;
                 if let Some(Moving::Block { slot, .. }) = moving {
-                    self.blocks.insert(name, Block::Live(slot));
-                    return out(&Event::Reallocate { name: slot, size });
+                    *self.blocks.at(name) = Block::Live(slot);
+                    return out(&Event::Reallocate { name: slot.into(), size });
                 }
                 if let Some(Moving::Stray { double }) = moving {
                     out(&Event::Stray { double })?;
                 }
                 let (slot, align_log2) = (self.begin(name), blockwork::wire::MALLOC_ALIGN_LOG2);
-                out(&Event::Allocate { name: slot, size, align_log2, zeroed: false })
+                out(&Event::Allocate { name: slot.into(), size, align_log2, zeroed: false })
             }
             Event::ReallocateFailed => match self.moving.remove(&self.thread) {
                 Some(Moving::Block { name, slot }) => {
                     self.vacate(name, &mut out)?;
-                    self.blocks.insert(name, Block::Live(slot));
+                    *self.blocks.at(name) = Block::Live(slot);
                     Ok(())
                 }
                 Some(Moving::Stray { double }) => out(&Event::Stray { double }),
@@ -128,33 +120,35 @@ impl Renamer {
         }
     }
 
-    fn begin(&mut self, name: u64) -> u64 {
+    fn begin(&mut self, name: u64) -> u32 {
         let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots += 1;
+            self.slots = self.slots.saturating_add(1);
             self.slots - 1
         });
-        self.blocks.insert(name, Block::Live(slot));
+        *self.blocks.at(name) = Block::Live(slot);
         slot
     }
 
     /// Takes the name from its block; if it has none, whether it had.
-    fn end(&mut self, name: u64) -> Result<u64, bool> {
-        match self.blocks.entry(name) {
-            Entry::Occupied(mut entry) => match entry.insert(Block::Freed) {
-                Block::Live(slot) => Ok(slot),
-                Block::Freed => Err(true),
-            },
-            Entry::Vacant(_) => Err(false),
+    fn end(&mut self, name: u64) -> Result<u32, bool> {
+        let block = self.blocks.at(name);
+        match *block {
+            Block::Live(slot) => {
+                *block = Block::Freed;
+                Ok(slot)
+            }
+            Block::Freed => Err(true),
+            Block::Unknown => Err(false),
         }
     }
 
     /// Ends the block that seems to live where another is about to begin.
     fn vacate<E>(&mut self, name: u64, out: &mut impl FnMut(&Event<'_>) -> Result<(), E>) -> Result<(), E> {
-        if let Some(&Block::Live(slot)) = self.blocks.get(&name) {
+        if let Block::Live(slot) = *self.blocks.at(name) {
             self.missed += 1;
-            self.blocks.insert(name, Block::Freed);
+            *self.blocks.at(name) = Block::Freed;
             self.free.push(slot);
-            return out(&Event::Free { name: slot });
+            return out(&Event::Free { name: slot.into() });
         }
         Ok(())
     }
@@ -167,6 +161,54 @@ impl Renamer {
             return out(&Event::Thread { index });
         }
         Ok(())
+    }
+}
+
+/// What an address is known as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Block {
+    /// Nothing.
+    #[default]
+    Unknown,
+    /// A block that was freed.
+    Freed,
+    /// A live block, in this slot.
+    Live(u32),
+}
+
+/// All blocks by name, in pages of neighbours: programs work on neighbours, so
+/// this misses the cache far less often than one table of single names.
+#[derive(Debug, Default)]
+struct Blocks {
+    /// Where in `pages` the neighbours of `name >> 8` are.
+    places: Map<usize>,
+    pages: Vec<[Block; PAGE]>,
+    /// The page that was asked for last, which often is the next one too.
+    last: Option<(u64, usize)>,
+}
+
+/// As many as a byte can tell apart.
+const PAGE: usize = 256;
+
+impl Blocks {
+    fn at(&mut self, name: u64) -> &mut Block {
+        let [low, ..] = name.to_le_bytes();
+        let (number, index) = (name >> 8, usize::from(low));
+        let place = match self.last {
+            Some((last, place)) if last == number => place,
+            _ => self.find(number),
+        };
+        &mut self.pages[place][index]
+    }
+
+    fn find(&mut self, number: u64) -> usize {
+        let next = self.pages.len();
+        let place = *self.places.entry(number).or_insert(next);
+        if place == next {
+            self.pages.push([Block::Unknown; PAGE]);
+        }
+        self.last = Some((number, place));
+        place
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 use blockwork::wire::{DecodeError, Decoder, Event};
 
 use super::{Damage, Sink, Summary, Writer, checker::Checker, container::fill, reader::Ending, renamer::Renamer};
-use crate::recorder::layout::{self, CHILDREN, Child, Header, Stop};
+use crate::recorder::layout::{self, CHILDREN, Child, HEADER, Header, Stop};
 
 /// The header of a spool, after the fact.
 #[derive(Debug)]
@@ -25,13 +25,8 @@ pub struct Leftovers {
 }
 
 impl Leftovers {
-    /// Reads a header. It lacks the magic number, which told that this is one.
-    fn read(input: &mut impl Read) -> io::Result<Result<Self, Damage>> {
-        let mut bytes = vec![0; usize::try_from(layout::EVENTS).map_err(io::Error::other)?];
-        let (_magic, rest) = bytes.split_at_mut(layout::MAGIC.len());
-        if fill(input, rest)? < rest.len() {
-            return Ok(Err(Damage::Truncated));
-        }
+    /// Reads a header, all of it.
+    fn parse(bytes: &[u8]) -> Self {
         let u32_at = |at: usize| u32::from_ne_bytes([0, 1, 2, 3].map(|byte| bytes[at + byte]));
         let u64_at = |at: usize| u64::from_ne_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|byte| bytes[at + byte]));
         let children = u32_at(offset_of!(Header, children));
@@ -41,14 +36,14 @@ impl Leftovers {
             let name = &bytes[at..at + 16];
             String::from_utf8_lossy(name.split(|&byte| byte == 0).next().unwrap_or_default()).into_owned()
         });
-        Ok(Ok(Self {
+        Self {
             version: u32_at(offset_of!(Header, version)),
             committed: u64_at(offset_of!(Header, committed)),
             lost: u64_at(offset_of!(Header, lost)),
             stopped: Stop::unpack(u32_at(offset_of!(Header, stopped))),
             children,
             child_names: child_names.collect(),
-        }))
+        }
     }
 
     fn summary(&self, renamer: &Renamer) -> Summary {
@@ -81,17 +76,20 @@ impl fmt::Display for Stopped {
     }
 }
 
-/// Turns a finished spool into a recording of `program`. If the spool is
-/// damaged, which takes a program that writes where it should not, the
-/// recording ends there and says so.
-pub fn pack<W: Write>(mut spool: impl Read, output: W, program: &str) -> io::Result<(W, Summary)> {
-    let mut magic = [0; 8];
-    fill(&mut spool, &mut magic)?;
-    let header = Leftovers::read(&mut spool)?.map_err(io::Error::other)?;
+/// Turns the events of a spool into a recording of `program`; `header` is asked
+/// for the spool's header after the last. If the events are damaged, which
+/// takes a program that writes where it should not, the recording ends there
+/// and says so.
+pub fn pack<W: Write>(
+    events: impl Read,
+    header: impl FnOnce() -> io::Result<Vec<u8>>,
+    output: W,
+    program: &str,
+) -> io::Result<(W, Summary)> {
     let mut writer = Writer::new(output, program)?;
     let mut renamer = Renamer::new();
-    let done = for_each_event(spool, header.committed, |event| renamer.push(event, |event| writer.push(event)))?;
-    let mut summary = header.summary(&renamer);
+    let done = for_each_event(events, |event| renamer.push(event, |event| writer.push(event)))?;
+    let mut summary = Leftovers::parse(&header()?).summary(&renamer);
     if let Err(damage) = done {
         summary.stopped = Some(format!("something wrote into the recording while it was made ({damage})"));
     }
@@ -101,15 +99,19 @@ pub fn pack<W: Write>(mut spool: impl Read, output: W, program: &str) -> io::Res
 /// Reads a spool that was never packed; what follows the magic number.
 pub fn read<S: Sink>(mut input: impl Read, sink: &mut S) -> io::Result<Ending> {
     let damaged = |damage| Ok(Ending { damage: Some(damage), ..Ending::default() });
-    let header = match Leftovers::read(&mut input)? {
-        Ok(header) if header.version == layout::VERSION => header,
-        Ok(header) => return damaged(Damage::Version(header.version)),
-        Err(damage) => return damaged(damage),
-    };
+    let mut header = vec![0; HEADER];
+    let (_magic, rest) = header.split_at_mut(layout::MAGIC.len());
+    if fill(&mut input, rest)? < rest.len() {
+        return damaged(Damage::Truncated);
+    }
+    let header = Leftovers::parse(&header);
+    if header.version != layout::VERSION {
+        return damaged(Damage::Version(header.version));
+    }
     let mut checker = Checker::new(sink);
     let mut renamer = Renamer::new();
     let (mut program, mut contradiction) = (String::new(), None);
-    let done = for_each_event(input, header.committed, |event| {
+    let done = for_each_event(input.take(header.committed), |event| {
         if let (Event::Image { path }, true) = (event, program.is_empty()) {
             program = base_name(path);
         }
@@ -124,7 +126,8 @@ pub fn read<S: Sink>(mut input: impl Read, sink: &mut S) -> io::Result<Ending> {
         (Some(damage), _) => damage,
         (None, Err(error)) => return Err(error),
         (None, Ok(Err(damage))) => damage,
-        (None, Ok(Ok(()))) => Damage::Unfinished,
+        (None, Ok(Ok(length))) if length < header.committed => Damage::Truncated,
+        (None, Ok(Ok(_))) => Damage::Unfinished,
     };
     let totals = checker.totals();
     Ok(Ending { program, totals, summary: Some(header.summary(&renamer)), damage: Some(damage) })
@@ -135,23 +138,20 @@ fn base_name(path: &[u8]) -> String {
     String::from_utf8_lossy(path.rsplit(|&byte| byte == b'/').next().unwrap_or_default()).into_owned()
 }
 
-/// Hands out the events in the next `committed` bytes. The outer error is the
-/// system's or of `each`, the inner the spool's.
+/// Hands out all events, and says how many bytes they are. The outer error is
+/// the system's or of `each`, the inner the spool's.
 fn for_each_event(
-    input: impl Read,
-    committed: u64,
+    mut input: impl Read,
     mut each: impl FnMut(&Event<'_>) -> io::Result<()>,
-) -> io::Result<Result<(), Damage>> {
-    const CHUNK: usize = 1 << 20;
-    let mut input = input.take(committed);
-    let (mut buffer, mut decoder) = (Vec::with_capacity(CHUNK), Decoder::new());
-    let mut missing = committed;
+) -> io::Result<Result<u64, Damage>> {
+    const CHUNK: usize = 512 << 10;
+    let (mut buffer, mut decoder, mut length) = (Vec::with_capacity(2 * CHUNK), Decoder::new(), 0);
     loop {
         let kept = buffer.len();
-        buffer.resize(kept.max(CHUNK / 2) + CHUNK / 2, 0);
+        buffer.resize(kept + CHUNK, 0);
         let read = fill(&mut input, &mut buffer[kept..])?;
         buffer.truncate(kept + read);
-        missing -= read as u64;
+        length += read as u64;
         let mut at = 0;
         while at < buffer.len() {
             match decoder.decode(&buffer[at..]) {
@@ -165,7 +165,7 @@ fn for_each_event(
         }
         buffer.drain(..at);
         if read == 0 {
-            return Ok(if missing == 0 { Ok(()) } else { Err(Damage::Truncated) });
+            return Ok(Ok(length));
         }
     }
 }

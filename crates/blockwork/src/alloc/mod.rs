@@ -11,6 +11,7 @@ pub(crate) mod bridge;
 mod capability;
 mod check;
 mod config;
+mod head;
 pub(crate) mod over_core;
 mod pointers;
 mod reallocate;
@@ -20,6 +21,7 @@ pub use self::{
     capability::{Owns, Reset},
     check::Check,
     config::{ConfigError, Valid},
+    head::{Head, HeadConfig},
     over_core::Core,
     reallocate::{reallocate, reallocate_zeroed},
 };

@@ -6,6 +6,8 @@ pub mod fallback;
 pub mod last_resort;
 pub mod locked;
 pub mod recorded;
+pub mod segregate;
+pub mod size_classes;
 
 #[cfg(test)]
 mod testers;

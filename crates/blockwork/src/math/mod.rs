@@ -3,8 +3,10 @@
 #![forbid(unsafe_code)]
 
 pub mod align;
+pub mod amount;
 pub(crate) mod bins;
 pub mod bump;
+pub mod fill;
 pub(crate) mod share;
 pub mod size_class;
 pub(crate) mod spread;

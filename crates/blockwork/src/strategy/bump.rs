@@ -15,9 +15,11 @@
 //! | granted | what is asked |
 //! | offers | [`Owns`], [`Reset`], marks, growing the last block in place |
 //!
-//! The span is asked of the parent at the first request, with an alignment of
-//! 16: a first block aligned to more may need padding, which comes out of the
-//! capacity. Where the parent grants more than asked, the bump uses all of it.
+//! The span is asked of the parent at the first request, aligned to 16. The
+//! padding of a first block aligned to more comes out of the capacity; if it
+//! might not fit, the span is asked with the block's alignment instead. Where
+//! the parent grants more than asked, the bump uses all of it.
+//!
 //! A block that is not the last stays taken until a reset or rewind; so does
 //! the padding before a freed one. A bump over a bump gives its span back only
 //! if nothing was taken behind it.
@@ -74,8 +76,12 @@ pub struct BumpCore {
     end: Cell<NonNull<u8>>,
     /// The span, once it is taken. Invariant: `start <= cursor`.
     start: Cell<Option<NonNull<u8>>>,
-    /// What is asked of the parent; of size zero, nothing ever is.
-    span: Layout,
+    /// What was asked of the parent for the span, or will be: the alignment is
+    /// raised if the first block needs it. Of size zero, nothing ever is asked.
+    span: Cell<Layout>,
+    /// Whether a span may be taken to see if a block fits: the parent is as
+    /// before when it goes back.
+    on_trial: bool,
 }
 
 /// A place to [rewind](Bump::rewind) to.
@@ -94,7 +100,7 @@ impl<A: Allocate> Bump<A> {
         Self { core: BumpCore::new(capacity), parent }
     }
 
-    /// Will take a span for exactly `span`, its alignment included.
+    /// Will take a span for `span`, aligned as it says or better.
     pub const fn with_span(parent: A, span: Layout) -> Self {
         Self { core: BumpCore::with_span(span), parent }
     }
@@ -168,7 +174,7 @@ impl<'a> Bump<Buffer<'a>> {
             Ok(span) => span,
             Err(_) => Layout::new::<()>(),
         };
-        Self::with_span(buffer, span)
+        Self { core: BumpCore { on_trial: true, ..BumpCore::with_span(span) }, parent: buffer }
     }
 }
 
@@ -183,11 +189,17 @@ impl BumpCore {
         }
     }
 
-    /// Will take a span for exactly `span`; see [`Bump::with_span`].
+    /// Will take a span for `span`; see [`Bump::with_span`].
     #[must_use]
     pub const fn with_span(span: Layout) -> Self {
         let nowhere = NonNull::dangling();
-        Self { cursor: Cell::new(nowhere), end: Cell::new(nowhere), start: Cell::new(None), span }
+        Self {
+            cursor: Cell::new(nowhere),
+            end: Cell::new(nowhere),
+            start: Cell::new(None),
+            span: Cell::new(span),
+            on_trial: false,
+        }
     }
 
     /// Takes a block from the span, if it has room and is there at all.
@@ -206,26 +218,40 @@ impl BumpCore {
     #[cold]
     #[inline(never)]
     fn begin<A: Allocate + ?Sized>(&self, parent: &A, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        let capacity = self.capacity(parent);
-        if self.start.get().is_some() || capacity < layout.size() {
+        if self.start.get().is_some() {
             return Err(AllocError);
         }
-        let start = parent.allocate(self.span)?;
+        let span = self.span_for(parent, layout)?;
+        let start = parent.allocate(span)?;
         if self.start.get().is_some() {
             // The parent called back, and that request has begun the span.
             // SAFETY: from this parent with this layout, and unused.
-            unsafe { parent.deallocate(start, self.span) }
+            unsafe { parent.deallocate(start, span) }
             return self.bump(layout).ok_or(AllocError);
         }
+        self.span.set(span);
         self.start.set(Some(start));
         self.cursor.set(start);
         // SAFETY: the span is valid for all that is granted.
-        self.end.set(unsafe { start.add(capacity) });
-        // Only a span aligned to less than the block can turn out too short.
+        self.end.set(unsafe { start.add(parent.granted(span)) });
+        // Only a span on trial can turn out too short.
         self.bump(layout).ok_or_else(|| {
             self.end_span(parent);
             AllocError
         })
+    }
+
+    /// The span to take for a first block of `layout`. It will fit, wherever
+    /// the span lies: when it is taken, a failure would leave the parent
+    /// changed, even if the span went back.
+    fn span_for<A: Allocate + ?Sized>(&self, parent: &A, layout: Layout) -> Result<Layout, AllocError> {
+        let span = self.span.get();
+        let padding_max = if self.on_trial { 0 } else { layout.align().saturating_sub(span.align()) };
+        if layout.size().saturating_add(padding_max) <= parent.granted(span) {
+            return Ok(span);
+        }
+        let aligned = span.align_to(layout.align()).map_err(|_| AllocError)?;
+        if layout.size() <= parent.granted(aligned) { Ok(aligned) } else { Err(AllocError) }
     }
 
     /// Gives the span back, if it was taken.
@@ -236,12 +262,12 @@ impl BumpCore {
         if let Some(start) = self.start.take() {
             // SAFETY: the span, asked of this parent with this layout; all
             // blocks in it have ended.
-            unsafe { parent.deallocate(start, self.span) }
+            unsafe { parent.deallocate(start, self.span.get()) }
         }
     }
 
     fn capacity<A: Allocate + ?Sized>(&self, parent: &A) -> usize {
-        parent.granted(self.span)
+        parent.granted(self.span.get())
     }
 
     fn used(&self) -> usize {
@@ -262,6 +288,19 @@ impl BumpCore {
     #[inline]
     fn is_last(&self, block: NonNull<u8>, layout: Layout) -> bool {
         block.addr().get().wrapping_add(layout.size()) == self.cursor.get().addr().get()
+    }
+
+    /// Makes the last block, of `old` bytes, one of `new` bytes, which the span
+    /// has room for.
+    ///
+    /// The caller's pointer may be good for no more than the old block, so
+    /// the new end comes from the span's own.
+    #[inline]
+    fn move_last(&self, old: usize, new: usize) {
+        // SAFETY: the last block ends at the cursor.
+        let block = unsafe { self.cursor.get().sub(old) };
+        // SAFETY: not past the end of the span.
+        self.cursor.set(unsafe { block.add(new) });
     }
 
     fn contains(&self, block: NonNull<u8>) -> bool {
@@ -294,7 +333,7 @@ unsafe impl Core for BumpCore {
         }
         os::check(self.contains(block), "block is not from this bump");
         if self.is_last(block, layout) {
-            self.cursor.set(block);
+            self.move_last(layout.size(), 0);
         }
     }
 
@@ -323,8 +362,7 @@ unsafe impl Core for BumpCore {
         if new.size() > room {
             return Err(AllocError);
         }
-        // SAFETY: not past the end of the span.
-        self.cursor.set(unsafe { block.add(new.size()) });
+        self.move_last(old.size(), new.size());
         Ok(())
     }
 
@@ -499,6 +537,18 @@ mod tests {
         outer.allocate(layout(1, 1)).unwrap();
         drop(first);
         assert_eq!(outer.used(), 49, "no longer the last");
+    }
+
+    #[test]
+    fn a_first_block_that_padding_might_push_out_aligns_the_span() {
+        let bump = Bump::new(Ledger::new(), 128);
+        assert_eq!(bump.allocate(layout(129, 4096)), Err(AllocError));
+        assert_eq!(bump.parent.requests(), 0);
+        assert_eq!(bump.allocate(layout(80, 64)).map(|block| offset(&bump, block) < 64), Ok(true));
+        assert_eq!(bump.parent.layouts(), [layout(128, 16)]);
+        let bump = Bump::new(Ledger::new(), 128);
+        assert_eq!(bump.allocate(layout(81, 64)).map(|block| offset(&bump, block)), Ok(0));
+        assert_eq!(bump.parent.layouts(), [layout(128, 64)]);
     }
 
     #[test]

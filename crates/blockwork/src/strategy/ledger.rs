@@ -58,6 +58,11 @@ impl Ledger {
         self.lent.borrow().iter().map(|&(_, layout)| layout).collect()
     }
 
+    /// The blocks lent now, oldest first.
+    pub(crate) fn blocks_at(&self) -> Vec<NonNull<u8>> {
+        self.lent.borrow().iter().map(|&(block, _)| block).collect()
+    }
+
     fn inner(&self, layout: Layout) -> Layout {
         Layout::from_size_align(self.granted(layout), layout.align()).unwrap_or(layout)
     }

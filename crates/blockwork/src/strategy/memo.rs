@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! deallocate ─► kept + size ≤ limit? ─ yes ─► list of that size and alignment
-//!                      └────────────── no ──► parent
+//!                      └────────────── no ──► the same, and another block to the parent
 //! allocate ───► list of that size and alignment ── empty ──► parent
 //! ```
 //!
@@ -16,10 +16,13 @@
 //! | passes on | [`Owns`], [`Reset`], where the parent has them |
 //!
 //! Sizes are compared after rounding: by the parent, or by a class table
-//! ([`Memo::by_class`]), whose classes then recycle one another's sizes. When
-//! more sizes are in use at once than there are lists, a size that finds no
-//! list wears down another's: each free gives one of its blocks back, so lists
-//! of sizes that went out of use make room.
+//! ([`Memo::by_class`]), so that one size of a class recycles another. At the
+//! limit, and when no list is left for a size, each free gives back one block
+//! of the others in turn: sizes that went out of use make room.
+//!
+//! A block does not change its class in place, even where the parent could:
+//! a program that always takes one class and frees another would make the memo
+//! grow for ever.
 //!
 //! When not to use it: for many distinct sizes without a class table (hardly
 //! any would be asked for again), or to bound what a program holds: kept
@@ -46,7 +49,7 @@
 use core::{alloc::Layout, cell::Cell, fmt::Debug, marker::PhantomData, ptr::NonNull};
 
 use crate::{
-    alloc::{AllocError, Allocate, Check, Core, Owns, Reset, can_resize, empty, over_core::over_core},
+    alloc::{AllocError, Allocate, Check, Core, Owns, Reset, empty, over_core::over_core},
     math::size_class::Classes,
     os,
     raw::free_list::{FreeList, Link},
@@ -73,9 +76,12 @@ pub struct Memo<A: Allocate, R: Rounding = Exact> {
 #[derive(Debug)]
 pub struct MemoCore<R> {
     slots: [Slot; SLOTS],
-    /// Sum of sizes over kept blocks. Invariant: `bytes_kept <= limit`.
+    /// Sum of what the parent granted for kept blocks. Invariant:
+    /// `bytes_kept <= limit`.
     bytes_kept: Cell<usize>,
     limit: usize,
+    /// The slot that was worn last.
+    turn: Cell<usize>,
     _rounding: PhantomData<R>,
 }
 
@@ -91,6 +97,10 @@ struct Slot {
 ///
 /// Nobody else can implement it: frees are routed by it.
 pub trait Rounding: Copy + Debug + sealed::Sealed {
+    /// Whether no size has a class.
+    #[doc(hidden)]
+    const IS_EXACT: bool;
+
     /// The class of `layout`; `None` leaves the size to the parent.
     #[doc(hidden)]
     fn class(layout: Layout) -> Option<usize>;
@@ -107,6 +117,8 @@ mod sealed {
 }
 
 impl Rounding for Exact {
+    const IS_EXACT: bool = true;
+
     #[inline]
     fn class(_layout: Layout) -> Option<usize> {
         None
@@ -114,6 +126,8 @@ impl Rounding for Exact {
 }
 
 impl<C: Classes> Rounding for C {
+    const IS_EXACT: bool = false;
+
     #[inline]
     fn class(layout: Layout) -> Option<usize> {
         Self::round(layout)
@@ -144,7 +158,7 @@ impl<A: Allocate, C: Classes> Memo<A, C> {
 }
 
 impl<A: Allocate, R: Rounding> Memo<A, R> {
-    /// Bytes of freed blocks that are kept now.
+    /// Bytes of freed blocks that are kept now, as the parent granted them.
     #[must_use]
     pub const fn bytes_kept(&self) -> usize {
         self.core.bytes_kept.get()
@@ -160,7 +174,13 @@ impl<R: Rounding> MemoCore<R> {
     /// Keeps up to `limit` freed bytes; see [`Memo::new`].
     #[must_use]
     pub const fn new(limit: usize) -> Self {
-        Self { slots: [const { Slot::new() }; SLOTS], bytes_kept: Cell::new(0), limit, _rounding: PhantomData }
+        Self {
+            slots: [const { Slot::new() }; SLOTS],
+            bytes_kept: Cell::new(0),
+            limit,
+            turn: Cell::new(0),
+            _rounding: PhantomData,
+        }
     }
 
     /// The one place where this layer changes a layout: what the parent is
@@ -175,6 +195,12 @@ impl<R: Rounding> MemoCore<R> {
         Layout::from_size_align(size, align).map_err(|_| AllocError)
     }
 
+    /// The bytes that a block of `key` keeps from the parent.
+    #[inline]
+    fn cost<A: Allocate + ?Sized>(parent: &A, key: Layout) -> usize {
+        if R::IS_EXACT { key.size() } else { parent.granted(key) }
+    }
+
     /// The slots that `key` may use.
     #[inline]
     fn window(&self, key: Layout) -> impl Iterator<Item = &Slot> {
@@ -185,64 +211,87 @@ impl<R: Rounding> MemoCore<R> {
 
     /// Takes a kept block of exactly `key`.
     #[inline]
-    fn recall(&self, key: Layout) -> Option<NonNull<u8>> {
+    fn recall<A: Allocate + ?Sized>(&self, parent: &A, key: Layout) -> Option<NonNull<u8>> {
         let slot = self.window(key).find(|slot| slot.key.get() == key)?;
-        let block = slot.blocks.pop()?;
-        self.bytes_kept.set(self.bytes_kept.get().wrapping_sub(key.size()));
-        Some(block)
+        self.forget_one(parent, slot).map(|(block, _)| block)
     }
 
-    /// Keeps a freed block of `key`, if its size has a slot or can have one.
+    /// Keeps a freed block of `key`, if the limit allows and a slot is left.
     ///
     /// # Safety
     ///
-    /// - `block` was asked of the parent with `key`, and nobody uses it.
+    /// - `block` was asked of `parent` with `key`, and nobody uses it.
     #[inline]
-    unsafe fn keep(&self, block: NonNull<u8>, key: Layout) -> bool {
-        let kept = self.bytes_kept.get().saturating_add(key.size());
-        if kept > self.limit {
-            return false;
-        }
-        let own = self.window(key).find(|slot| slot.key.get() == key);
-        let Some(slot) = own.or_else(|| self.window(key).find(|slot| slot.blocks.is_empty())) else {
+    unsafe fn keep<A: Allocate + ?Sized>(&self, parent: &A, block: NonNull<u8>, key: Layout) -> bool {
+        let bytes_kept = self.bytes_kept.get().saturating_add(Self::cost(parent, key));
+        let Some(slot) = self.slot_for(key).filter(|_| bytes_kept <= self.limit) else {
             return false;
         };
         slot.key.set(key);
         // SAFETY: large and aligned enough for a link, and given up.
         unsafe { slot.blocks.push(block) }
-        self.bytes_kept.set(kept);
+        self.bytes_kept.set(bytes_kept);
         true
     }
 
-    /// Frees a block that was not kept; if that was for want of a slot, wears
-    /// one down.
+    /// Keeps a freed block in the place of another one, or frees it.
+    ///
+    /// One block makes room, not as many as it takes: so a free is never long,
+    /// and sizes that went out of use wear down all the same.
     ///
     /// # Safety
     ///
     /// - `block` was asked of `parent` with `key`, and nobody uses it.
     #[cold]
     #[inline(never)]
-    unsafe fn pass_on<A: Allocate + ?Sized>(&self, parent: &A, block: NonNull<u8>, key: Layout) {
-        let fits = self.bytes_kept.get().saturating_add(key.size()) <= self.limit;
-        let worn = self.window(key).next().filter(|_| fits);
-        if let Some((block, key)) = worn.and_then(|slot| self.forget_one(slot)) {
+    unsafe fn keep_instead<A: Allocate + ?Sized>(&self, parent: &A, block: NonNull<u8>, key: Layout) {
+        let mut worn = None;
+        if Self::cost(parent, key) <= self.limit {
+            let slot = if self.slot_for(key).is_some() { self.next_worn() } else { self.window(key).next() };
+            worn = slot.and_then(|slot| self.forget_one(parent, slot));
+        }
+        // All is in order before the parent hears of it.
+        // SAFETY: the caller's promise.
+        if unsafe { !self.keep(parent, block, key) } {
+            // SAFETY: the caller's promise.
+            unsafe { parent.deallocate(block, key) }
+        }
+        if let Some((block, key)) = worn {
             // SAFETY: a kept block, asked with its slot's key.
             unsafe { parent.deallocate(block, key) }
         }
-        // SAFETY: the caller's promise.
-        unsafe { parent.deallocate(block, key) }
+    }
+
+    /// The slot where blocks of `key` are kept, or can be.
+    #[inline]
+    fn slot_for(&self, key: Layout) -> Option<&Slot> {
+        let own = self.window(key).find(|slot| slot.key.get() == key);
+        own.or_else(|| self.window(key).find(|slot| slot.blocks.is_empty()))
+    }
+
+    /// The next slot that keeps anything, all of them in turn.
+    fn next_worn(&self) -> Option<&Slot> {
+        let turn = self.turn.get();
+        let mut order = (1..=SLOTS).map(|step| turn.wrapping_add(step) % SLOTS);
+        let (next, slot) = order.find_map(|next| {
+            let slot = self.slots.get(next)?;
+            (!slot.blocks.is_empty()).then_some((next, slot))
+        })?;
+        self.turn.set(next);
+        Some(slot)
     }
 
     /// Takes a block of `slot` out of the books.
-    fn forget_one(&self, slot: &Slot) -> Option<(NonNull<u8>, Layout)> {
+    #[inline]
+    fn forget_one<A: Allocate + ?Sized>(&self, parent: &A, slot: &Slot) -> Option<(NonNull<u8>, Layout)> {
         let (block, key) = (slot.blocks.pop()?, slot.key.get());
-        self.bytes_kept.set(self.bytes_kept.get().wrapping_sub(key.size()));
+        self.bytes_kept.set(self.bytes_kept.get().wrapping_sub(Self::cost(parent, key)));
         Some((block, key))
     }
 
     fn trim<A: Allocate + ?Sized>(&self, parent: &A) {
         for slot in &self.slots {
-            while let Some((block, key)) = self.forget_one(slot) {
+            while let Some((block, key)) = self.forget_one(parent, slot) {
                 // SAFETY: a kept block, asked with its slot's key.
                 unsafe { parent.deallocate(block, key) }
             }
@@ -258,7 +307,7 @@ impl<R: Rounding> MemoCore<R> {
     }
 
     /// Every list holds blocks of its size, each once, and the sum is right.
-    fn check(&self) -> Result<(), &'static str> {
+    fn check<A: Allocate + ?Sized>(&self, parent: &A) -> Result<(), &'static str> {
         let mut bytes_kept = 0_usize;
         for (index, slot) in self.slots.iter().enumerate().filter(|(_, slot)| !slot.blocks.is_empty()) {
             let key = slot.key.get();
@@ -269,7 +318,7 @@ impl<R: Rounding> MemoCore<R> {
                 return Err("a size has two lists");
             }
             for block in slot.blocks.iter() {
-                bytes_kept = bytes_kept.saturating_add(key.size());
+                bytes_kept = bytes_kept.saturating_add(Self::cost(parent, key));
                 // A block that is in a list twice makes the list a loop.
                 if bytes_kept > self.bytes_kept.get() {
                     return Err("more is kept than was counted");
@@ -305,7 +354,7 @@ unsafe impl<R: Rounding> Core for MemoCore<R> {
             return Ok(empty(layout));
         }
         let inner = self.inner(parent, layout)?;
-        match self.recall(inner) {
+        match self.recall(parent, inner) {
             Some(block) => Ok(block),
             None => parent.allocate(inner),
         }
@@ -323,9 +372,9 @@ unsafe impl<R: Rounding> Core for MemoCore<R> {
         os::check(block.addr().get().is_multiple_of(inner.align()), "block is not from this memo");
         // SAFETY: asked with this layout, or one of the same class; the caller
         // gives it up.
-        if unsafe { !self.keep(block, inner) } {
+        if unsafe { !self.keep(parent, block, inner) } {
             // SAFETY: as above.
-            unsafe { self.pass_on(parent, block, inner) }
+            unsafe { self.keep_instead(parent, block, inner) }
         }
     }
 
@@ -338,25 +387,6 @@ unsafe impl<R: Rounding> Core for MemoCore<R> {
     }
 
     #[inline]
-    unsafe fn resize<A: Allocate + ?Sized>(
-        &self,
-        parent: &A,
-        block: NonNull<u8>,
-        old: Layout,
-        new: Layout,
-    ) -> Result<(), AllocError> {
-        if !can_resize(old, new) {
-            return Err(AllocError);
-        }
-        let (old, new) = (self.inner(parent, old)?, self.inner(parent, new)?);
-        if old == new {
-            return Ok(());
-        }
-        // SAFETY: `block` was asked of the parent with `old`.
-        unsafe { parent.resize(block, old, new) }
-    }
-
-    #[inline]
     unsafe fn allocate_zeroed<A: Allocate + ?Sized>(
         &self,
         parent: &A,
@@ -366,7 +396,7 @@ unsafe impl<R: Rounding> Core for MemoCore<R> {
             return Ok(empty(layout));
         }
         let inner = self.inner(parent, layout)?;
-        let Some(block) = self.recall(inner) else {
+        let Some(block) = self.recall(parent, inner) else {
             return parent.allocate_zeroed(inner);
         };
         // SAFETY: valid for the size that was asked of the parent.
@@ -400,7 +430,7 @@ impl<A: Allocate + Reset, R: Rounding> Reset for Memo<A, R> {
 
 impl<A: Allocate + Check, R: Rounding> Check for Memo<A, R> {
     fn check(&self) -> Result<(), &'static str> {
-        self.core.check()?;
+        self.core.check(&self.parent)?;
         self.parent.check()
     }
 }
@@ -642,22 +672,55 @@ mod tests {
     }
 
     #[test]
-    fn resizing_within_a_class_is_free_and_beyond_it_the_parents_affair() {
+    fn a_block_keeps_its_class_whatever_the_parent_could_do() {
         let memo = Memo::new(Bump::new(Ledger::new(), 4096), ALL);
         let block = take(&memo, 4, 4);
         for (old, new, result) in [
             (layout(4, 4), layout(8, 4), Ok(())),
-            (layout(8, 4), layout(100, 4), Ok(())),
-            (layout(100, 4), layout(5000, 4), Err(AllocError)),
-            (layout(100, 4), layout(100, 8), Err(AllocError)),
-            (layout(100, 4), layout(0, 4), Err(AllocError)),
+            (layout(8, 4), layout(9, 4), Err(AllocError)),
+            (layout(8, 4), layout(8, 8), Err(AllocError)),
+            (layout(8, 4), layout(0, 4), Err(AllocError)),
         ] {
             // SAFETY: live; `old` is what the last success left.
             assert_eq!(unsafe { memo.resize(block, old, new) }, result);
         }
-        give(&memo, block, 100, 4);
-        assert_eq!((memo.bytes_kept(), memo.parent.used()), (100, 100));
-        assert!(memo.owns(take(&memo, 100, 4), layout(100, 4)));
+        give(&memo, block, 1, 4);
+        assert_eq!((memo.bytes_kept(), memo.parent.used()), (8, 8));
+    }
+
+    #[test]
+    fn it_owns_what_its_parent_owns() {
+        let memo = Memo::new(Bump::new(Ledger::new(), 4096), ALL);
+        let other = Memo::new(Bump::new(Ledger::new(), 4096), ALL);
+        let (own, foreign) = (take(&memo, 4, 4), take(&other, 4, 4));
+        assert!(memo.owns(own, layout(4, 4)) && !memo.owns(foreign, layout(4, 4)));
+    }
+
+    #[test]
+    fn a_size_out_of_use_gives_up_its_share_of_the_limit() {
+        let memo = Memo::new(Ledger::new(), 1600);
+        let blocks = Vec::from_iter((0..100).map(|_| take(&memo, 16, 8)));
+        for block in blocks {
+            give(&memo, block, 16, 8);
+        }
+        for _ in 0..10 {
+            let block = take(&memo, 80, 8);
+            give(&memo, block, 80, 8);
+        }
+        let requests = memo.parent.requests();
+        let block = take(&memo, 80, 8);
+        give(&memo, block, 80, 8);
+        assert_eq!(memo.parent.requests(), requests);
+    }
+
+    #[test]
+    fn the_limit_counts_what_the_parent_granted() {
+        let memo = Memo::by_class(Ledger::with_grain(48), Pow2::<16, 64>, 100);
+        let blocks = [(); 3].map(|()| take(&memo, 16, 8));
+        for block in blocks {
+            give(&memo, block, 16, 8);
+        }
+        assert_eq!((memo.bytes_kept(), memo.parent.blocks()), (96, 2));
     }
 
     #[test]

@@ -4,7 +4,8 @@ pub mod block;
 pub mod block_pool;
 pub mod bump;
 pub mod memo;
+pub mod slab;
 pub mod span_pool;
 
 #[cfg(test)]
-mod ledger;
+pub(crate) mod ledger;

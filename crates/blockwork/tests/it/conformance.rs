@@ -3,7 +3,7 @@
 use core::alloc::Layout;
 
 use blockwork::{
-    BlockOf, BlockPool, BlockPoolConfig, Buffer, Bump, ChunkSize, PageOptions, Pages, System, check_allocators,
+    Buffer, PageOptions, Pages, System, check_allocators,
     testing::{Failing, Misaligned, Reentrant, Shuffled, Strict, When},
 };
 
@@ -12,11 +12,6 @@ check_allocators! {
     system: |_| System, [.own_memory()];
     pages: |_| Pages, [.own_memory()];
     pages_with: |_| Pages::with(PageOptions::DEFAULT), [.own_memory()];
-    bump: |parent| Bump::new(parent, 1 << 16), [.owns_spans().region()];
-    block_pool: |parent| BlockPool::try_new(
-        parent,
-        BlockPoolConfig { block: BlockOf::<64, 64>, chunk: ChunkSize::Blocks(4) }
-    ).unwrap(), [.owns_spans().max_size(64).max_align(64)];
     strict: |_| Strict::new().grain(48).room(100), [.own_memory()];
     failing: |parent| Failing::new(parent, When::Never), [.retains(0)];
     misaligned: |parent| Misaligned::new(parent), [.retains(0)];

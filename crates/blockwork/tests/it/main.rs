@@ -10,6 +10,10 @@ mod bridge;
 mod combine;
 mod conformance;
 mod mutants;
+#[cfg(test)]
+mod pools;
 mod send_sync;
+#[cfg(test)]
+mod slabs;
 #[cfg(test)]
 mod span_pool;

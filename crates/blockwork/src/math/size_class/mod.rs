@@ -180,6 +180,12 @@ impl<const MIN: usize, const MAX: usize> Classes for Pow2<MIN, MAX> {
     }
 
     #[inline]
+    fn round(layout: Layout) -> Option<usize> {
+        let last = last_byte(layout) | MIN.wrapping_sub(1);
+        if last < MAX { last.wrapping_add(1).checked_next_power_of_two() } else { None }
+    }
+
+    #[inline]
     fn max_aligned(align: usize) -> usize {
         if align <= MAX { MAX } else { 0 }
     }
@@ -215,6 +221,16 @@ impl<const MAX: usize> Quad<MAX> {
         (((last / STEP) | 4).ilog2() as usize).wrapping_sub(2)
     }
 
+    /// The size of the class of the bytes up to and including number `last`.
+    ///
+    /// As `class_size(class(last))`, and shorter: `last` with all bits below its
+    /// step set is the last byte of the class.
+    #[inline]
+    const fn rounded(last: usize) -> Option<usize> {
+        let step = shifted(STEP, Self::doublings(last));
+        if last < MAX { Some((last | step.wrapping_sub(1)).wrapping_add(1)) } else { None }
+    }
+
     /// The size of `class`, if that is a class.
     #[inline]
     const fn class_size(class: usize) -> usize {
@@ -246,6 +262,11 @@ macro_rules! quad {
             #[inline]
             fn size(class: usize) -> usize {
                 Self::class_size(class)
+            }
+
+            #[inline]
+            fn round(layout: Layout) -> Option<usize> {
+                Self::rounded(last_byte(layout))
             }
 
             #[inline]
