@@ -20,6 +20,7 @@ use crate::{
         table::{self, Style},
         verdict::Verdict,
     },
+    shipped::{self, Shipped},
     text,
     trace::Trace,
 };
@@ -27,8 +28,11 @@ use crate::{
 /// What `compare` may be told.
 #[derive(Debug, Default, clap::Args)]
 pub struct Args {
-    /// The recording; without it, the one that ships with the command
+    /// The recording; without it, one that ships with the command
     pub file: Option<PathBuf>,
+    /// Which of those
+    #[arg(long, value_name = "NAME", value_parser = shipped::ALL.map(|shipped| shipped.program), conflicts_with = "file")]
+    pub shipped: Option<String>,
     /// How to compare
     #[command(flatten)]
     pub how: How,
@@ -61,10 +65,14 @@ pub fn runs() -> impl TypedValueParser<Value = u32> {
 
 /// Compares.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    match &args.file {
-        Some(file) => self::file(file, &args.how),
-        None => bail!("no recording ships yet"),
+    if let Some(file) = &args.file {
+        return self::file(file, &args.how);
     }
+    let wanted = |shipped: &&Shipped| args.shipped.as_deref().is_none_or(|name| name == shipped.program);
+    let shipped = shipped::ALL.iter().find(wanted).context("no recording of that name ships")?;
+    eprintln!("A recording that ships with this command: {}.\n", shipped.about);
+    compare(&Trace::load(shipped.bytes)?, &args.how, "blockwork run -- PROGRAM ARGS")?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Replays the recording at `path`, and prints what came of it.

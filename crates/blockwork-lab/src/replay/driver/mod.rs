@@ -7,7 +7,7 @@
 //! | changes | moved by the heap, or allocated, copied and freed; then the new part is marked |
 //! | ends | read: the tag, and with a thorough [`Watch`] every mark |
 //!
-//! All `unsafe` of the lab's own is in this folder: the loop and what it writes
+//! All `unsafe` of a replay is in this folder: the loop and what it writes
 //! ([`marks`]), what it calls ([`heap`], [`malloc`]), where its steps come from
 //! ([`mapping`]).
 //!
