@@ -113,14 +113,23 @@ impl Recording {
                 for (title, text) in self.remarks(summary) {
                     say(title, &text);
                 }
-                if events > 0 {
-                    say("Next", &format!("blockwork compare {}", text::shell(&self.path)));
-                }
             }
             Err(why) => {
                 say("Recorded", &format!("{}, but could not pack it: {why}", self.path.display()));
                 say("Next", &format!("blockwork stats {} reads it as it is", text::shell(&self.path)));
             }
+        }
+    }
+
+    /// Whether there is nothing to look at.
+    pub fn is_empty(&self) -> bool {
+        !self.reached || matches!(&self.packed, Ok((summary, _)) if summary.totals.events() == 0)
+    }
+
+    /// Says on standard error what to do with the recording.
+    pub fn suggest(&self) {
+        if self.packed.is_ok() && !self.is_empty() {
+            eprintln!("{:>11} blockwork compare {}", "Next", text::shell(&self.path));
         }
     }
 

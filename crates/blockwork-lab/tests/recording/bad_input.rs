@@ -168,7 +168,7 @@ impl<'a> SmallDisk<'a> {
 
 impl Drop for SmallDisk<'_> {
     fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.0.path().join("disk")).status();
+        drop(Command::new("umount").arg(self.0.path().join("disk")).status());
     }
 }
 

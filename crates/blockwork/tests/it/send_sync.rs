@@ -1,0 +1,32 @@
+//! Which public types may cross threads, over each kind of parent.
+
+use blockwork::{
+    Buffer, Null, Pages, PagesWith, System, send_sync,
+    testing::{Bound, Failing, Local, Misaligned, Reentrant, Shared, Shuffled, Strict, Tied},
+};
+
+send_sync! {
+    System: Send, Sync;
+    Pages: Send, Sync;
+    PagesWith: Send, Sync;
+    Null: Send, Sync;
+    Buffer<'static>: Send, !Sync;
+
+    Failing<Shared>: Send, !Sync;
+    Failing<Local>: Send, !Sync;
+    Failing<Bound>: !Send, !Sync;
+    Failing<Tied>: !Send, !Sync;
+
+    Misaligned<Shared>: Send, Sync;
+    Misaligned<Local>: Send, !Sync;
+    Misaligned<Bound>: !Send, Sync;
+    Misaligned<Tied>: !Send, !Sync;
+
+    Shuffled<Shared>: Send, !Sync;
+    Shuffled<Local>: Send, !Sync;
+    Shuffled<Bound>: !Send, !Sync;
+    Shuffled<Tied>: !Send, !Sync;
+
+    Reentrant<Shared>: !Send, !Sync;
+    Strict: !Send, !Sync;
+}
