@@ -48,10 +48,11 @@ use super::{
 
 /// Room for one event and the change of thread before it.
 const ROOM: usize = 2 * LONGEST;
-/// The first window, or the smallest that is worth trying on a full disk.
-const WINDOW_MIN: usize = 64 << 10;
+/// The first window: some 250,000 events, which is all that many a program
+/// needs. Those that lock themselves into a sandbox may not ask for another.
+const WINDOW_MIN: usize = 1 << 20;
 /// Windows double until here.
-const WINDOW_MAX: usize = 4 << 20;
+const WINDOW_MAX: usize = 8 << 20;
 /// The longest path the system knows, with its zero.
 const PATH_MAX: usize = 4096;
 

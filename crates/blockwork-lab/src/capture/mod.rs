@@ -13,8 +13,8 @@ mod spool;
 use std::{
     ffi::OsString,
     fmt,
-    fs::{self, Permissions},
-    io::{self, BufWriter, Write},
+    fs::{self, File, Permissions},
+    io::{self, BufWriter, Seek},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -22,15 +22,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
-use tempfile::NamedTempFile;
-
 pub use self::process::End;
 use self::{program::CANNOT_RUN, spool::Spool};
 use crate::{
     cli, recorder, text,
     trace::{self, Summary},
 };
+use indicatif::{ProgressBar, ProgressStyle};
 
 /// Why nothing was recorded, and the code to end with.
 #[derive(Debug)]
@@ -234,17 +232,13 @@ fn explain(error: &io::Error) -> String {
     }
 }
 
-/// Turns the spool into a recording, in a file of the same directory.
-fn pack(spool: &Spool, directory: &Path, program: &str) -> io::Result<(Summary, NamedTempFile)> {
-    let mut file = tempfile::Builder::new()
-        .prefix(".blockwork-")
-        .permissions(Permissions::from_mode(0o666)) // less what the user's mask takes
-        .tempfile_in(directory)?;
+/// Turns the spool into a recording, in a file without a name: whatever happens,
+/// nothing of it stays.
+fn pack(spool: &Spool, directory: &Path, program: &str) -> io::Result<(Summary, File)> {
     let header = || spool.header_bytes();
-    let (mut output, summary) = trace::pack(spool.follow(), header, BufWriter::new(&mut file), program)?;
-    output.flush()?;
-    drop(output);
-    Ok((summary, file))
+    let output = BufWriter::new(tempfile::tempfile_in(directory)?);
+    let (output, summary) = trace::pack(spool.follow(), header, output, program)?;
+    Ok((summary, output.into_inner()?))
 }
 
 /// Shows how far the packer is, should that take long.
@@ -269,8 +263,13 @@ fn show_progress<T>(spool: &Spool, packer: &ScopedJoinHandle<'_, T>) {
 }
 
 /// Puts the recording where the spool is.
-fn place(summary: Summary, file: NamedTempFile, path: &Path) -> io::Result<(Summary, u64)> {
-    let size = file.as_file().metadata()?.len();
+fn place(summary: Summary, mut packed: File, path: &Path) -> io::Result<(Summary, u64)> {
+    let mut file = tempfile::Builder::new()
+        .prefix(".blockwork-")
+        .permissions(Permissions::from_mode(0o666)) // less what the user's mask takes
+        .tempfile_in(path.parent().unwrap_or(Path::new("/")))?;
+    packed.rewind()?;
+    let size = io::copy(&mut packed, file.as_file_mut())?;
     file.persist(path).map_err(|error| error.error)?;
     Ok((summary, size))
 }

@@ -26,8 +26,9 @@ pub struct Renamer {
     /// Slots that were used. Their number ends where a heap of 64 GiB would
     /// consist of the smallest blocks only.
     slots: u32,
-    /// Reallocations that have begun, by thread.
-    moving: Map<Moving>,
+    /// Reallocations that have begun, by thread; several if a signal handler
+    /// interrupted one and asked for another.
+    moving: Map<Vec<Moving>>,
     /// The recorder's numbers of threads, and ours.
     threads: Map<u64>,
     /// The recorder's number of the thread that calls.
@@ -74,7 +75,7 @@ impl Renamer {
                     Ok(slot) => Moving::Block { name, slot },
                     Err(double) => Moving::Stray { double },
                 };
-                self.moving.insert(self.thread, moving);
+                self.moving.entry(self.thread).or_default().push(moving);
                 return Ok(());
             }
             _ => {}
@@ -94,7 +95,7 @@ impl Renamer {
                 Err(double) => out(&Event::Stray { double }),
             },
             Event::ReallocateEnd { name, size } => {
-                let moving = self.moving.remove(&self.thread);
+                let moving = self.moved();
                 self.vacate(name, &mut out)?;
                 if let Some(Moving::Block { slot, .. }) = moving {
                     *self.blocks.at(name) = Block::Live(slot);
@@ -106,7 +107,7 @@ impl Renamer {
                 let (slot, align_log2) = (self.begin(name), blockwork::wire::MALLOC_ALIGN_LOG2);
                 out(&Event::Allocate { name: slot.into(), size, align_log2, zeroed: false })
             }
-            Event::ReallocateFailed => match self.moving.remove(&self.thread) {
+            Event::ReallocateFailed => match self.moved() {
                 Some(Moving::Block { name, slot }) => {
                     self.vacate(name, &mut out)?;
                     *self.blocks.at(name) = Block::Live(slot);
@@ -127,6 +128,11 @@ impl Renamer {
         });
         *self.blocks.at(name) = Block::Live(slot);
         slot
+    }
+
+    /// The reallocation that ends now.
+    fn moved(&mut self) -> Option<Moving> {
+        self.moving.get_mut(&self.thread)?.pop()
     }
 
     /// Takes the name from its block; if it has none, whether it had.

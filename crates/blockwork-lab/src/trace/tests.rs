@@ -132,6 +132,25 @@ fn reallocating_what_is_no_block_is_a_stray_and_a_new_block() {
 }
 
 #[test]
+fn a_reallocation_may_be_interrupted_by_another_of_the_same_thread() {
+    let allocate = |name| Event::Allocate { name, size: 1, align_log2: 4, zeroed: false };
+    let events = encode(&[
+        IMAGE,
+        allocate(1),
+        allocate(2),
+        Event::ReallocateBegin { name: 1 },
+        Event::ReallocateBegin { name: 2 },
+        Event::ReallocateEnd { name: 3, size: 30 },
+        Event::ReallocateFailed,
+        Event::Free { name: 1 },
+    ]);
+    let (file, _) = pack(events.as_slice(), || Ok(header(events.len())), Vec::new(), "x").unwrap();
+    let trace = Trace::load(file.as_slice()).unwrap();
+    let ops: Vec<_> = trace.ops[2..].iter().map(|op| (op.kind, op.slot)).collect();
+    assert_eq!((ops.as_slice(), trace.tally.totals().strays), ([(Kind::Reallocate, 1), (Kind::Free, 0)].as_slice(), 0));
+}
+
+#[test]
 fn a_spool_that_was_written_over_is_packed_up_to_there() {
     let mut events = encode(&recorded());
     let length = events.len();

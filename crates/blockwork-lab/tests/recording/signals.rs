@@ -35,6 +35,37 @@ fn what_was_recorded_until_a_signal_is_there() {
 }
 
 #[test]
+fn handlers_that_interrupt_the_recorder_are_survived() {
+    let bench = Bench::new();
+    // A reallocation that is refused leaves glibc's heap alone, so that a
+    // handler may ask for one too; the recorder writes two events for each.
+    let Some(program) = bench.compile(
+        r"
+        #include <signal.h>
+        #include <stdint.h>
+        #include <stdlib.h>
+        #include <sys/time.h>
+        static void *mine, *theirs;
+        static volatile int rings;
+        static void ring(int signal) { rings++; if (realloc(theirs, SIZE_MAX / 2)) abort(); }
+        int main(void) {
+            mine = malloc(10), theirs = malloc(20);
+            struct sigaction action = {.sa_handler = ring};
+            struct itimerval often = {{0, 50}, {0, 50}};
+            sigaction(SIGALRM, &action, 0);
+            setitimer(ITIMER_REAL, &often, 0);
+            while (rings < 2000) if (realloc(mine, SIZE_MAX / 2)) abort();
+            return 0;
+        }",
+    ) else {
+        return;
+    };
+    let run = Run::of(&mut bench.recorder([program]));
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert_eq!(bench.stats().number("unknown_frees"), 0);
+}
+
+#[test]
 fn a_double_free_is_named_and_the_programs_abort_passed_on() {
     let bench = Bench::new();
     let Some(program) = bench.compile(
@@ -126,4 +157,5 @@ fn a_recording_whose_lab_was_killed_can_be_read() {
     let stats: serde_json::Value = serde_json::from_str(&run.out).unwrap();
     assert_eq!(stats["complete"], false);
     assert!(stats["allocations"].as_u64().unwrap() > 0);
+    assert_eq!(std::fs::read_dir(bench.path()).unwrap().count(), 1, "nothing else is left");
 }

@@ -51,7 +51,7 @@ check_allocator!(over_counted, |parent| giving(Counted::new(parent)), .owns_span
 check_allocator!(over_pages, |_| keeping(Pages), .own_memory());
 check_allocator!(over_pools, |parent| three(parent), .owns_spans());
 check_allocator!(under_a_fallback, |parent| Fallback::new(
-    pool(Failing::new(parent, When::Every(2)), 64, 1024, Retain::never_release()),
+    pool(Failing::new(parent, When::Every(4)), 64, 1024, Retain::never_release()),
     parent
 ));
 

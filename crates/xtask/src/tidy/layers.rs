@@ -13,6 +13,9 @@ pub(super) fn upward_imports(src: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for file in rust_files(src).into_iter().filter(|file| !is_test(file)) {
         let relative = file.strip_prefix(src).expect("listed under src");
+        if relative.iter().any(|part| part == "tests" || part == "tests.rs") {
+            continue;
+        }
         let top = relative.iter().next().expect("not empty").to_str().expect("ascii path");
         let Some(own) = rank(top.trim_end_matches(".rs")) else { continue }; // lib.rs
         let text = fs::read_to_string(&file).expect("readable source");
@@ -30,7 +33,7 @@ fn is_test(file: &Path) -> bool {
 
 /// Line and name of each layer above `own` that `text` imports, unit tests left out.
 fn upward_names(own: usize, text: &str) -> Vec<(usize, String)> {
-    let shipped = without_comments(text.split("#[cfg(test)]\nmod ").next().expect("split yields one"));
+    let shipped = without_comments(shipped(text));
     let mut found = Vec::new();
     for (at, root) in shipped.match_indices("crate::") {
         for name in first_names(&shipped[at + root.len()..]) {
@@ -40,6 +43,13 @@ fn upward_names(own: usize, text: &str) -> Vec<(usize, String)> {
         }
     }
     found
+}
+
+/// `text` up to the unit tests that stand in it.
+fn shipped(text: &str) -> &str {
+    let mut marks = text.match_indices("#[cfg(test)]\nmod ");
+    let inline = marks.find(|&(at, _)| text[at..].lines().nth(1).is_some_and(|line| line.ends_with('{')));
+    inline.map_or(text, |(at, _)| &text[..at])
 }
 
 /// The names that directly follow `crate::`: one, or each branch of `{…}`.
@@ -97,5 +107,7 @@ mod tests {
     fn comments_and_unit_tests_may_name_anything() {
         let text = "/// See crate::general.\nuse crate::math;\n#[cfg(test)]\nmod tests {\n    use crate::general;\n}";
         assert!(upward_names(rank("raw").unwrap(), text).is_empty());
+        let elsewhere = "#[cfg(test)]\nmod tests;\nuse crate::general;";
+        assert_eq!(upward_names(rank("raw").unwrap(), elsewhere), [(3, "general".to_owned())]);
     }
 }

@@ -4,7 +4,6 @@ use core::{alloc::Layout, cell::Cell, fmt, ptr::NonNull};
 
 use crate::{
     alloc::{AllocError, Allocate, Core, Valid, can_resize, empty},
-    math::bins::LEN_MAX,
     os,
     raw::{
         directory::Directory,
@@ -23,6 +22,9 @@ use crate::{
 
 mod check;
 mod parent;
+mod shape;
+
+use self::shape::{Shape, Want};
 
 /// A [`SpanPool`](super::SpanPool) without its parent, for structs that own one
 /// parent and several cores over it.
@@ -47,28 +49,6 @@ pub struct SpanPoolCore {
     blocks_free: Cell<usize>,
     /// Granted bytes that the parent has not got back.
     parent_bytes: Cell<usize>,
-}
-
-/// The configuration, as the methods need it.
-#[derive(Clone, Copy, Debug)]
-struct Shape {
-    block: usize,
-    /// The logarithm of `block`.
-    shift: u32,
-    request: usize,
-    /// The blocks of one `request`.
-    request_len: u32,
-    /// The largest size of whole blocks that a layout and a tag can have.
-    size_max: usize,
-    capacity: usize,
-    retain: Retain,
-}
-
-/// A request, in blocks.
-#[derive(Clone, Copy, Debug)]
-struct Want {
-    len: u32,
-    align: usize,
 }
 
 // SAFETY: what the pointers lead to is memory that only this core uses.
@@ -457,51 +437,6 @@ impl SpanPoolCore {
     fn min_kept_without(&self, chunk: Chunk, keep: Threshold) -> bool {
         let without = |blocks: &Cell<usize>| self.shape.bytes(blocks.get().wrapping_sub(chunk.head().len as usize));
         keep.min_kept(without(&self.blocks_free), without(&self.blocks_total))
-    }
-}
-
-impl Shape {
-    const fn new(config: SpanPoolConfig) -> Self {
-        let (block, request) = (config.block, config.request());
-        let shift = block.trailing_zeros();
-        #[expect(clippy::cast_possible_truncation, reason = "`check` bounds it by LEN_MAX")]
-        let request_len = request.wrapping_shr(shift) as u32;
-        let layout_max = MAX_BYTES.wrapping_shr(shift);
-        let len_max = if layout_max < LEN_MAX as usize { layout_max } else { LEN_MAX as usize };
-        let size_max = len_max.wrapping_shl(shift);
-        Self { block, shift, request, request_len, size_max, capacity: config.capacity, retain: config.retain }
-    }
-
-    /// The blocks that `layout` needs.
-    ///
-    /// The one place where sizes become blocks: all methods agree by it.
-    #[inline]
-    const fn len_of(self, layout: Layout) -> Result<u32, AllocError> {
-        if layout.size() > self.size_max {
-            return Err(AllocError);
-        }
-        let rounded = layout.size().wrapping_add(self.block.wrapping_sub(1));
-        #[expect(clippy::cast_possible_truncation, reason = "`size_max` is of LEN_MAX blocks at most")]
-        let len = rounded.wrapping_shr(self.shift) as u32;
-        Ok(len)
-    }
-
-    /// The bytes of `blocks` that there are or that a layout can have.
-    #[inline]
-    const fn bytes(self, blocks: usize) -> usize {
-        blocks.wrapping_shl(self.shift)
-    }
-}
-
-/// No layout is larger.
-const MAX_BYTES: usize = isize::MAX.unsigned_abs();
-
-impl Want {
-    /// The length from which on every run fits, wherever it begins.
-    #[inline]
-    fn sure(self, shape: Shape) -> u32 {
-        let worst_lead = self.align.wrapping_shr(shape.shift).saturating_sub(1);
-        self.len.saturating_add(u32::try_from(worst_lead).unwrap_or(u32::MAX))
     }
 }
 

@@ -4,7 +4,7 @@
 
 use core::{alloc::Layout, ptr::NonNull};
 
-use super::{Run, Shape, SpanPoolCore, Want};
+use super::{Run, SpanPoolCore, Want};
 use crate::{
     alloc::{AllocError, Allocate},
     math::bins::{LEN_MAX, class_of},
@@ -239,20 +239,5 @@ impl SpanPoolCore {
         self.parent_bytes.set(self.parent_bytes.get().wrapping_sub(parent.granted(layout)));
         // SAFETY: the parent gave it for this layout, and nothing points to it now.
         unsafe { parent.deallocate(memory, layout) }
-    }
-}
-
-impl Shape {
-    /// What to ask the parent for, so that a span of `len` blocks fits.
-    fn chunk_layout(self, len: u32, align: usize) -> Result<Layout, AllocError> {
-        let len = (len as usize).checked_next_multiple_of(self.request_len as usize).ok_or(AllocError)?;
-        let size = len.checked_mul(self.block).ok_or(AllocError)?;
-        Layout::from_size_align(size, align.max(self.request)).map_err(|_| AllocError)
-    }
-
-    /// The largest multiple of the request that `len` blocks hold.
-    const fn whole_requests(self, len: u32) -> u32 {
-        // A power of two.
-        len & !self.request_len.wrapping_sub(1)
     }
 }
