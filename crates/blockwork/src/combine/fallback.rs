@@ -43,6 +43,16 @@ use core::{alloc::Layout, ptr::NonNull};
 use crate::alloc::{AllocError, Allocate, Check, Owns, Reset, can_resize, empty, with_size};
 
 /// Serves from `P`, and from `F` what `P` cannot; see the [module](self).
+///
+/// A shared pointer cannot be `P`: what it points to may have lent memory to
+/// `F`, and would claim the blocks that `F` carved from it.
+///
+/// ```compile_fail,E0277
+/// use blockwork::{Buffer, Bump, Fallback};
+///
+/// let pool = Bump::new_all(Buffer::new(&mut []));
+/// Fallback::new(&pool, Bump::new(&pool, 64));
+/// ```
 #[derive(Debug)]
 pub struct Fallback<P: Owns, F> {
     primary: P,

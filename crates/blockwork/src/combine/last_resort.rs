@@ -42,6 +42,16 @@ use core::{alloc::Layout, ptr::NonNull};
 use crate::alloc::{AllocError, Allocate, Check, Owns, Reset, can_resize, empty, with_size};
 
 /// Serves from `P`, and in need from the reserve `R`; see the [module](self).
+///
+/// A shared pointer cannot be `R`: what it points to may have lent memory to
+/// `P`, and would claim the blocks that `P` carved from it.
+///
+/// ```compile_fail,E0277
+/// use blockwork::{Buffer, Bump, LastResort};
+///
+/// let pool = Bump::new_all(Buffer::new(&mut []));
+/// LastResort::new(Bump::new(&pool, 64), &pool);
+/// ```
 #[derive(Debug)]
 pub struct LastResort<P, R: Owns> {
     primary: P,

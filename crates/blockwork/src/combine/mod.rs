@@ -5,6 +5,7 @@ pub mod counted;
 pub mod fallback;
 pub mod last_resort;
 pub mod locked;
+pub mod recorded;
 pub mod segregate;
 pub mod size_classes;
 

@@ -9,6 +9,8 @@
 //! Masmano, Ripoll, Crespo and Real, "TLSF: a new dynamic memory allocator for
 //! real-time systems", ECRTS 2004.
 
+use core::cell::Cell;
+
 /// The longest run: two bits of a 32-bit tag are taken.
 pub(crate) const LEN_MAX: u32 = (1 << 30) - 1;
 
@@ -43,56 +45,59 @@ const fn shift_of(len: u32) -> u32 {
     (len | 8).ilog2().wrapping_sub(3)
 }
 
-/// The set of bins that are not empty.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The number of rows: eight bins each, a doubling from the third on.
+const ROWS: usize = COUNT.div_ceil(8) as usize;
+
+/// The set of bins that are not empty, in two levels.
+#[derive(Debug)]
 pub(crate) struct BinSet {
-    low: u128,
-    high: u128,
+    /// Invariant: the rows that are not zero.
+    rows: Cell<u32>,
+    row: [Cell<u8>; ROWS],
 }
 
 impl BinSet {
-    pub(crate) const EMPTY: Self = Self { low: 0, high: 0 };
-
-    /// This set and `bin`.
-    #[inline]
-    pub(crate) const fn with(mut self, bin: u32) -> Self {
-        *self.half_of(bin) |= bit(bin);
-        self
+    /// No bins.
+    pub(crate) const fn new() -> Self {
+        Self { rows: Cell::new(0), row: [const { Cell::new(0) }; ROWS] }
     }
 
-    /// This set less `bin`.
+    /// Adds `bin`.
     #[inline]
-    pub(crate) const fn without(mut self, bin: u32) -> Self {
-        *self.half_of(bin) &= !bit(bin);
-        self
+    pub(crate) fn insert(&self, bin: u32) {
+        if let Some(row) = self.row_of(bin) {
+            row.set(row.get() | 1_u8.wrapping_shl(bin % 8));
+            self.rows.set(self.rows.get() | 1_u32.wrapping_shl(bin / 8));
+        }
+    }
+
+    /// Removes `bin`.
+    #[inline]
+    pub(crate) fn remove(&self, bin: u32) {
+        if let Some(row) = self.row_of(bin) {
+            row.set(row.get() & !1_u8.wrapping_shl(bin % 8));
+            if row.get() == 0 {
+                self.rows.set(self.rows.get() & !1_u32.wrapping_shl(bin / 8));
+            }
+        }
     }
 
     /// The first bin of the set that is not below `bin`.
     #[inline]
-    pub(crate) const fn first_from(self, bin: u32) -> Option<u32> {
-        let from = u128::MAX.wrapping_shl(bin);
-        let (low, high) = match bin {
-            0..128 => (self.low & from, self.high),
-            128..256 => (0, self.high & from),
-            _ => (0, 0),
-        };
-        if low != 0 {
-            Some(low.trailing_zeros())
-        } else if high != 0 {
-            Some(high.trailing_zeros().wrapping_add(128))
-        } else {
-            None
+    pub(crate) fn first_from(&self, bin: u32) -> Option<u32> {
+        let here = self.row_of(bin)?.get() & u8::MAX.wrapping_shl(bin % 8);
+        if here != 0 {
+            return Some((bin & !7) | here.trailing_zeros());
         }
+        let above = self.rows.get() & u32::MAX.wrapping_shl(bin / 8).wrapping_shl(1);
+        let row = above.trailing_zeros().wrapping_mul(8);
+        Some(row | self.row_of(row)?.get().trailing_zeros())
     }
 
-    const fn half_of(&mut self, bin: u32) -> &mut u128 {
-        if bin < 128 { &mut self.low } else { &mut self.high }
+    #[inline]
+    fn row_of(&self, bin: u32) -> Option<&Cell<u8>> {
+        self.row.get((bin / 8) as usize)
     }
-}
-
-/// The bit of `bin` in its half.
-const fn bit(bin: u32) -> u128 {
-    1_u128.wrapping_shl(bin)
 }
 
 #[cfg(test)]
@@ -141,24 +146,33 @@ mod tests {
         assert_eq!(COUNT, 224);
         assert!(lengths().all(|len| (1..COUNT).contains(&bin_of(len))));
         assert_eq!(bin_for(LEN_MAX), COUNT);
-        let all = (0..COUNT).fold(BinSet::EMPTY, BinSet::with);
+        let all = BinSet::new();
+        (0..COUNT).for_each(|bin| all.insert(bin));
         assert_eq!((all.first_from(bin_for(LEN_MAX)), all.first_from(bin_for(u32::MAX))), (None, None));
     }
 
     #[test]
     fn a_set_finds_its_first_member_from_anywhere() {
+        let set = BinSet::new();
         for bin in 0..COUNT {
-            let set = BinSet::EMPTY.with(bin);
+            set.insert(bin);
             for from in 0..=COUNT {
                 assert_eq!(set.first_from(from), (from <= bin).then_some(bin));
             }
-            assert_eq!(set.without(bin), BinSet::EMPTY);
+            set.remove(bin);
+            assert_eq!(set.first_from(0), None);
         }
     }
 
     #[test]
-    fn a_set_finds_the_lower_of_two() {
-        let set = BinSet::EMPTY.with(5).with(200);
-        assert_eq!((set.first_from(0), set.first_from(6), set.first_from(201)), (Some(5), Some(200), None));
+    fn a_set_finds_the_nearer_of_two() {
+        for (low, high) in (0..COUNT).flat_map(|low| (low + 1..COUNT).map(move |high| (low, high))) {
+            let set = BinSet::new();
+            set.insert(high);
+            set.insert(low);
+            assert_eq!([0, low, low + 1].map(|from| set.first_from(from)), [Some(low), Some(low), Some(high)]);
+            set.remove(low);
+            assert_eq!(set.first_from(0), Some(high));
+        }
     }
 }

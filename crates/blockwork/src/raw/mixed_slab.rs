@@ -12,7 +12,7 @@
 
 use core::{alloc::Layout, cell::Cell, ptr::NonNull};
 
-use super::ring::{Linked, Links};
+use super::list::{Linked, Links};
 use crate::{
     math::align::{align_up, padding},
     os,

@@ -9,7 +9,7 @@
 
 use core::{alloc::Layout, cell::Cell, ptr::NonNull};
 
-use crate::raw::ring::{Linked, Links};
+use crate::raw::list::{Linked, Links};
 
 /// The head of a shelf; its places follow.
 #[repr(C)]

@@ -20,7 +20,7 @@ use core::{cell::Cell, ptr::NonNull};
 
 use super::{
     free_list::FreeList,
-    ring::{Linked, Links},
+    list::{Linked, Links},
 };
 use crate::{
     math::fill::{first_slot, slots},

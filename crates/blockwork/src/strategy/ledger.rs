@@ -48,6 +48,11 @@ impl Ledger {
         self.lent.borrow().len()
     }
 
+    /// What is lent now, oldest first.
+    pub(crate) fn lent(&self) -> Vec<(NonNull<u8>, Layout)> {
+        self.lent.borrow().clone()
+    }
+
     /// The layouts lent now, oldest first.
     pub(crate) fn layouts(&self) -> Vec<Layout> {
         self.lent.borrow().iter().map(|&(_, layout)| layout).collect()

@@ -410,6 +410,7 @@ unsafe impl<R: Rounding> Core for MemoCore<R> {
 }
 
 over_core!([A: Allocate, R: Rounding] Memo<A, R>);
+crate::alloc::bridge!([A: Allocate, R: Rounding] Memo<A, R>);
 
 // SAFETY: every block of ours is one of `A`'s, and we alone hold `A`, whose
 // answer is exact; it is asked with the layout that it was given.

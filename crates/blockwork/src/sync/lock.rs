@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn locks_let_one_thread_in_at_a_time() {
         excludes(Mutex::new(()));
-        excludes(super::super::SpinLock::new());
+        excludes(crate::SpinLock::new());
         excludes(DefaultLock::new());
         #[cfg(feature = "critical-section")]
         excludes(CriticalSection);
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn a_panic_inside_frees_the_lock() {
         outlives_a_panic(&Mutex::new(()));
-        outlives_a_panic(&super::super::SpinLock::new());
+        outlives_a_panic(&crate::SpinLock::new());
         outlives_a_panic(&DefaultLock::new());
         #[cfg(feature = "critical-section")]
         outlives_a_panic(&CriticalSection);

@@ -80,6 +80,9 @@ pub(super) unsafe fn fill_differs(start: NonNull<u8>, len: usize, byte: u8) -> O
 unsafe fn first_difference(start: NonNull<u8>, len: usize, expected: &[u8]) -> Option<usize> {
     // SAFETY: the caller's promise; nobody writes while we compare.
     let bytes = unsafe { slice::from_raw_parts(start.as_ptr(), len) };
+    if expected.get(..len) == Some(bytes) {
+        return None;
+    }
     let (chunk_at, chunk) = bytes
         .chunks(expected.len())
         .enumerate()

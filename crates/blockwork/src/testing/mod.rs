@@ -76,6 +76,7 @@
 //! | [`retains`](Suite::retains) | parts that keep at most so many bytes; 0 for all that only pass on |
 //! | [`max_size`](Suite::max_size), [`max_align`](Suite::max_align) | parts that serve small blocks: aims the random operations |
 //! | [`eager`](Suite::eager) | parts that take memory when they are built |
+//! | [`irregular`](Suite::irregular) | parts that keep blocks by chance |
 //!
 //! A part that borrows a region gets one from [`Parent::region`]; a parent can
 //! be copied, for two children over one parent:
@@ -89,17 +90,17 @@
 //!
 //! # Pairs
 //!
-//! A part that keeps the laws alone may still break them over another. A list of
-//! suites gives every ordered pair, each with a smaller workload:
+//! A part that keeps the laws alone may still break them over another.
+//! [`check_allocators!`](crate::check_allocators) takes a list and tests each part
+//! alone and over each other, with a smaller workload; [`pairs`] makes such suites
+//! from any list, and [`Suite::over`] stacks any two, and that again.
 //!
 //! ```
-//! use blockwork::{suite, testing::{Misaligned, Shuffled, pairs}};
+//! use blockwork::{suite, testing::{Misaligned, Shuffled}};
 //!
-//! let parts = [
-//!     suite!("misaligned", |parent| Misaligned::new(parent)),
-//!     suite!("shuffled", |parent| Shuffled::new(parent, 1)),
-//! ];
-//! pairs(&parts).for_each(|pair| pair.run());
+//! let misaligned = suite!("misaligned", |parent| Misaligned::new(parent));
+//! let shuffled = suite!("shuffled", |parent| Shuffled::new(parent, 1), .irregular());
+//! misaligned.over(&shuffled).run();
 //! ```
 //!
 //! # When it fails

@@ -204,12 +204,13 @@ fn layout(size: usize, align: usize) -> Layout {
 
 /// A runner whose cases depend on `seed` alone.
 pub(super) fn runner(seed: u64, cases: u32) -> TestRunner {
-    let mut bytes = [0; 32];
+    // Not ChaCha, the default: it took a quarter of a debug run.
+    let mut bytes = [0x5A; 16];
     for (byte, value) in bytes.iter_mut().zip(seed.to_le_bytes()) {
         *byte = value;
     }
     let config = Config { cases, max_shrink_iters: 4096, failure_persistence: None, ..Config::default() };
-    TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
+    TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::XorShift, &bytes))
 }
 
 #[cfg(test)]

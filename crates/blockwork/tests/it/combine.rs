@@ -5,8 +5,10 @@ use core::alloc::Layout;
 use std::sync::Mutex;
 
 use blockwork::{
-    BlockOf, BlockPool, Buffer, Bump, Chain, Counted, DefaultLock, Fallback, FromApi2_02, FromApi2_04, FromGlobal,
-    LastResort, Locked, Null, SpinLock, check_allocator, send_sync, suite,
+    BlockOf, BlockPool, Buffer, Bump, Chain, Counted, DefaultLock, Fallback, Foreign, FromApi2_02, FromApi2_04,
+    FromGlobal, LastResort, Locked, Null, SpinLock, check_allocator, send_sync,
+    source::foreign::Global,
+    suite,
     testing::{Bound, Failing, Local, Misaligned, Parent, Shared, Suite, Tied, When, pairs},
 };
 
@@ -99,7 +101,7 @@ send_sync! {
     LastResort<Bound, Shared>: !Send, Sync;
     LastResort<Shared, Tied>: !Send, !Sync;
 
-    FromGlobal<Shared>: Send, Sync;
+    Foreign<Shared, Global>: Send, Sync;
     FromGlobal<Local>: Send, !Sync;
     FromGlobal<Bound>: !Send, Sync;
     FromApi2_04<Tied>: !Send, !Sync;

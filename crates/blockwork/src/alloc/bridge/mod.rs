@@ -75,7 +75,7 @@ macro_rules! bridge {
     };
     (@slices [$($foreign:tt)*] $length:ident [$($generics:tt)*] $part:ty) => {
         // SAFETY: `Allocate` promises what the trait asks for: blocks are valid,
-        // disjoint, live until freed whereever the allocator moves to, and are
+        // disjoint, live until freed wherever the allocator moves to, and are
         // taken back by any size up to the grant; nothing unwinds.
         unsafe impl<$($generics)*> $($foreign)*::Allocator for $part {
             #[inline]

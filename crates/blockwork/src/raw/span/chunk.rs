@@ -10,7 +10,7 @@ use core::{alloc::Layout, cell::Cell, ptr::NonNull};
 use crate::{
     math::bins::LEN_MAX,
     raw::{
-        ring::{Linked, Links},
+        list::{Linked, Links},
         shelf::Shelf,
     },
 };
@@ -279,8 +279,9 @@ impl Run {
     /// Writes into the books that the run is live.
     #[inline]
     pub(crate) fn mark_live(self) {
-        // The head last: it wins where both ends are one block.
-        self.chunk.set_tag(self.last(), Tag::live_tail(self.len));
+        if self.len != 1 {
+            self.chunk.set_tag(self.last(), Tag::live_tail(self.len));
+        }
         self.chunk.set_tag(self.at, Tag::live_head(self.len));
     }
 
@@ -288,6 +289,13 @@ impl Run {
     #[inline]
     pub(crate) fn mark_free(self) {
         self.chunk.set_tag(self.last(), Tag::free(self.len));
+        self.chunk.set_tag(self.at, Tag::free(self.len));
+    }
+
+    /// Writes into the books that no live run begins where this one did; its
+    /// neighbours are to take it in.
+    #[inline]
+    pub(crate) fn end_life(self) {
         self.chunk.set_tag(self.at, Tag::free(self.len));
     }
 
@@ -308,19 +316,36 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// Books of `len` blocks, in memory that is never given back.
-    pub(crate) fn chunk(len: u32) -> Chunk {
-        let layout = Chunk::layout(len).unwrap();
-        let memory = Box::leak(vec![0_u64; layout.size().div_ceil(8)].into_boxed_slice());
-        let head = ChunkHead::new(NonNull::dangling(), len, true, Layout::new::<u8>(), None);
-        // SAFETY: zero, large enough, aligned, and leaked.
-        unsafe { Chunk::open(NonNull::from(memory).cast(), head) }
+    /// Books, and the memory that they lie in.
+    pub(crate) struct Books {
+        pub(crate) chunk: Chunk,
+        memory: *mut [u64],
+    }
+
+    impl Books {
+        /// Books of `len` blocks.
+        pub(crate) fn new(len: u32) -> Self {
+            let layout = Chunk::layout(len).unwrap();
+            let memory = Box::into_raw(vec![0; layout.size().div_ceil(8)].into_boxed_slice());
+            let head = ChunkHead::new(NonNull::dangling(), len, true, Layout::new::<u8>(), None);
+            // SAFETY: zero, large enough, aligned, and there until the drop.
+            let chunk = unsafe { Chunk::open(NonNull::new(memory).unwrap().cast(), head) };
+            Self { chunk, memory }
+        }
+    }
+
+    impl Drop for Books {
+        fn drop(&mut self) {
+            // SAFETY: of a box, and the handle has been used for the last time.
+            drop(unsafe { Box::from_raw(self.memory) });
+        }
     }
 
     #[test]
     fn new_books_are_one_free_run() {
         for len in 1..20 {
-            let whole = chunk(len).free_at(0).unwrap();
+            let books = Books::new(len);
+            let whole = books.chunk.free_at(0).unwrap();
             assert!(whole.is_whole() && whole.ends_agree());
             assert_eq!((whole.at, whole.len), (0, len));
             assert_eq!((whole.free_before(), whole.free_after()), (None, None));
@@ -332,7 +357,8 @@ pub(crate) mod tests {
         for len in 3..20 {
             for at in 1..len - 1 {
                 for end in at + 1..len {
-                    let (front, rest) = chunk(len).whole().split(at);
+                    let books = Books::new(len);
+                    let (front, rest) = books.chunk.whole().split(at);
                     let (middle, back) = rest.split(end - at);
                     front.mark_free();
                     middle.mark_live();
@@ -349,16 +375,17 @@ pub(crate) mod tests {
 
     #[test]
     fn only_the_first_block_of_a_live_run_is_its_head() {
-        let chunk = chunk(9);
-        let (span, _) = chunk.whole().split(7);
+        let books = Books::new(9);
+        let (span, _) = books.chunk.whole().split(7);
         span.mark_live();
-        let heads: vec::Vec<u32> = (0..12).filter(|&at| chunk.live_at(at).is_some()).collect();
+        let heads: vec::Vec<u32> = (0..12).filter(|&at| books.chunk.live_at(at).is_some()).collect();
         assert_eq!(heads, [0]);
     }
 
     #[test]
     fn a_node_leads_back_to_its_run() {
-        let chunk = chunk(9);
+        let books = Books::new(9);
+        let chunk = books.chunk;
         for at in 0..9 {
             let run = Run { chunk, at, len: 1 };
             run.mark_free();

@@ -15,7 +15,7 @@ use crate::{
     math::{amount::Amount, fill::Fill, size_class::Initial},
     os,
     raw::{
-        ring::Ring,
+        list::List,
         slab::{HEADER_SIZE, Header, RawSlab},
     },
 };
@@ -26,12 +26,12 @@ use crate::{
 /// size classes made of slabs.
 #[derive(Debug)]
 pub struct SlabHead<S> {
-    /// In no ring; or none.
+    /// In no list; or none.
     current: Cell<RawSlab>,
-    /// Invariant: each slab is in the ring of its [`Fill`], and its floor is
+    /// Invariant: each slab is in the list of its [`Fill`], and its floor is
     /// that of the fill.
-    rings: [Ring<Header>; 6],
-    /// Length of the ring of empty slabs.
+    lists: [List<Header>; 6],
+    /// Length of the list of empty slabs.
     empties: Cell<usize>,
     _slab_size: PhantomData<S>,
 }
@@ -43,7 +43,7 @@ unsafe impl<S> Send for SlabHead<S> {}
 impl<S> Initial for SlabHead<S> {
     const INITIAL: Self = Self {
         current: Cell::new(RawSlab::NONE),
-        rings: [const { Ring::new() }; 6],
+        lists: [const { List::new() }; 6],
         empties: Cell::new(0),
         _slab_size: PhantomData,
     };
@@ -96,25 +96,25 @@ unsafe impl<S: Amount> Head for SlabHead<S> {
         if slab == self.current.get() {
             // Nothing is kept, or its floor would never have been reached.
             self.current.set(RawSlab::NONE);
-            // SAFETY: as ever; no live slot, and in no ring.
+            // SAFETY: as ever; no live slot, and in no list.
             return unsafe { give_back(parent, config, slab) };
         }
         let fill_before = Fill::of(slab.live().wrapping_add(1), slab.capacity());
         // SAFETY: it was filed by the fill that it had with one more live slot.
-        unsafe { self.ring(fill_before).remove(slab.header()) }
-        // SAFETY: as ever; just taken out of its ring.
+        unsafe { self.list(fill_before).remove(slab.header()) }
+        // SAFETY: as ever; just taken out of its list.
         unsafe { self.put_away(parent, config, slab) }
     }
 
     unsafe fn trim<A: Allocate + ?Sized>(&self, parent: &A, config: SlabPolicy<S>, _slot: usize) {
         while let Some(slab) = self.take(Fill::Empty) {
-            // SAFETY: as ever; no live slot, and in no ring.
+            // SAFETY: as ever; no live slot, and in no list.
             unsafe { give_back(parent, config, slab) }
         }
         let current = self.current.get();
         if current != RawSlab::NONE && current.live() == 0 {
             self.current.set(RawSlab::NONE);
-            // SAFETY: as ever; no live slot, and in no ring.
+            // SAFETY: as ever; no live slot, and in no list.
             unsafe { give_back(parent, config, current) }
         }
     }
@@ -195,7 +195,7 @@ impl<S: Amount> SlabHead<S> {
         // Not the one of above, if the parent called back.
         let current = self.current.replace(next);
         if current != RawSlab::NONE {
-            // SAFETY: as ever; current no more, and in no ring.
+            // SAFETY: as ever; current no more, and in no list.
             unsafe { self.put_away(parent, config, current) }
         }
         block.ok_or(AllocError)
@@ -206,11 +206,11 @@ impl<S: Amount> SlabHead<S> {
     /// # Safety
     ///
     /// - `parent` and `config` are as ever.
-    /// - The slab is in no ring, and not current.
+    /// - The slab is in no list, and not current.
     unsafe fn put_away<A: Allocate + ?Sized>(&self, parent: &A, config: SlabPolicy<S>, slab: RawSlab) {
         if slab.live() == 0 {
             if self.empties.get() >= config.keep.saturating_sub(1) {
-                // SAFETY: as ever; no live slot, and in no ring.
+                // SAFETY: as ever; no live slot, and in no list.
                 return unsafe { give_back(parent, config, slab) };
             }
             self.empties.set(self.empties.get().wrapping_add(1));
@@ -218,9 +218,9 @@ impl<S: Amount> SlabHead<S> {
         }
         let fill = Fill::of(slab.live(), slab.capacity());
         slab.set_floor(fill.floor(slab.capacity()));
-        // SAFETY: in no ring now, and valid until it is given back, before which
+        // SAFETY: in no list now, and valid until it is given back, before which
         // it leaves this one.
-        unsafe { self.ring(fill).push_front(slab.header()) }
+        unsafe { self.list(fill).push(slab.header()) }
     }
 
     /// Takes the slab to serve from next: the fuller, the earlier, so that the
@@ -230,28 +230,28 @@ impl<S: Amount> SlabHead<S> {
         [Fill::High, Fill::Half, Fill::Low, Fill::Brim, Fill::Empty].into_iter().find_map(|fill| self.take(fill))
     }
 
-    /// Takes a slab out of a ring.
+    /// Takes a slab out of a list.
     fn take(&self, fill: Fill) -> Option<RawSlab> {
-        let header = self.ring(fill).first()?;
-        // SAFETY: just found in this ring.
-        unsafe { self.ring(fill).remove(header) }
+        let header = self.list(fill).first()?;
+        // SAFETY: just found in this list.
+        unsafe { self.list(fill).remove(header) }
         if fill == Fill::Empty {
             self.empties.set(self.empties.get().wrapping_sub(1));
         }
-        // SAFETY: what is in the rings are slabs.
+        // SAFETY: what is in the lists are slabs.
         Some(unsafe { RawSlab::from_header(header) })
     }
 
     fn slabs(&self, fill: Fill) -> impl Iterator<Item = RawSlab> {
-        let ring = self.ring(fill);
-        // SAFETY: asked for nodes of the ring.
-        let headers = core::iter::successors(ring.first(), |&header| unsafe { ring.after(header) });
-        // SAFETY: what is in the rings are slabs.
+        let list = self.list(fill);
+        // SAFETY: asked for nodes of the list.
+        let headers = core::iter::successors(list.first(), |&header| unsafe { list.after(header) });
+        // SAFETY: what is in the lists are slabs.
         headers.map(|header| unsafe { RawSlab::from_header(header) })
     }
 
-    fn ring(&self, fill: Fill) -> &Ring<Header> {
-        let [empty, low, half, high, brim, full] = &self.rings;
+    fn list(&self, fill: Fill) -> &List<Header> {
+        let [empty, low, half, high, brim, full] = &self.lists;
         match fill {
             Fill::Empty => empty,
             Fill::Low => low,
@@ -299,7 +299,7 @@ unsafe fn make<A: Allocate + ?Sized, S: Amount>(
 /// # Safety
 ///
 /// - The slab was made by [`make`] with this parent and this configuration.
-/// - It is in no ring, and neither it nor its blocks are used again.
+/// - It is in no list, and neither it nor its blocks are used again.
 unsafe fn give_back<A: Allocate + ?Sized, S: Amount>(parent: &A, config: SlabPolicy<S>, slab: RawSlab) {
     if let Ok(layout) = slab_layout(config) {
         // SAFETY: the block that `make` got, with its layout.

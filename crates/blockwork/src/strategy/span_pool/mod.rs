@@ -11,12 +11,16 @@
 //!
 //! | | |
 //! |---|---|
-//! | time | constant, whatever the number of live spans |
-//! | space | two words per block beside the blocks; two words to eight per chunk; 2 KiB per pool |
+//! | time | constant, whatever the number of live spans: 340 to 530 instructions for a pair |
+//! | space | beside the blocks: two words each, some fifteen words per chunk, 2 KiB per pool |
 //! | waste | the last block of each span |
 //! | sharing | single-threaded (`Cell`) |
 //! | failure | when no free run is long enough and the parent fails, or at the capacity |
 //! | offers | [`Owns`], [`Reset`], growing and shrinking in place by whole blocks |
+//!
+//! The instructions are the same for a hundred live spans and a million. Among a
+//! million, a free in random order adds three cache misses, or two if the
+//! `backing_request` has hundreds of blocks.
 //!
 //! When not to use it: for many blocks of one size, where a `BlockPool` is
 //! shorter and faster; for objects much smaller than a block, which are better
@@ -39,10 +43,10 @@
 //!
 //! # Which run is taken
 //!
-//! The shortest of the bin's, within an eighth: lengths below 16 have a bin each,
-//! longer ones eight bins to a doubling, so a fit is two bit scans. Chunks above
-//! one request are rounded up to such a step, if the parent has that much, so
-//! that the next request of the kind finds the chunk again.
+//! The shortest that holds the request, within an eighth: lengths below 16 have a
+//! bin each, longer ones eight bins to a doubling, and two bit scans find the
+//! bin. Chunks above one request are rounded up to such a step, if the parent
+//! has that much, so that the next request of the kind finds the chunk again.
 //!
 //! An alignment above the block is served from a run that happens to have it, or
 //! from a new chunk. If that alignment is above the `backing_request`, or the
@@ -84,7 +88,7 @@
 
 use ::core::{alloc::Layout, ptr::NonNull};
 
-use crate::alloc::{Allocate, Check, ConfigError, Core as _, Owns, Reset, Valid, over_core::over_core};
+use crate::alloc::{Allocate, Check, ConfigError, Core as _, Owns, Reset, Valid, bridge, over_core::over_core};
 
 mod config;
 mod core;
@@ -181,6 +185,7 @@ impl<A: Allocate> SpanPool<A> {
 }
 
 over_core!([A: Allocate] SpanPool<A>);
+bridge!([A: Allocate] SpanPool<A>);
 
 // SAFETY: the first block of a span is found exactly, by the directory and the
 // tag that only it has; another's block elsewhere in a span is at no such block.

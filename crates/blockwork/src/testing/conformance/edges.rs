@@ -55,7 +55,7 @@ pub(super) fn grants(suite: &Suite) -> Result<(), Found> {
 
 /// What is granted does not depend on what was done.
 pub(super) fn grants_in_use(suite: &Suite) -> Result<(), Found> {
-    Suite::explain(suite.options.shape.sample(40, 1), |operations| {
+    Suite::explain(suite.sample(40, 1), |operations| {
         suite.on(Floor::Coarse, &mut |mut session| {
             let before = grants_of(session.part())?;
             for op in operations {

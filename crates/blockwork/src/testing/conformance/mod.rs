@@ -34,9 +34,15 @@ struct Options {
     own_memory: bool,
     reentrant: bool,
     eager: bool,
+    irregular: bool,
     retains: Option<usize>,
     shape: Shape,
     cases: u32,
+    seed: u64,
+    /// Whether what the lowest parent holds is what the uppermost part took.
+    direct: bool,
+    /// Whether a part below the uppermost one is a region, which no reset reaches.
+    over_region: bool,
     /// A smaller workload, for one stack among hundreds.
     quick: bool,
 }
@@ -127,9 +133,13 @@ impl Suite {
             own_memory: false,
             reentrant: true,
             eager: false,
+            irregular: false,
             retains: None,
             shape: Shape { max_size: 64 * 1024, max_align: 4096 },
             cases: CASES,
+            seed: 0,
+            direct: true,
+            over_region: false,
             quick: cfg!(miri),
         };
         Self { name: name.to_owned(), layers: [Rc::new(make) as Rc<Layer>].to_vec(), options }
@@ -142,16 +152,20 @@ impl Suite {
         let (top, bottom) = (self.options, below.options);
         let options = Options {
             owns_spans: top.owns_spans || bottom.owns_spans,
-            region: top.region || bottom.region,
+            region: top.region,
             own_memory: top.own_memory || bottom.own_memory,
             reentrant: top.reentrant && bottom.reentrant,
             eager: top.eager || bottom.eager,
+            irregular: top.irregular || bottom.irregular,
             retains: if top.retains == Some(0) { bottom.retains } else { None },
             shape: Shape {
                 max_size: top.shape.max_size.min(bottom.shape.max_size),
                 max_align: top.shape.max_align.min(bottom.shape.max_align),
             },
             cases: 6,
+            seed: top.seed,
+            direct: bottom.direct && bottom.retains == Some(0),
+            over_region: bottom.region || bottom.over_region,
             quick: true,
         };
         let layers = below.layers.iter().chain(&self.layers).cloned().collect();
@@ -195,6 +209,14 @@ impl Suite {
         self
     }
 
+    /// How much the part holds depends on chance, so that a repeated workload
+    /// has no fixed point.
+    #[must_use]
+    pub const fn irregular(mut self) -> Self {
+        self.options.irregular = true;
+        self
+    }
+
     /// With no block live, the part holds at most `bytes` of its parent's.
     #[must_use]
     pub const fn retains(mut self, bytes: usize) -> Self {
@@ -221,6 +243,13 @@ impl Suite {
     #[must_use]
     pub const fn cases(mut self, cases: u32) -> Self {
         self.options.cases = cases;
+        self
+    }
+
+    /// Other random cases than those of seed 0.
+    #[must_use]
+    pub const fn seed(mut self, seed: u64) -> Self {
+        self.options.seed = seed;
         self
     }
 
@@ -307,6 +336,20 @@ impl Suite {
         std::println!("conformance: {}: {scenario}", self.name);
     }
 
+    /// The random sequence of this number.
+    fn sample(&self, length: usize, number: u64) -> Vec<Op> {
+        self.options.shape.sample(length, self.seed_of(number))
+    }
+
+    const fn seed_of(&self, number: u64) -> u64 {
+        self.options.seed.wrapping_mul(1000).wrapping_add(number)
+    }
+
+    /// Whether a reset makes the part as good as new, or nothing is ever lost.
+    fn is_renewed(&self, session: &mut Session<'_, '_>) -> Verdict<bool> {
+        Ok(!self.options.over_region && (!self.options.region || session.reset()?))
+    }
+
     /// Performs `operations` over `floor`, and frees what is live in the end.
     fn play(&self, floor: Floor, operations: &[Op]) -> Verdict {
         self.on(floor, &mut |mut session| {
@@ -349,7 +392,12 @@ impl Suite {
     /// `strict` in the end.
     fn beside(&self, strict: &Strict, parent: &dyn Part, alone: bool, body: Body<'_>) -> Verdict {
         let regions = Strict::new();
-        let ground = Ground { strict, regions: &regions, own_memory: self.options.own_memory, alone };
+        let ground = Ground {
+            strict,
+            regions: &regions,
+            own_memory: self.options.own_memory,
+            alone: alone && self.options.direct,
+        };
         let before = strict.requests();
         stack(&self.layers, Parent::new(parent, &regions), &mut |part| {
             if !self.options.eager && strict.requests() != before {
@@ -381,9 +429,14 @@ pub fn pairs(suites: &[Suite]) -> impl Iterator<Item = Suite> {
     suites.iter().flat_map(move |top| suites.iter().map(move |below| top.over(below)))
 }
 
-/// Boxes nothing, names nothing: `suite!("bump", |parent| Bump::new(parent))`
-/// is the [`Suite`](crate::testing::Suite) of a part, and what follows the part
-/// are the suite's options.
+/// The [`Suite`](crate::testing::Suite) of a part; what follows the part are
+/// the suite's options.
+///
+/// ```
+/// use blockwork::{suite, testing::Misaligned};
+///
+/// suite!("misaligned", |parent| Misaligned::new(parent), .retains(0)).run();
+/// ```
 #[macro_export]
 macro_rules! suite {
     ($name:expr, |$parent:pat_param| $part:expr $(, $($options:tt)*)?) => {
@@ -407,5 +460,41 @@ macro_rules! check_allocator {
         fn $name() {
             $crate::suite!(stringify!($name), |$parent| $part $(, $($options)*)?).run();
         }
+    };
+}
+
+/// Makes two tests for each part of a list: alone, and over each part of the
+/// list. Options stand in brackets; the suites are those of `every_suite()`.
+///
+/// ```
+/// use blockwork::{check_allocators, testing::{Misaligned, Shuffled}};
+///
+/// check_allocators! {
+///     misaligned: |parent| Misaligned::new(parent), [.retains(0)];
+///     shuffled: |parent| Shuffled::new(parent, 1), [.retains(0).irregular()];
+/// }
+/// ```
+#[macro_export]
+macro_rules! check_allocators {
+    ($($name:ident: |$parent:pat_param| $part:expr $(, [$($options:tt)*])?;)*) => {
+        /// A suite for each part of the list.
+        #[cfg(test)]
+        fn every_suite() -> impl Iterator<Item = $crate::testing::Suite> {
+            [$($crate::suite!(stringify!($name), |$parent| $part $(, $($options)*)?)),*].into_iter()
+        }
+
+        $(#[cfg(test)]
+        mod $name {
+            #[test]
+            fn alone() {
+                super::every_suite().filter(|suite| suite.name() == stringify!($name)).for_each(|suite| suite.run());
+            }
+
+            #[test]
+            fn over_each() {
+                let this = super::every_suite().filter(|suite| suite.name() == stringify!($name));
+                this.for_each(|suite| super::every_suite().for_each(|below| suite.over(&below).run()));
+            }
+        })*
     };
 }

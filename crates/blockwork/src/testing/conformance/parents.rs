@@ -23,7 +23,7 @@ use crate::{
 /// The parent fails at each request of a workload, once and from then on.
 pub(super) fn failing(suite: &Suite) -> Result<(), Found> {
     let length = if suite.options.quick { 24 } else { 50 };
-    Suite::explain(suite.options.shape.sample(length, 21), |operations| {
+    Suite::explain(suite.sample(length, 21), |operations| {
         for floor in [Floor::Exact, Floor::Coarse] {
             let (baseline, requests) = baseline(suite, floor, operations)?;
             let last = if suite.options.quick { 6 } else { 12 };
@@ -80,7 +80,7 @@ fn fail_from(suite: &Suite, floor: Floor, operations: &[Op], baseline: &[bool], 
         }
         session.free_all()?;
         parent.set(When::Never);
-        let usable = !suite.options.region || session.reset()?;
+        let usable = suite.is_renewed(&mut session)?;
         let is_allocation = |op: &Op| matches!(op, Op::Allocate { layout, .. } if layout.size() != 0);
         let first = operations.iter().zip(baseline).find(|(op, was_served)| **was_served && is_allocation(op));
         match first {
@@ -142,7 +142,7 @@ pub(super) fn reentrant(suite: &Suite) -> Result<(), Found> {
         return Ok(());
     }
     let length = if suite.options.quick { 40 } else { 120 };
-    let mut operations = suite.options.shape.sample(length, 31);
+    let mut operations = suite.sample(length, 31);
     operations.retain(|op| !matches!(op, Op::Relocate | Op::Reset));
     Suite::explain(operations, |operations| {
         [Floor::Exact, Floor::Coarse].into_iter().try_for_each(|floor| called_back(suite, floor, operations))

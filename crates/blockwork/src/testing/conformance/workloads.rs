@@ -19,13 +19,14 @@ pub(super) fn random(suite: &Suite) -> Result<(), Found> {
     for (floor, seed) in Floor::ALL.into_iter().zip(1..) {
         // proptest keeps a reason in words; the law itself is kept here.
         let last: RefCell<Option<Violation>> = RefCell::new(None);
-        let outcome = runner(seed, cases).run(&suite.options.shape.operations(1..=longest), |operations| {
-            suite.play_and_settle(floor, &operations).map_err(|violation| {
-                let reason = violation.to_string();
-                last.replace(Some(violation));
-                TestCaseError::fail(reason)
-            })
-        });
+        let outcome =
+            runner(suite.seed_of(seed), cases).run(&suite.options.shape.operations(1..=longest), |operations| {
+                suite.play_and_settle(floor, &operations).map_err(|violation| {
+                    let reason = violation.to_string();
+                    last.replace(Some(violation));
+                    TestCaseError::fail(reason)
+                })
+            });
         let unwound = |reason: &dyn ToString| Violation::new(Law::Unwinds, reason.to_string());
         match outcome {
             Ok(()) => {}
@@ -69,7 +70,7 @@ pub(super) fn outstanding(suite: &Suite) -> Result<(), Found> {
         return Ok(());
     }
     for (floor, seed) in Floor::ALL.into_iter().zip(1..) {
-        Suite::explain(suite.options.shape.sample(60, seed), |operations| {
+        Suite::explain(suite.sample(60, seed), |operations| {
             suite.on(floor, &mut |mut session| {
                 for op in operations {
                     session.step(op)?;
@@ -92,14 +93,16 @@ pub(super) fn outstanding(suite: &Suite) -> Result<(), Found> {
     Ok(())
 }
 
-const ROUNDS: usize = 12;
+/// Rounds after which growth is looked for, again and again: what a part may
+/// keep fills up over many rounds, what it loses grows without end.
+const ROUNDS: [usize; 4] = [12, 24, 48, 96];
 
 /// The same operations over and over: the parent's share stops growing, and
 /// the part does not serve less.
 pub(super) fn rounds(suite: &Suite) -> Result<(), Found> {
     let length = if suite.options.quick { 40 } else { 80 };
     for (floor, seed) in [Floor::Exact, Floor::Coarse].into_iter().zip(11..) {
-        let mut operations = suite.options.shape.sample(length, seed);
+        let mut operations = suite.sample(length, seed);
         operations.retain(|op| *op != Op::Reset);
         Suite::explain(operations, |operations| repeat(suite, floor, operations))?;
     }
@@ -107,32 +110,46 @@ pub(super) fn rounds(suite: &Suite) -> Result<(), Found> {
 }
 
 fn repeat(suite: &Suite, floor: Floor, operations: &[Op]) -> Verdict {
+    if suite.options.irregular {
+        return Ok(());
+    }
     let strict = floor.strict();
     suite.over_parent(&strict, &strict, true, &mut |mut session| {
-        let mut peaks = Vec::new();
-        let mut served = Vec::new();
-        for _ in 0..ROUNDS {
-            strict.mark();
-            let before = session.served();
-            for op in operations {
-                session.step(op)?;
+        let (mut peaks, mut served) = (Vec::new(), Vec::new());
+        let mut verdict = Ok(());
+        for rounds in ROUNDS {
+            while peaks.len() < rounds {
+                strict.mark();
+                let before = session.served();
+                for op in operations {
+                    session.step(op)?;
+                }
+                session.free_all()?;
+                if !suite.is_renewed(&mut session)? {
+                    return Ok(());
+                }
+                peaks.push(strict.peak_bytes());
+                served.push(session.served().saturating_sub(before));
             }
-            session.free_all()?;
-            if suite.options.region && !session.reset()? {
-                // Without a reset a region only shrinks.
-                return Ok(());
+            verdict = settled(&peaks, &served);
+            if verdict.is_ok() {
+                break;
             }
-            peaks.push(strict.peak_bytes());
-            served.push(session.served().saturating_sub(before));
         }
-        let (early, late) = peaks.split_at(ROUNDS / 2);
-        if late.iter().max() > early.iter().max() {
-            return broken(Law::Settles, format!("the parent's bytes at the peak of each round: {peaks:?}"));
-        }
-        let (early, late) = served.split_at(ROUNDS / 2);
-        if late.iter().min() < early.iter().min() {
-            return broken(Law::Settles, format!("requests served in each round: {served:?}"));
-        }
-        Ok(())
+        verdict
     })
+}
+
+/// Whether the later half of the rounds took no more, and served no less, than
+/// the earlier half.
+fn settled(peaks: &[usize], served: &[usize]) -> Verdict {
+    let (early, late) = peaks.split_at(peaks.len().div_euclid(2));
+    if late.iter().max() > early.iter().max() {
+        return broken(Law::Settles, format!("the parent's bytes at the peak of each round: {peaks:?}"));
+    }
+    let (early, late) = served.split_at(served.len().div_euclid(2));
+    if late.iter().min() < early.iter().min() {
+        return broken(Law::Settles, format!("requests served in each round: {served:?}"));
+    }
+    Ok(())
 }

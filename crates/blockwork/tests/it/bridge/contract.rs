@@ -231,6 +231,6 @@ contract!(api2_02, allocator_api2_02::alloc::Allocator, Vec02, Box02);
 contract!(api2_04, allocator_api2_04::alloc::Allocator, Vec04, Box04);
 
 #[cfg(blockwork_std_allocator)]
-use std::{boxed::Box as StdBox, vec::Vec as StdVec};
+use alloc::{boxed::Box as StdBox, vec::Vec as StdVec};
 #[cfg(blockwork_std_allocator)]
 contract!(std_traits, core::alloc::Allocator, StdVec, StdBox);

@@ -36,7 +36,7 @@ fn an_allocator_of_either_api2_is_a_source() {
 #[cfg(blockwork_std_allocator)]
 #[test]
 fn an_allocator_of_std_is_a_source() {
-    serves(&blockwork::FromStd::new(std::alloc::Global));
+    serves(&blockwork::FromStd::new(alloc::alloc::Global));
 }
 
 #[test]

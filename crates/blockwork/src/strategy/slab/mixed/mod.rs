@@ -2,7 +2,7 @@
 //! again when all of their blocks are back.
 //!
 //! ```text
-//! rings, by what is left   [ ‥ | 24 | 26 | 28 | ‥ | all ]
+//! lists, by what is left   [ ‥ | 24 | 26 | 28 | ‥ | all ]
 //!                               │              │
 //!                               ▼              ▼
 //!         [ header | 40 | 12 | 7 |… ]     [ header | ……………… ]
@@ -10,15 +10,15 @@
 //! ```
 //!
 //! A block is cut from the fullest slab that still has room for it, found
-//! through a set of rings by what is left, so that the emptier slabs stay large.
+//! through a set of lists by what is left, so that the emptier slabs stay large.
 //! The space of a block returns with the last live block of its slab, or at once
 //! when it was cut last. What no slab could hold gets memory of its own, and is
 //! kept apart from the slabs.
 //!
 //! | | |
 //! |---|---|
-//! | time | a search in a few words of bits, at most a look at every ring |
-//! | space | four words per slab and what is left in it, nothing per block; 1 KiB of rings |
+//! | time | a search in a few words of bits, at most a look at every list |
+//! | space | four words per slab and what is left in it, nothing per block; 1 KiB of lists |
 //! | sharing | single-threaded (`Cell`) |
 //! | failure | when the parent has nothing to give |
 //! | offers | [`Reset`], growing the last block of a slab in place |
@@ -50,8 +50,8 @@ use crate::{
         bins::{self, BinSet},
     },
     raw::{
+        list::{Linked, Links, List},
         mixed_slab::{HEADER_SIZE, MixedHeader, RawMixedSlab},
-        ring::{Linked, Links, Ring},
     },
 };
 
@@ -65,13 +65,13 @@ pub struct MixedSlab<A: Allocate, S: Amount = usize> {
 /// A [`MixedSlab`] without its parent.
 #[derive(Debug)]
 pub struct MixedSlabCore<S: Amount = usize> {
-    /// Invariant: each slab is in the ring of what is left in it.
-    rings: [Ring<MixedHeader>; RINGS],
-    /// The rings that are not empty.
-    filled: Cell<BinSet>,
+    /// Invariant: each slab is in the list of what is left in it.
+    lists: [List<MixedHeader>; LISTS],
+    /// The lists that are not empty.
+    filled: BinSet,
     /// Slabs without a live block; not above `policy.keep`.
     empties: Cell<usize>,
-    oversize: Ring<Oversize>,
+    oversize: List<Oversize>,
     policy: SlabPolicy<S>,
 }
 
@@ -87,12 +87,12 @@ struct Oversize {
 // SAFETY: `repr(C)`, links first.
 unsafe impl Linked for Oversize {}
 
-/// Every doubling of what is left has eight rings, which are enough for slabs
-/// of 256 KiB; in larger ones the last ring is for all that is more.
-const RINGS: usize = 128;
+/// Every doubling of what is left has eight lists, which are enough for slabs
+/// of 256 KiB; in larger ones the last list is for all that is more.
+const LISTS: usize = 128;
 
 /// Where slabs are found that have `left` bytes left.
-fn ring_of(left: usize) -> u32 {
+fn list_of(left: usize) -> u32 {
     const LAST: u32 = 127;
     u32::try_from(left).map_or(LAST, |left| bins::bin_of(left.min(bins::LEN_MAX)).min(LAST))
 }
@@ -177,7 +177,7 @@ unsafe impl<S: Amount> Core for MixedSlabCore<S> {
             if let Ok(inner) = inner_oversize(layout) {
                 // SAFETY: a live block that is oversize, by its layout.
                 let header = unsafe { header_of(block, layout) };
-                // SAFETY: in the ring since it was allocated.
+                // SAFETY: in the list since it was allocated.
                 unsafe { self.oversize.remove(header) }
                 // SAFETY: asked of the usual parent for a layout of this class.
                 unsafe { parent.deallocate(header.cast(), inner) }
@@ -253,13 +253,13 @@ unsafe impl<S: Amount> Core for MixedSlabCore<S> {
     }
 
     unsafe fn release<A: Allocate + ?Sized>(&mut self, parent: &A) {
-        while let Some(slab) = self.filled.get().first_from(0).and_then(|ring| self.first(ring)) {
+        while let Some(slab) = self.filled.first_from(0).and_then(|list| self.first(list)) {
             // SAFETY: the usual parent; its blocks end now.
             unsafe { self.give_back(parent, slab) }
         }
         self.empties.set(0);
         while let Some(header) = self.oversize.first() {
-            // SAFETY: just found in the ring.
+            // SAFETY: just found in the list.
             unsafe { self.oversize.remove(header) }
             // SAFETY: valid until it is given back.
             let inner = unsafe { header.as_ref() }.inner.get();
@@ -272,20 +272,20 @@ unsafe impl<S: Amount> Core for MixedSlabCore<S> {
 impl<S: Amount> Check for MixedSlabCore<S> {
     fn check(&self) -> Result<(), &'static str> {
         let mut empties = 0_usize;
-        for (ring, slabs) in (0..).zip(&self.rings) {
-            if slabs.first().is_some() != (self.filled.get().first_from(ring) == Some(ring)) {
-                return Err("mixed slab: a ring is not in the set, or an empty one is");
+        for (list, slabs) in (0..).zip(&self.lists) {
+            if slabs.first().is_some() != (self.filled.first_from(list) == Some(list)) {
+                return Err("mixed slab: a list is not in the set, or an empty one is");
             }
-            // SAFETY: asked for nodes of the ring.
+            // SAFETY: asked for nodes of the list.
             let headers = core::iter::successors(slabs.first(), |&header| unsafe { slabs.after(header) });
             for header in headers {
-                // SAFETY: what is in the rings are mixed slabs.
+                // SAFETY: what is in the lists are mixed slabs.
                 let slab = unsafe { RawMixedSlab::from_header(header) };
                 if slab.cursor() < HEADER_SIZE || slab.cursor() > self.slab_size() {
                     return Err("mixed slab: a cursor has left its slab");
                 }
-                if ring_of(self.left(slab)) != ring {
-                    return Err("mixed slab: not in the ring of what is left");
+                if list_of(self.left(slab)) != list {
+                    return Err("mixed slab: not in the list of what is left");
                 }
                 if slab.live() == 0 {
                     empties = empties.wrapping_add(1);
@@ -306,10 +306,10 @@ impl<S: Amount> MixedSlabCore<S> {
     /// The core of a new [`MixedSlab`].
     pub const fn new(policy: Valid<SlabPolicy<S>>) -> Self {
         Self {
-            rings: [const { Ring::new() }; RINGS],
-            filled: Cell::new(BinSet::EMPTY),
+            lists: [const { List::new() }; LISTS],
+            filled: BinSet::new(),
             empties: Cell::new(0),
-            oversize: Ring::new(),
+            oversize: List::new(),
             policy: policy.get(),
         }
     }
@@ -328,18 +328,18 @@ impl<S: Amount> MixedSlabCore<S> {
     }
 
     /// The slab with the least left of those that hold `layout`, as far as the
-    /// rings tell them apart.
+    /// lists tell them apart.
     ///
-    /// A ring that does not always have room is given one try: its first slab.
+    /// A list that does not always have room is given one try: its first slab.
     fn find(&self, layout: Layout) -> Option<RawMixedSlab> {
-        let mut ring = ring_of(layout.size());
+        let mut list = list_of(layout.size());
         loop {
-            ring = self.filled.get().first_from(ring)?;
-            let slab = self.first(ring)?;
+            list = self.filled.first_from(list)?;
+            let slab = self.first(list)?;
             if slab.holds(self.slab_size(), layout) {
                 return Some(slab);
             }
-            ring = ring.wrapping_add(1);
+            list = list.wrapping_add(1);
         }
     }
 
@@ -380,7 +380,7 @@ impl<S: Amount> MixedSlabCore<S> {
     ///
     /// - `parent` is the usual one.
     unsafe fn trim<A: Allocate + ?Sized>(&self, parent: &A) {
-        let whole = ring_of(self.slab_size().saturating_sub(HEADER_SIZE));
+        let whole = list_of(self.slab_size().saturating_sub(HEADER_SIZE));
         while self.empties.get() != 0
             && let Some(slab) = self.slabs(whole).find(|slab| slab.live() == 0)
         {
@@ -421,17 +421,17 @@ impl<S: Amount> MixedSlabCore<S> {
         let header = memory.cast::<Oversize>();
         // SAFETY: `inner` has room for the header, and its alignment.
         unsafe { header.write(Oversize { links: Links::new(), inner: Cell::new(inner) }) }
-        // SAFETY: valid until it is given back, before which it leaves the ring.
-        unsafe { self.oversize.push_front(header) }
+        // SAFETY: valid until it is given back, before which it leaves the list.
+        unsafe { self.oversize.push(header) }
         // SAFETY: `inner` has room for the block behind that.
         unsafe { memory.add(oversize_offset(layout)) }
     }
 
     /// Files `slab` anew if `change` has changed what is left in it.
     fn refile<R>(&self, slab: RawMixedSlab, change: impl FnOnce() -> R) -> R {
-        let before = ring_of(self.left(slab));
+        let before = list_of(self.left(slab));
         let result = change();
-        let after = ring_of(self.left(slab));
+        let after = list_of(self.left(slab));
         if before != after {
             self.take_out(slab, before);
             self.file(slab);
@@ -440,46 +440,46 @@ impl<S: Amount> MixedSlabCore<S> {
     }
 
     fn file(&self, slab: RawMixedSlab) {
-        let ring = ring_of(self.left(slab));
-        if let Some(slabs) = self.ring(ring) {
+        let list = list_of(self.left(slab));
+        if let Some(slabs) = self.list(list) {
             // SAFETY: valid until it is given back, before which it leaves the
-            // ring, and in no ring now: it is new, or was just taken out.
-            unsafe { slabs.push_front(slab.header()) }
-            self.filled.set(self.filled.get().with(ring));
+            // list, and in no list now: it is new, or was just taken out.
+            unsafe { slabs.push(slab.header()) }
+            self.filled.insert(list);
         }
     }
 
     fn unfile(&self, slab: RawMixedSlab) {
-        self.take_out(slab, ring_of(self.left(slab)));
+        self.take_out(slab, list_of(self.left(slab)));
     }
 
-    /// Takes `slab` out of the ring of this number, in which it is.
-    fn take_out(&self, slab: RawMixedSlab, ring: u32) {
-        if let Some(slabs) = self.ring(ring) {
+    /// Takes `slab` out of the list of this number, in which it is.
+    fn take_out(&self, slab: RawMixedSlab, list: u32) {
+        if let Some(slabs) = self.list(list) {
             // SAFETY: filed there.
             unsafe { slabs.remove(slab.header()) }
             if slabs.first().is_none() {
-                self.filled.set(self.filled.get().without(ring));
+                self.filled.remove(list);
             }
         }
     }
 
-    fn first(&self, ring: u32) -> Option<RawMixedSlab> {
-        self.slabs(ring).next()
+    fn first(&self, list: u32) -> Option<RawMixedSlab> {
+        self.slabs(list).next()
     }
 
-    fn slabs(&self, ring: u32) -> impl Iterator<Item = RawMixedSlab> {
-        let slabs = self.ring(ring);
-        let first = slabs.and_then(Ring::first);
-        // SAFETY: asked for nodes of the ring.
+    fn slabs(&self, list: u32) -> impl Iterator<Item = RawMixedSlab> {
+        let slabs = self.list(list);
+        let first = slabs.and_then(List::first);
+        // SAFETY: asked for nodes of the list.
         let headers =
             core::iter::successors(first, move |&header| slabs.and_then(|slabs| unsafe { slabs.after(header) }));
-        // SAFETY: what is in the rings are mixed slabs.
+        // SAFETY: what is in the lists are mixed slabs.
         headers.map(|header| unsafe { RawMixedSlab::from_header(header) })
     }
 
-    fn ring(&self, ring: u32) -> Option<&Ring<MixedHeader>> {
-        self.rings.get(ring as usize)
+    fn list(&self, list: u32) -> Option<&List<MixedHeader>> {
+        self.lists.get(list as usize)
     }
 }
 

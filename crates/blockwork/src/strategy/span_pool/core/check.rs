@@ -1,6 +1,6 @@
 //! The walk through the books of the core.
 
-use super::{Chunk, ChunkHead, Ring, Run, SpanPoolCore};
+use super::{Chunk, ChunkHead, List, Run, SpanPoolCore};
 use crate::{alloc::Check, math::bins::bin_of};
 
 /// What a walk over chunks has counted.
@@ -18,12 +18,17 @@ struct Tally {
 impl Check for SpanPoolCore {
     fn check(&self) -> Result<(), &'static str> {
         let mut tally = Tally::default();
-        self.check_ring(&self.busy, &mut tally, |spans_live, chunk| {
-            if spans_live == 0 { Err("a busy chunk has no live span") } else { self.check_listed(chunk) }
+        self.check_list(&self.busy, &mut tally, |spans_live, chunk| {
+            ensure(spans_live != 0, "a busy chunk has no live span")?;
+            self.check_listed(chunk)
         })?;
-        self.check_ring(&self.idle, &mut tally, |spans_live, chunk| {
-            if spans_live != 0 { Err("an idle chunk has a live span") } else { self.check_listed(chunk) }
-        })?;
+        for idle in [&self.idle, &self.idle_large] {
+            self.check_list(idle, &mut tally, |spans_live, chunk| {
+                ensure(spans_live == 0, "an idle chunk has a live span")?;
+                ensure(core::ptr::eq(idle, self.idle_of(chunk)), "an idle chunk is in the wrong list")?;
+                self.check_listed(chunk)
+            })?;
+        }
         self.check_bins(tally)?;
         let stats = self.stats();
         ensure(tally.chunks == stats.chunks, "the chunks do not add up")?;
@@ -37,22 +42,22 @@ impl Check for SpanPoolCore {
 }
 
 impl SpanPoolCore {
-    fn check_ring(
+    fn check_list(
         &self,
-        ring: &Ring<ChunkHead>,
+        list: &List<ChunkHead>,
         tally: &mut Tally,
         check: impl Fn(usize, Chunk) -> Result<(), &'static str>,
     ) -> Result<(), &'static str> {
-        let mut next = ring.first();
+        let mut next = list.first();
         while let Some(node) = next {
-            // SAFETY: chunks in the rings are open.
+            // SAFETY: chunks in the lists are open.
             let chunk = unsafe { Chunk::from_ptr(node) };
             let spans_before = tally.spans_live;
             self.check_chunk(chunk, tally)?;
             check(tally.spans_live.wrapping_sub(spans_before), chunk)?;
             tally.chunks = tally.chunks.wrapping_add(1);
-            // SAFETY: it is in this ring.
-            next = unsafe { ring.after(node) };
+            // SAFETY: it is in this list.
+            next = unsafe { list.after(node) };
         }
         Ok(())
     }

@@ -4,11 +4,10 @@ use core::{alloc::Layout, cell::Cell, fmt, ptr::NonNull};
 
 use crate::{
     alloc::{AllocError, Allocate, Core, Valid, can_resize, empty},
-    math::bins::LEN_MAX,
     os,
     raw::{
         directory::Directory,
-        ring::Ring,
+        list::List,
         shelf::Shelf,
         span::{
             bins::RunBins,
@@ -23,6 +22,9 @@ use crate::{
 
 mod check;
 mod parent;
+mod shape;
+
+use self::shape::{Shape, Want};
 
 /// A [`SpanPool`](super::SpanPool) without its parent, for structs that own one
 /// parent and several cores over it.
@@ -34,37 +36,19 @@ pub struct SpanPoolCore {
     /// larger chunks by theirs.
     pub(super) directory: Directory<ChunkHead>,
     /// Chunks with a live span.
-    busy: Ring<ChunkHead>,
-    /// Chunks that are free as a whole: those of one backing request first.
-    idle: Ring<ChunkHead>,
+    busy: List<ChunkHead>,
+    /// Chunks of one backing request that are free as a whole.
+    idle: List<ChunkHead>,
+    /// Larger ones that are free as a whole.
+    idle_large: List<ChunkHead>,
     /// Shelves with room for the books of another chunk.
-    shelves: Ring<Shelf>,
+    shelves: List<Shelf>,
     chunks: Cell<usize>,
     spans_live: Cell<usize>,
     blocks_total: Cell<usize>,
     blocks_free: Cell<usize>,
     /// Granted bytes that the parent has not got back.
     parent_bytes: Cell<usize>,
-}
-
-/// The configuration, as the methods need it.
-#[derive(Clone, Copy, Debug)]
-struct Shape {
-    block: usize,
-    /// The logarithm of `block`.
-    shift: u32,
-    request: usize,
-    /// The blocks of one `request`.
-    request_len: u32,
-    capacity: usize,
-    retain: Retain,
-}
-
-/// A request, in blocks.
-#[derive(Clone, Copy, Debug)]
-struct Want {
-    len: u32,
-    align: usize,
 }
 
 // SAFETY: what the pointers lead to is memory that only this core uses.
@@ -82,9 +66,10 @@ impl SpanPoolCore {
             shape,
             bins: RunBins::new(),
             directory: Directory::new(shape.shift),
-            busy: Ring::new(),
-            idle: Ring::new(),
-            shelves: Ring::new(),
+            busy: List::new(),
+            idle: List::new(),
+            idle_large: List::new(),
+            shelves: List::new(),
             chunks: Cell::new(0),
             spans_live: Cell::new(0),
             blocks_total: Cell::new(0),
@@ -200,12 +185,8 @@ unsafe impl Core for SpanPoolCore {
 
     unsafe fn release<A: Allocate + ?Sized>(&mut self, parent: &A) {
         self.drop_directory(parent);
-        while let Some(chunk) = self.busy.first().or(self.idle.first()) {
-            let ring = if self.busy.first().is_some() { &self.busy } else { &self.idle };
-            // SAFETY: it is the ring's first.
-            unsafe { ring.remove(chunk) }
-            // SAFETY: chunks in the rings are open, and this one left.
-            self.give_back(parent, unsafe { Chunk::from_ptr(chunk) });
+        for list in [&self.busy, &self.idle, &self.idle_large] {
+            self.give_back_all(parent, list);
         }
         *self = Self::with_shape(self.shape);
     }
@@ -222,7 +203,7 @@ impl SpanPoolCore {
             // though its length alone does not tell.
             let over_aligned = want.align > self.shape.block;
             let idle = if over_aligned { self.idle.first() } else { None };
-            // SAFETY: chunks in the rings are open.
+            // SAFETY: chunks in the lists are open.
             idle.map(|chunk| unsafe { Chunk::from_ptr(chunk) }.whole()).filter(|&run| fits(run))
         })
     }
@@ -236,9 +217,9 @@ impl SpanPoolCore {
         unsafe { self.bins.remove(run) }
         if run.is_whole() {
             // SAFETY: a chunk that is free as a whole is here.
-            unsafe { self.idle.remove(run.chunk.as_ptr()) }
-            // SAFETY: it just left its only ring.
-            unsafe { self.busy.push_front(run.chunk.as_ptr()) }
+            unsafe { self.idle_of(run.chunk).remove(run.chunk.as_ptr()) }
+            // SAFETY: it just left its only list.
+            unsafe { self.busy.push(run.chunk.as_ptr()) }
         }
         let (front, rest) = run.split(self.lead(run, want));
         let (span, back) = rest.split(want.len);
@@ -268,12 +249,11 @@ impl SpanPoolCore {
     #[inline]
     fn put_back<A: Allocate + ?Sized>(&self, parent: &A, run: Run) {
         self.blocks_free.set(self.blocks_free.get().wrapping_add(run.len as usize));
-        // Its first block may come to lie inside: no live span begins there now.
-        run.mark_free();
         let mut all = run;
         if let Some(front) = run.free_before() {
             // SAFETY: free runs are in their bins.
             unsafe { self.bins.remove(front) }
+            run.end_life();
             all = front.join(all);
         }
         if let Some(back) = run.free_after() {
@@ -343,6 +323,9 @@ impl SpanPoolCore {
     /// The blocks of `run` before the first that is aligned for `want`.
     #[inline]
     fn lead(&self, run: Run, want: Want) -> u32 {
+        if want.align <= self.shape.block {
+            return 0;
+        }
         let start = self.start_of(run).addr().get();
         let padding = start.wrapping_neg() & want.align.wrapping_sub(1);
         u32::try_from(padding.wrapping_shr(self.shape.shift)).unwrap_or(u32::MAX)
@@ -365,8 +348,8 @@ impl SpanPoolCore {
     fn retire<A: Allocate + ?Sized>(&self, parent: &A, chunk: Chunk) {
         // SAFETY: it had a live span until now.
         unsafe { self.busy.remove(chunk.as_ptr()) }
-        // SAFETY: it just left its only ring.
-        unsafe { self.push_idle(chunk) }
+        // SAFETY: it just left its only list.
+        unsafe { self.idle_of(chunk).push(chunk.as_ptr()) }
         let Retain { release, keep } = self.shape.retain;
         let simple = release == Release::Simple && self.max_reached(keep) && self.min_kept_without(chunk, keep);
         if simple || !chunk.head().pooled {
@@ -375,63 +358,66 @@ impl SpanPoolCore {
         }
     }
 
-    /// Gives back idle chunks while `keep` allows, unless more than `patience`
-    /// of them have to stay; returns their blocks.
+    /// Gives back idle chunks while `keep` allows, the large ones first, unless
+    /// more than `patience` of those have to stay; returns their blocks.
     fn shed<A: Allocate + ?Sized>(&self, parent: &A, keep: Threshold, patience: usize) -> usize {
-        let gone = Ring::new();
-        let (mut blocks, mut kept) = (0_usize, 0_usize);
-        // From the back: the largest first, and of the others the longest unused.
-        let mut next = self.idle.last();
+        if !self.max_reached(keep) {
+            return 0;
+        }
+        let before = self.blocks_total.get();
+        let gone = List::new();
+        self.shed_to(&gone, &self.idle_large, keep, patience);
+        // These are all of one size, so that none can go when one has to stay.
+        self.shed_to(&gone, &self.idle, keep, 0);
+        let after = self.blocks_total.get();
+        // Only now, for the parent may call back.
+        self.give_back_all(parent, &gone);
+        before.wrapping_sub(after)
+    }
+
+    /// Moves chunks from `idle` to `gone`, out of the pool, while `keep` allows,
+    /// unless more than `patience` have to stay.
+    fn shed_to(&self, gone: &List<ChunkHead>, idle: &List<ChunkHead>, keep: Threshold, patience: usize) {
+        let mut kept = 0_usize;
+        let mut next = idle.first();
         while let Some(node) = next
             && self.max_reached(keep)
             && kept <= patience
         {
-            // SAFETY: it is in the ring.
-            next = unsafe { self.idle.before(node) };
-            // SAFETY: chunks in the rings are open.
+            // SAFETY: it is in the list.
+            next = unsafe { idle.after(node) };
+            // SAFETY: chunks in the lists are open.
             let chunk = unsafe { Chunk::from_ptr(node) };
             if self.min_kept_without(chunk, keep) {
                 self.detach(chunk);
-                // SAFETY: it just left its only ring.
-                unsafe { gone.push_back(node) }
-                blocks = blocks.wrapping_add(chunk.head().len as usize);
-            } else if self.is_listed(chunk) {
-                // Those before it are of the same size, so they stay as well.
-                break;
+                // SAFETY: it just left its only list.
+                unsafe { gone.push(node) }
             } else {
                 kept = kept.wrapping_add(1);
             }
         }
-        // Only now, for the parent may call back.
-        while let Some(node) = gone.first() {
-            // SAFETY: it is the ring's first.
-            unsafe { gone.remove(node) }
-            // SAFETY: detached chunks are open until they are given back.
-            self.give_back(parent, unsafe { Chunk::from_ptr(node) });
-        }
-        blocks
     }
 
-    /// Puts `chunk` where idle ones of its kind are.
-    ///
-    /// # Safety
-    ///
-    /// - `chunk` is in no ring.
-    unsafe fn push_idle(&self, chunk: Chunk) {
-        if self.is_listed(chunk) {
-            // SAFETY: the caller's promise; chunks are open until they are given back.
-            unsafe { self.idle.push_front(chunk.as_ptr()) }
-        } else {
-            // SAFETY: as above.
-            unsafe { self.idle.push_back(chunk.as_ptr()) }
+    /// Gives the chunks of `list`, which are out of the pool, to `parent`.
+    fn give_back_all<A: Allocate + ?Sized>(&self, parent: &A, list: &List<ChunkHead>) {
+        while let Some(node) = list.first() {
+            // SAFETY: it is the list's first.
+            unsafe { list.remove(node) }
+            // SAFETY: chunks in the lists are open, and this one left.
+            self.give_back(parent, unsafe { Chunk::from_ptr(node) });
         }
+    }
+
+    /// Where `chunk` is while it is idle.
+    const fn idle_of(&self, chunk: Chunk) -> &List<ChunkHead> {
+        if self.is_listed(chunk) { &self.idle } else { &self.idle_large }
     }
 
     /// Takes `chunk`, which is idle, out of the pool.
     fn detach(&self, chunk: Chunk) {
         let head = chunk.head();
-        // SAFETY: idle chunks are in this ring.
-        unsafe { self.idle.remove(chunk.as_ptr()) }
+        // SAFETY: idle chunks are in this list.
+        unsafe { self.idle_of(chunk).remove(chunk.as_ptr()) }
         // SAFETY: free runs are in their bins.
         unsafe { self.bins.remove(chunk.whole()) }
         if self.is_listed(chunk) {
@@ -451,45 +437,6 @@ impl SpanPoolCore {
     fn min_kept_without(&self, chunk: Chunk, keep: Threshold) -> bool {
         let without = |blocks: &Cell<usize>| self.shape.bytes(blocks.get().wrapping_sub(chunk.head().len as usize));
         keep.min_kept(without(&self.blocks_free), without(&self.blocks_total))
-    }
-}
-
-impl Shape {
-    const fn new(config: SpanPoolConfig) -> Self {
-        let (block, request) = (config.block, config.request());
-        let shift = block.trailing_zeros();
-        #[expect(clippy::cast_possible_truncation, reason = "`check` bounds it by LEN_MAX")]
-        let request_len = request.wrapping_shr(shift) as u32;
-        Self { block, shift, request, request_len, capacity: config.capacity, retain: config.retain }
-    }
-
-    /// The blocks that `layout` needs.
-    ///
-    /// The one place where sizes become blocks: all methods agree by it.
-    #[inline]
-    fn len_of(self, layout: Layout) -> Result<u32, AllocError> {
-        let (whole, rest) = (layout.size().wrapping_shr(self.shift), layout.size() & self.block.wrapping_sub(1));
-        let len = whole.wrapping_add(usize::from(rest != 0));
-        let fits_layout = len <= MAX_BYTES.wrapping_shr(self.shift);
-        u32::try_from(len).ok().filter(|&len| len <= LEN_MAX && fits_layout).ok_or(AllocError)
-    }
-
-    /// The bytes of `blocks` that there are or that a layout can have.
-    #[inline]
-    const fn bytes(self, blocks: usize) -> usize {
-        blocks.wrapping_shl(self.shift)
-    }
-}
-
-/// No layout is larger.
-const MAX_BYTES: usize = isize::MAX.unsigned_abs();
-
-impl Want {
-    /// The length from which on every run fits, wherever it begins.
-    #[inline]
-    fn sure(self, shape: Shape) -> u32 {
-        let worst_lead = self.align.wrapping_shr(shape.shift).saturating_sub(1);
-        self.len.saturating_add(u32::try_from(worst_lead).unwrap_or(u32::MAX))
     }
 }
 

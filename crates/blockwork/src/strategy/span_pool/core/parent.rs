@@ -4,7 +4,7 @@
 
 use core::{alloc::Layout, ptr::NonNull};
 
-use super::{Run, Shape, SpanPoolCore, Want};
+use super::{Run, SpanPoolCore, Want};
 use crate::{
     alloc::{AllocError, Allocate},
     math::bins::{LEN_MAX, class_of},
@@ -72,8 +72,8 @@ impl SpanPoolCore {
         if self.is_listed(chunk) {
             self.directory.insert(base.addr().get(), chunk.as_ptr());
         }
-        // SAFETY: new, so in no ring.
-        unsafe { self.push_idle(chunk) }
+        // SAFETY: new, so in no list.
+        unsafe { self.idle_of(chunk).push(chunk.as_ptr()) }
         // SAFETY: new books say that the whole is free, and it is in no bin.
         unsafe { self.bins.insert(chunk.whole()) }
         self.chunks.set(self.chunks.get().wrapping_add(1));
@@ -115,15 +115,15 @@ impl SpanPoolCore {
             // SAFETY: the parent grants that much, aligned as asked, to us alone;
             // books are sized in multiples of their alignment.
             let shelf = unsafe { Shelf::write(memory, parent.granted(shelf_layout), place) };
-            // SAFETY: new, so in no ring.
-            unsafe { self.shelves.push_front(shelf) }
+            // SAFETY: new, so in no list.
+            unsafe { self.shelves.push(shelf) }
         }
         let shelf = self.shelves.first().ok_or(AllocError)?;
-        // SAFETY: shelves in the ring have room.
+        // SAFETY: shelves in the list have room.
         let memory = unsafe { Shelf::lend(shelf) };
         // SAFETY: shelves stay while a place of theirs is lent.
         if !unsafe { shelf.as_ref() }.has_room() {
-            // SAFETY: it is the ring's first.
+            // SAFETY: it is the list's first.
             unsafe { self.shelves.remove(shelf) }
         }
         // SAFETY: a place holds `place` bytes, and is ours.
@@ -143,15 +143,15 @@ impl SpanPoolCore {
         // SAFETY: shelves stay while a place of theirs is lent.
         let head = unsafe { shelf.as_ref() };
         if !head.has_room() {
-            // SAFETY: shelves without room are in no ring.
-            unsafe { self.shelves.push_front(shelf) }
+            // SAFETY: shelves without room are in no list.
+            unsafe { self.shelves.push(shelf) }
         }
         // SAFETY: this shelf lent it, and nobody uses it any more.
         unsafe { Shelf::take_back(shelf, books.memory) }
         if head.is_idle()
             && let Some((_, layout)) = self.shelf_for(parent, len)
         {
-            // SAFETY: shelves with room are in the ring.
+            // SAFETY: shelves with room are in the list.
             unsafe { self.shelves.remove(shelf) }
             self.give(parent, shelf.cast(), layout);
         }
@@ -239,20 +239,5 @@ impl SpanPoolCore {
         self.parent_bytes.set(self.parent_bytes.get().wrapping_sub(parent.granted(layout)));
         // SAFETY: the parent gave it for this layout, and nothing points to it now.
         unsafe { parent.deallocate(memory, layout) }
-    }
-}
-
-impl Shape {
-    /// What to ask the parent for, so that a span of `len` blocks fits.
-    fn chunk_layout(self, len: u32, align: usize) -> Result<Layout, AllocError> {
-        let len = (len as usize).checked_next_multiple_of(self.request_len as usize).ok_or(AllocError)?;
-        let size = len.checked_mul(self.block).ok_or(AllocError)?;
-        Layout::from_size_align(size, align.max(self.request)).map_err(|_| AllocError)
-    }
-
-    /// The largest multiple of the request that `len` blocks hold.
-    const fn whole_requests(self, len: u32) -> u32 {
-        // A power of two.
-        len & !self.request_len.wrapping_sub(1)
     }
 }

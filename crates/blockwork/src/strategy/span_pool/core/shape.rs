@@ -1,0 +1,89 @@
+//! Sizes in blocks: the configuration as the core needs it, and requests.
+
+use core::alloc::Layout;
+
+use crate::{
+    alloc::AllocError,
+    math::bins::LEN_MAX,
+    strategy::span_pool::{SpanPoolConfig, config::Retain},
+};
+
+/// The configuration, as the methods need it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shape {
+    pub(super) block: usize,
+    /// The logarithm of `block`.
+    pub(super) shift: u32,
+    pub(super) request: usize,
+    /// The blocks of one `request`.
+    pub(super) request_len: u32,
+    /// The largest size of whole blocks that a layout and a tag can have.
+    pub(super) size_max: usize,
+    pub(super) capacity: usize,
+    pub(super) retain: Retain,
+}
+
+/// A request, in blocks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Want {
+    pub(super) len: u32,
+    pub(super) align: usize,
+}
+
+impl Shape {
+    pub(super) const fn new(config: SpanPoolConfig) -> Self {
+        let (block, request) = (config.block, config.request());
+        let shift = block.trailing_zeros();
+        #[expect(clippy::cast_possible_truncation, reason = "`check` bounds it by LEN_MAX")]
+        let request_len = request.wrapping_shr(shift) as u32;
+        let layout_max = MAX_BYTES.wrapping_shr(shift);
+        let len_max = if layout_max < LEN_MAX as usize { layout_max } else { LEN_MAX as usize };
+        let size_max = len_max.wrapping_shl(shift);
+        Self { block, shift, request, request_len, size_max, capacity: config.capacity, retain: config.retain }
+    }
+
+    /// The blocks that `layout` needs.
+    ///
+    /// The one place where sizes become blocks: all methods agree by it.
+    #[inline]
+    pub(super) const fn len_of(self, layout: Layout) -> Result<u32, AllocError> {
+        if layout.size() > self.size_max {
+            return Err(AllocError);
+        }
+        let rounded = layout.size().wrapping_add(self.block.wrapping_sub(1));
+        #[expect(clippy::cast_possible_truncation, reason = "`size_max` is of LEN_MAX blocks at most")]
+        let len = rounded.wrapping_shr(self.shift) as u32;
+        Ok(len)
+    }
+
+    /// The bytes of `blocks` that there are or that a layout can have.
+    #[inline]
+    pub(super) const fn bytes(self, blocks: usize) -> usize {
+        blocks.wrapping_shl(self.shift)
+    }
+
+    /// What to ask the parent for, so that a span of `len` blocks fits.
+    pub(super) fn chunk_layout(self, len: u32, align: usize) -> Result<Layout, AllocError> {
+        let len = (len as usize).checked_next_multiple_of(self.request_len as usize).ok_or(AllocError)?;
+        let size = len.checked_mul(self.block).ok_or(AllocError)?;
+        Layout::from_size_align(size, align.max(self.request)).map_err(|_| AllocError)
+    }
+
+    /// The largest multiple of the request that `len` blocks hold.
+    pub(super) const fn whole_requests(self, len: u32) -> u32 {
+        // A power of two.
+        len & !self.request_len.wrapping_sub(1)
+    }
+}
+
+/// No layout is larger.
+const MAX_BYTES: usize = isize::MAX.unsigned_abs();
+
+impl Want {
+    /// The length from which on every run fits, wherever it begins.
+    #[inline]
+    pub(super) fn sure(self, shape: Shape) -> u32 {
+        let worst_lead = self.align.wrapping_shr(shape.shift).saturating_sub(1);
+        self.len.saturating_add(u32::try_from(worst_lead).unwrap_or(u32::MAX))
+    }
+}
