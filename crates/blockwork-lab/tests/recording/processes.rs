@@ -131,6 +131,18 @@ fn a_preload_of_the_users_is_kept() {
 }
 
 #[test]
+fn recording_a_recording_gives_two() {
+    let bench = Bench::new();
+    let inner = [env!("CARGO_BIN_EXE_blockwork"), "record", "-o", "inner.bwrec", "--", "ls", "-l", "/"];
+    bench.record(inner);
+    bench.stats().balances();
+    assert_eq!(bench.stats().images(), ["blockwork"]);
+    fs::rename(bench.path().join("inner.bwrec"), bench.path().join("r.bwrec")).unwrap();
+    bench.stats().balances();
+    assert_eq!(bench.stats().images(), ["ls"]);
+}
+
+#[test]
 fn nothing_is_left_behind() {
     let bench = Bench::new();
     let temporary = bench.path().join("tmp");
