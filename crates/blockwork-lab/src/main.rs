@@ -1,3 +1,23 @@
-//! The `blockwork` command.
+//! The `blockwork` command: record the allocations of any program, look at
+//! them, replay them through many allocators, see which one helps.
+//!
+//! ```text
+//! blockwork record -- ls -l        ─► ls.4711.bwrec
+//! blockwork stats ls.4711.bwrec    what was asked for, by whom, for how long
+//! blockwork compare ls.4711.bwrec  the same requests through many allocators
+//! blockwork run -- ls -l           record and compare in one
+//! ```
 
-fn main() {}
+mod capture;
+mod cli;
+mod cmd;
+mod recorder;
+mod stats;
+mod text;
+mod trace;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

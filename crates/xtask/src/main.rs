@@ -1,3 +1,45 @@
 //! The project's tasks: `cargo xtask <task>`.
 
-fn main() {}
+mod ci;
+mod instr;
+mod tidy;
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+const USAGE: &str = "\
+cargo xtask <task>
+
+  ci [--full]       everything a change must pass; --full adds the long checks
+  tidy              layer order, banned spellings, complete lists
+  instr [--bless]   instructions per operation against bench/instructions.txt
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let outcome = match args.as_slice() {
+        ["ci"] => ci::run(&root(), ci::Gate::Fast),
+        ["ci", "--full"] => ci::run(&root(), ci::Gate::Full),
+        ["tidy"] => tidy::check(&root()),
+        ["instr"] => instr::check(&root()),
+        ["instr", "--bless"] => instr::bless(&root()),
+        _ => Err(USAGE.to_owned()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The workspace's folder.
+fn root() -> PathBuf {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.ancestors().nth(2).map_or_else(|| own.to_owned(), Path::to_owned)
+}

@@ -2,22 +2,28 @@
 //!
 //! [`Allocate`] is the whole of it: five methods on `&self`. What only some
 //! parts can do is a capability of its own, offered where it is true:
-//! [`Owns`], [`Reset`]. A strategy that can share its parent with siblings in
+//! [`Owns`], [`Reset`]. A block that has to move is [`reallocate`]'s business. A strategy that can share its parent with siblings in
 //! one struct is a [`Core`]. [`Check`] walks a part's books in tests.
 
 use core::{alloc::Layout, fmt, ptr::NonNull};
 
+pub(crate) mod bridge;
 mod capability;
 mod check;
 mod config;
+mod head;
 pub(crate) mod over_core;
 mod pointers;
+mod reallocate;
 
+pub(crate) use self::bridge::bridge;
 pub use self::{
     capability::{Owns, Reset},
     check::Check,
     config::{ConfigError, Valid},
+    head::Head,
     over_core::Core,
+    reallocate::{reallocate, reallocate_zeroed},
 };
 
 /// The allocator could not serve the request.
@@ -48,7 +54,15 @@ impl core::error::Error for AllocError {}
 /// - A block stays live until it is passed to [`deallocate`](Self::deallocate),
 ///   or the allocator is dropped or [reset](Reset). Moving the allocator
 ///   changes nothing: its bytes are not stored inside it.
+/// - [`granted`](Self::granted) reads only what never changes, so that it may
+///   run at any time, on any thread, beside any other method.
 /// - No method unwinds.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no block allocator",
+    label = "does not implement `Allocate`",
+    note = "a chain has to be finished: what decides by size needs an `.or_else(..)`",
+    note = "an allocator of std, allocator-api2 or `GlobalAlloc` comes in through `Foreign`"
+)]
 pub unsafe trait Allocate {
     /// Returns a block for `layout`; the bytes are uninitialised.
     ///
@@ -125,6 +139,16 @@ pub const fn empty(layout: Layout) -> NonNull<u8> {
     match NonNull::new(core::ptr::without_provenance_mut(layout.align())) {
         Some(block) => block,
         None => NonNull::dangling(),
+    }
+}
+
+/// Returns `layout` with another size, or unchanged if there is no such layout.
+#[inline]
+#[must_use]
+pub(crate) const fn with_size(layout: Layout, size: usize) -> Layout {
+    match Layout::from_size_align(size, layout.align()) {
+        Ok(layout) => layout,
+        Err(_) => layout,
     }
 }
 

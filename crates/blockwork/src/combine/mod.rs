@@ -1,1 +1,13 @@
 //! Allocators made of other allocators: they decide or observe, never carve.
+
+pub mod chain;
+pub mod counted;
+pub mod fallback;
+pub mod last_resort;
+pub mod locked;
+pub mod recorded;
+pub mod segregate;
+pub mod size_classes;
+
+#[cfg(test)]
+mod testers;

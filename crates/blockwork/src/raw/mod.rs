@@ -1,1 +1,9 @@
 //! Unsafe shapes without policy: they know neither `Allocate` nor a parent.
+
+pub(crate) mod chunk;
+pub(crate) mod directory;
+pub(crate) mod free_list;
+pub(crate) mod list;
+pub(crate) mod shelf;
+pub(crate) mod slab;
+pub(crate) mod span;

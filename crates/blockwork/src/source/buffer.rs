@@ -47,21 +47,30 @@ pub struct Buffer<'a> {
 impl<'a> Buffer<'a> {
     /// Borrows `region` for the new source.
     #[must_use]
-    pub fn new(region: &'a mut [MaybeUninit<u8>]) -> Self {
+    pub const fn new(region: &'a mut [MaybeUninit<u8>]) -> Self {
         let len = region.len();
-        let start = NonNull::from(region).cast::<u8>();
+        let start = NonNull::from_mut(region).cast::<u8>();
         Self { region: NonNull::slice_from_raw_parts(start, len), lent: Cell::new(false), _borrow: PhantomData }
     }
 
-    const fn start(&self) -> NonNull<u8> {
+    /// Bytes in the region.
+    #[must_use]
+    pub const fn size(&self) -> usize {
+        self.region.len()
+    }
+
+    pub(crate) const fn start(&self) -> NonNull<u8> {
         self.region.cast()
     }
 
-    fn could_hold(&self, layout: Layout) -> bool {
+    pub(crate) fn could_hold(&self, layout: Layout) -> bool {
         let aligned = self.start().addr().get().is_multiple_of(layout.align());
         aligned && layout.size() <= self.region.len()
     }
 }
+
+// SAFETY: stands for the exclusive borrow of bytes, which may change threads.
+unsafe impl Send for Buffer<'_> {}
 
 // SAFETY: the region is exclusively borrowed for `'a`, lives outside `self`,
 // and is lent to at most one holder at a time (`lent`); `could_hold` checks
@@ -115,6 +124,8 @@ impl Check for Buffer<'_> {
         Ok(())
     }
 }
+
+crate::alloc::bridge!([] Buffer<'_>);
 
 #[cfg(test)]
 mod tests {

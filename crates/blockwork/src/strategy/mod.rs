@@ -1,1 +1,11 @@
 //! Parts that carve memory which their parent gave.
+
+pub mod block;
+pub mod block_pool;
+pub mod bump;
+pub mod memo;
+pub mod slab;
+pub mod span_pool;
+
+#[cfg(test)]
+pub(crate) mod ledger;

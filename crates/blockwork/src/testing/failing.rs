@@ -182,6 +182,8 @@ impl<A: Check> Check for Failing<A> {
     }
 }
 
+crate::alloc::bridge!([A: Allocate] Failing<A>);
+
 #[cfg(test)]
 mod tests {
     use core::mem::MaybeUninit;

@@ -151,6 +151,8 @@ impl<A: Check> Check for Misaligned<A> {
     }
 }
 
+crate::alloc::bridge!([A: Allocate] Misaligned<A>);
+
 #[cfg(test)]
 mod tests {
     use super::*;

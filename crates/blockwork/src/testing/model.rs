@@ -107,6 +107,37 @@ impl Model {
         live.map_or_else(|| Err(blocks(format!("{block:p} is no live block"))), |live| live.verify(live.granted))
     }
 
+    /// A block is about to be resized to `granted` bytes: if these are less, the
+    /// rest is no longer its own. What it had so far.
+    ///
+    /// # Errors
+    ///
+    /// It is not live.
+    pub fn narrow(&mut self, block: NonNull<u8>, granted: usize) -> Result<usize, Violation> {
+        let Some(live) = self.live.get_mut(&block.addr().get()) else {
+            return Err(blocks(format!("{block:p} is no live block")));
+        };
+        let before = live.granted;
+        live.granted = granted.min(before);
+        Ok(before)
+    }
+
+    /// A resize was refused: the block is again as it was `before`.
+    ///
+    /// # Errors
+    ///
+    /// Its bytes changed, or are another block's.
+    pub fn restore(&mut self, block: NonNull<u8>, before: usize) -> Result<(), Violation> {
+        let Some(mut live) = self.live.remove(&block.addr().get()) else {
+            return Err(blocks(format!("{block:p} is no live block")));
+        };
+        self.is_free(block, before)?;
+        live.granted = before;
+        live.verify(before)?;
+        self.live.insert(block.addr().get(), live);
+        Ok(())
+    }
+
     /// A block was resized in place, and now has `granted` bytes: its first
     /// `kept` bytes must be the old ones; then all are filled again.
     ///

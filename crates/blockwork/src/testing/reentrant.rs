@@ -161,6 +161,8 @@ impl<A: Check> Check for Reentrant<A> {
     }
 }
 
+crate::alloc::bridge!([A: Allocate] Reentrant<A>);
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -250,15 +250,20 @@ impl<'s, 'p> Session<'s, 'p> {
     /// Resizes in place, or finds that the part rightly refuses.
     pub(super) fn resize(&self, held: Held, pick: Pick, new: Layout) -> Verdict<bool> {
         let old = pick.layout(&*self.part, held.layout);
-        let before = self.parents_holdings();
-        // SAFETY: the block is live, from this part, and `old` is of its class.
-        let done = unsafe { self.part.resize(held.block, old, new) }.is_ok();
         let asked = || format!("resize from {} to {}", words(old), words(new));
         if !can_resize(old, new) {
+            // SAFETY: the block is live, from this part, and `old` is of its class.
+            let done = unsafe { self.part.resize(held.block, old, new) }.is_ok();
             return if done { broken(Law::Resize, asked()) } else { Ok(false) };
         }
         let (granted_old, granted_new) = (self.part.granted(old), self.part.granted(new));
+        let before = self.parents_holdings();
+        // What is given up may be somebody else's before `resize` returns.
+        let had = self.model.borrow_mut().narrow(held.block, granted_new)?;
+        // SAFETY: the block is live, from this part, and `old` is of its class.
+        let done = unsafe { self.part.resize(held.block, old, new) }.is_ok();
         if !done {
+            self.model.borrow_mut().restore(held.block, had)?;
             self.unchanged(before, "resize", new)?;
             return if granted_old == granted_new {
                 broken(Law::Class, format!("{} was refused, though both are granted {granted_new}", asked()))

@@ -230,6 +230,8 @@ impl<A: Allocate + Check> Check for Shuffled<A> {
     }
 }
 
+crate::alloc::bridge!([A: Allocate] Shuffled<A>);
+
 #[cfg(test)]
 mod tests {
     use heap::vec::Vec;

@@ -1,12 +1,16 @@
 //! Which public types may cross threads, over each kind of parent.
 
 use blockwork::{
-    Buffer, send_sync,
+    Buffer, Null, Pages, PagesWith, System, send_sync,
     testing::{Bound, Failing, Local, Misaligned, Reentrant, Shared, Shuffled, Strict, Tied},
 };
 
 send_sync! {
-    Buffer<'static>: !Send, !Sync;
+    System: Send, Sync;
+    Pages: Send, Sync;
+    PagesWith: Send, Sync;
+    Null: Send, Sync;
+    Buffer<'static>: Send, !Sync;
 
     Failing<Shared>: Send, !Sync;
     Failing<Local>: Send, !Sync;

@@ -132,7 +132,9 @@ pub(super) fn impossible(suite: &Suite) -> Result<(), Found> {
             for layout in impossible_layouts() {
                 refuses(&session, layout, suite.options.own_memory)?;
                 if let Some(held) = held {
-                    session.resize(held, Pick(0), with_size(small, layout.size().max(1)))?;
+                    if layout.size() > small.size() {
+                        session.resize(held, Pick(0), with_size(small, layout.size()))?;
+                    }
                     // The alignment is another one, or the class is another one.
                     session.resize(held, Pick(0), Layout::new::<[u32; 4]>())?;
                     session.resize(held, Pick(0), with_size(small, 0))?;

@@ -380,6 +380,8 @@ impl Check for Strict {
     }
 }
 
+crate::alloc::bridge!([] Strict);
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,40 @@
+//! Named paths whose instructions `cargo xtask instr` counts under callgrind.
+//!
+//! `instr --list` prints the names and their bars; `instr NAME ROUNDS` runs one
+//! path. Each round reaches its allocator through an opaque pointer, so that
+//! no state stays in a register from one round to the next, and every block is
+//! opaque too, so that nothing is optimised away.
+
+mod by_hand;
+mod opaque;
+mod paths;
+
+use std::{env, process::ExitCode};
+
+use crate::paths::PATHS;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["--list"] => {
+            for path in PATHS {
+                let bar = path.bar.map(|bar| bar.to_string()).unwrap_or_default();
+                println!("{}\t{bar}", path.name);
+            }
+            ExitCode::SUCCESS
+        }
+        [name, rounds] => match (PATHS.iter().find(|path| path.name == *name), rounds.parse()) {
+            (Some(path), Ok(rounds)) => {
+                (path.run)(rounds);
+                ExitCode::SUCCESS
+            }
+            _ => fail(),
+        },
+        _ => fail(),
+    }
+}
+
+fn fail() -> ExitCode {
+    eprintln!("usage: instr --list | instr NAME ROUNDS");
+    ExitCode::FAILURE
+}

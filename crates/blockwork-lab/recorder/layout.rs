@@ -1,0 +1,100 @@
+//! What stands before the events of a spool: the one page of paper that the
+//! lab and the recorder share.
+//!
+//! ```text
+//! 0 ┌─────────────┐
+//!   │ Header      │ the lab writes magic, version and root; the recorder the rest
+//!   │ child table │ who was skipped
+//! E ├─────────────┤ E = EVENTS
+//!   │ events      │ in the wire format, `committed` bytes of them
+//!   │ zeroes      │ taken from the disk in advance
+//!   └─────────────┘
+//! ```
+
+use core::sync::atomic::{AtomicU32, AtomicU64};
+
+/// The variable that tells a recorder where its spool is.
+pub const VARIABLE: &str = "BLOCKWORK_RECORD";
+
+/// How a spool begins.
+pub const MAGIC: [u8; 8] = *b"\x89bwspool";
+
+/// The version of the spool; lab and recorder come in one piece, so it only
+/// tells spools apart that an older lab left behind.
+pub const VERSION: u32 = 1;
+
+/// Where the events begin.
+pub const EVENTS: u64 = 64 << 10;
+
+/// How many children can be named.
+pub const CHILDREN: usize = 3000;
+
+/// The beginning of a spool, in the machine's byte order.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Header {
+    /// [`MAGIC`].
+    pub magic: [u8; 8],
+    /// [`VERSION`].
+    pub version: u32,
+    /// The process to record; all others that find this spool are children.
+    pub root: AtomicU32,
+    /// Bytes of events that are complete. All that a reader may look at.
+    pub committed: AtomicU64,
+    /// Events that could not be written: they came while their own thread was
+    /// writing one, from a signal handler.
+    pub lost: AtomicU64,
+    /// Why recording ended before the program did, or 0; see [`Stop`].
+    pub stopped: AtomicU32,
+    /// Children so far; the first [`CHILDREN`] are named.
+    pub children: AtomicU32,
+    /// Their names.
+    pub child: [Child; CHILDREN],
+}
+
+const _: () = assert!(size_of::<Header>() as u64 <= EVENTS, "the header reaches into the events");
+
+/// A process that was not recorded.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Child {
+    /// Its process id.
+    pub pid: AtomicU32,
+    /// Its name, as the system keeps it: 15 bytes and a zero.
+    pub name: [AtomicU32; 4],
+}
+
+/// Why a recorder stopped recording while the program went on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u16)]
+pub enum Stop {
+    /// The spool's file system is full, or a quota.
+    DiskFull = 1,
+    /// The process may not write files of this size.
+    FileLimit = 2,
+    /// The spool cannot be opened or mapped any more.
+    NoAccess = 3,
+    /// A thread took the recorder's lock and never came back.
+    Stuck = 4,
+}
+
+impl Stop {
+    /// As [`Header::stopped`] has it, with the system's error number.
+    #[must_use]
+    pub const fn pack(self, errno: u16) -> u32 {
+        (self as u32) << 16 | errno as u32
+    }
+
+    /// What [`Header::stopped`] says, if anything.
+    #[must_use]
+    pub const fn unpack(stopped: u32) -> Option<(Self, u32)> {
+        let stop = match stopped >> 16 {
+            1 => Self::DiskFull,
+            2 => Self::FileLimit,
+            3 => Self::NoAccess,
+            4 => Self::Stuck,
+            _ => return None,
+        };
+        Some((stop, stopped & 0xffff))
+    }
+}

@@ -1,0 +1,39 @@
+//! The recorder: a shared library that a program loads before all others, so
+//! that its calls of `malloc` and `free` come by here.
+//!
+//! ```text
+//! program ── malloc ─► names ── __libc_malloc ─► libc
+//!                        └───── record ────────► spool ─► file
+//! ```
+//!
+//! The lab's build script compiles this folder on its own, without std and
+//! without dependencies, and the command carries the result along. For tests
+//! and lints the lab also takes its files as modules.
+#![no_std]
+
+#[expect(dead_code, reason = "shared with the lab, which reads what is written here")]
+mod layout;
+mod names;
+mod spool;
+mod sys;
+#[expect(dead_code, reason = "shared with the library, which reads what is written here")]
+mod wire;
+
+/// Starts as soon as the library is loaded, so that a program that never
+/// allocates is known to have been reached.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static START: extern "C" fn() = start;
+
+extern "C" fn start() {
+    spool::start();
+}
+
+/// Nothing here panics; the language wants it said.
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    unsafe extern "C" {
+        safe fn abort() -> !;
+    }
+    abort()
+}

@@ -1,0 +1,193 @@
+//! The names that programs call, each passed on to the C library.
+//!
+//! glibc exports its functions under second names, `__libc_malloc` and so on,
+//! which need no looking up and lead nowhere back. What is recorded is what C
+//! says the call means: `realloc(NULL, n)` allocates, `realloc(p, 0)` frees,
+//! `free(NULL)` is nothing, and a call that fails did not happen.
+
+use core::{
+    ffi::{c_int, c_void},
+    ptr,
+};
+
+use super::{
+    spool::record,
+    wire::{Event, MALLOC_ALIGN_LOG2},
+};
+
+unsafe extern "C" {
+    fn __libc_malloc(size: usize) -> *mut c_void;
+    fn __libc_calloc(count: usize, size: usize) -> *mut c_void;
+    fn __libc_realloc(block: *mut c_void, size: usize) -> *mut c_void;
+    fn __libc_memalign(alignment: usize, size: usize) -> *mut c_void;
+    fn __libc_valloc(size: usize) -> *mut c_void;
+    fn __libc_pvalloc(size: usize) -> *mut c_void;
+    fn __libc_free(block: *mut c_void);
+    fn __errno_location() -> *mut c_int;
+}
+
+const ENOMEM: c_int = 12;
+const EINVAL: c_int = 22;
+const PAGE_LOG2: u8 = 12;
+
+/// What a block is called: its address, turned so that the four bits that are
+/// zero for nearly all cost nothing.
+#[inline]
+fn name(block: *mut c_void) -> u64 {
+    (block.addr() as u64).rotate_right(4)
+}
+
+/// Records a block that has just been allocated; none if that failed.
+#[inline]
+fn allocated(block: *mut c_void, size: usize, align_log2: u8, zeroed: bool) -> *mut c_void {
+    if !block.is_null() {
+        record(Event::Allocate { name: name(block), size: size as u64, align_log2, zeroed });
+    }
+    block
+}
+
+/// The logarithm of an alignment as `memalign` understands it.
+fn log2(alignment: usize) -> u8 {
+    // At most 63, so it fits.
+    alignment.checked_next_power_of_two().map_or(0, |power| power.trailing_zeros() as u8)
+}
+
+/// C's `malloc`.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub extern "C" fn malloc(size: usize) -> *mut c_void {
+    // SAFETY: any size is allowed.
+    allocated(unsafe { __libc_malloc(size) }, size, MALLOC_ALIGN_LOG2, false)
+}
+
+/// C's `calloc`.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub extern "C" fn calloc(count: usize, size: usize) -> *mut c_void {
+    // SAFETY: any sizes are allowed; a product too large fails.
+    allocated(unsafe { __libc_calloc(count, size) }, count.wrapping_mul(size), MALLOC_ALIGN_LOG2, true)
+}
+
+/// C's `free`.
+///
+/// # Safety
+///
+/// - `block` is null, or of one of these functions, and live.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub unsafe extern "C" fn free(block: *mut c_void) {
+    if block.is_null() {
+        return;
+    }
+    record(Event::Free { name: name(block) });
+    // SAFETY: as the caller says.
+    unsafe { __libc_free(block) }
+}
+
+/// C's `realloc`.
+///
+/// # Safety
+///
+/// - `block` is null, or of one of these functions, and live.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub unsafe extern "C" fn realloc(block: *mut c_void, size: usize) -> *mut c_void {
+    if block.is_null() {
+        return malloc(size);
+    }
+    if size == 0 {
+        record(Event::Free { name: name(block) });
+        // SAFETY: as the caller says. Where this gives a block of no bytes
+        // rather than none, that is a new one.
+        return allocated(unsafe { __libc_realloc(block, 0) }, 0, MALLOC_ALIGN_LOG2, false);
+    }
+    record(Event::ReallocateBegin { name: name(block) });
+    // SAFETY: as the caller says.
+    let moved = unsafe { __libc_realloc(block, size) };
+    record(if moved.is_null() {
+        Event::ReallocateFailed
+    } else {
+        Event::ReallocateEnd { name: name(moved), size: size as u64 }
+    });
+    moved
+}
+
+/// BSD's `reallocarray`.
+///
+/// # Safety
+///
+/// - `block` is null, or of one of these functions, and live.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub unsafe extern "C" fn reallocarray(block: *mut c_void, count: usize, size: usize) -> *mut c_void {
+    let Some(size) = count.checked_mul(size) else {
+        // SAFETY: this thread's own.
+        unsafe { __errno_location().write(ENOMEM) };
+        return ptr::null_mut();
+    };
+    // SAFETY: as the caller says.
+    unsafe { realloc(block, size) }
+}
+
+/// C's `aligned_alloc`, with glibc's leniency about alignments.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub extern "C" fn aligned_alloc(alignment: usize, size: usize) -> *mut c_void {
+    memalign(alignment, size)
+}
+
+/// The old `memalign`; rounds the alignment up to a power of two.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub extern "C" fn memalign(alignment: usize, size: usize) -> *mut c_void {
+    // SAFETY: any alignment and size are allowed; what cannot be served fails.
+    allocated(unsafe { __libc_memalign(alignment, size) }, size, log2(alignment), false)
+}
+
+/// POSIX's `posix_memalign`.
+///
+/// # Safety
+///
+/// - `place` may be written to.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub unsafe extern "C" fn posix_memalign(place: *mut *mut c_void, alignment: usize, size: usize) -> c_int {
+    if !alignment.is_power_of_two() || alignment < size_of::<*mut c_void>() {
+        return EINVAL;
+    }
+    let block = memalign(alignment, size);
+    if block.is_null() {
+        return ENOMEM;
+    }
+    // SAFETY: as the caller says.
+    unsafe { place.write(block) };
+    0
+}
+
+/// The old `valloc`: aligned to a page.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub extern "C" fn valloc(size: usize) -> *mut c_void {
+    // SAFETY: any size is allowed.
+    allocated(unsafe { __libc_valloc(size) }, size, PAGE_LOG2, false)
+}
+
+/// The old `pvalloc`: whole pages.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub extern "C" fn pvalloc(size: usize) -> *mut c_void {
+    // SAFETY: any size is allowed.
+    allocated(unsafe { __libc_pvalloc(size) }, size, PAGE_LOG2, false)
+}
+
+/// C23's `free_sized`.
+///
+/// # Safety
+///
+/// - As for [`free`]; the size is that asked for.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub unsafe extern "C" fn free_sized(block: *mut c_void, _size: usize) {
+    // SAFETY: as the caller says.
+    unsafe { free(block) }
+}
+
+/// C23's `free_aligned_sized`.
+///
+/// # Safety
+///
+/// - As for [`free`]; alignment and size are those asked for.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub unsafe extern "C" fn free_aligned_sized(block: *mut c_void, _alignment: usize, _size: usize) {
+    // SAFETY: as the caller says.
+    unsafe { free(block) }
+}

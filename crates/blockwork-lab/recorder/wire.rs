@@ -1,0 +1,1 @@
+../../blockwork/src/combine/recorded/wire.rs

@@ -1,0 +1,53 @@
+//! What may be typed, and where it leads.
+
+use std::{io, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::{capture::Failure, cmd};
+
+/// Record the allocations of any program, replay them through many
+/// allocators, see which one helps.
+///
+/// Without a verb, compares the recording that ships with the command.
+#[derive(Debug, Parser)]
+#[command(name = "blockwork", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Record every allocation and free of a program
+    Record(cmd::record::Args),
+    /// Say what a recording holds: sizes, lifetimes, threads, peak
+    Stats(cmd::stats::Args),
+    /// Replay a recording through many allocators, one row each
+    Compare(cmd::compare::Args),
+    /// Record a program and compare, in one
+    Run(cmd::run::Args),
+}
+
+/// The lab itself failed, not the recorded program: as `env`, `timeout` and
+/// `nohup` have it.
+pub const FAILED: u8 = 125;
+
+/// Parses, acts, and reports what went wrong.
+pub fn main() -> ExitCode {
+    let done = match Cli::parse().verb {
+        Some(Verb::Record(args)) => cmd::record::run(&args),
+        Some(Verb::Stats(args)) => cmd::stats::run(&args),
+        Some(Verb::Compare(args)) => cmd::compare::run(&args),
+        Some(Verb::Run(args)) => cmd::run::run(&args),
+        None => cmd::compare::run(&cmd::compare::Args::default()),
+    };
+    done.unwrap_or_else(|error| {
+        let closed = error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
+        if closed {
+            return ExitCode::SUCCESS; // whoever read our output has seen enough
+        }
+        eprintln!("blockwork: {error:#}");
+        ExitCode::from(error.downcast_ref::<Failure>().map_or(FAILED, |failure| failure.code))
+    })
+}

@@ -1,0 +1,6 @@
+//! One module per verb: its `Args`, and a `run` that acts on them.
+
+pub mod compare;
+pub mod record;
+pub mod run;
+pub mod stats;

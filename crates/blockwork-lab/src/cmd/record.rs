@@ -1,0 +1,30 @@
+//! `blockwork record`: a program's allocations, as they happen, into a file.
+
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+
+use crate::capture::{self, Request};
+
+/// What `record` may be told.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Ends with the program's own exit code: 128 and the signal's number if it was killed, 127 if \
+                        it is not found, 126 if it cannot be run, 125 if it succeeds and recording fails.\n\
+                        A program that calls exec is recorded on; its children are not.")]
+pub struct Args {
+    /// Where to write the recording [default: PROGRAM.PID.bwrec, PID being that of `record`]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Replace FILE if it exists
+    #[arg(long)]
+    pub force: bool,
+    /// The program to record, and its arguments
+    #[arg(required = true, trailing_var_arg = true, value_names = ["PROGRAM", "ARGS"])]
+    pub command: Vec<OsString>,
+}
+
+/// Records.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let request = Request { command: &args.command, output: args.output.as_deref(), force: args.force };
+    let recording = capture::record(request)?;
+    recording.report();
+    Ok(ExitCode::from(recording.code()))
+}

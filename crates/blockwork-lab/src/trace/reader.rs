@@ -1,0 +1,37 @@
+//! One way to read a recording, whatever stage it is in.
+
+use std::io::{self, Read};
+
+use super::{
+    Damage, Sink, Summary, Totals,
+    container::{self, fill},
+    spool,
+};
+use crate::recorder::layout;
+
+/// What is known of a recording after reading it.
+#[derive(Debug, Default)]
+pub struct Ending {
+    /// What was recorded.
+    pub program: String,
+    /// What was read.
+    pub totals: Totals,
+    /// What the recorder said last, if that could be read.
+    pub summary: Option<Summary>,
+    /// Why the rest could not be read.
+    pub damage: Option<Damage>,
+}
+
+/// Reads a recording into `sink`, as far as it goes.
+pub fn read(mut input: impl Read, sink: &mut impl Sink) -> io::Result<Ending> {
+    let mut magic = [0; 8];
+    let damaged = |damage| Ok(Ending { damage: Some(damage), ..Ending::default() });
+    match fill(&mut input, &mut magic)? {
+        0 => damaged(Damage::Empty),
+        8 if magic == container::MAGIC => container::read(input, sink),
+        8 if magic == layout::MAGIC => spool::read(input, sink),
+        length if container::MAGIC.starts_with(&magic[..length]) => damaged(Damage::Truncated),
+        length if layout::MAGIC.starts_with(&magic[..length]) => damaged(Damage::Truncated),
+        _ => damaged(Damage::NotARecording),
+    }
+}

@@ -1,0 +1,114 @@
+//! [`Chain`]: compositions that read from the inside out, like iterators.
+//!
+//! ```text
+//! heap.or_else(system).counted().locked()
+//! Locked<Counted<Fallback<Heap, System>>>
+//! ```
+//!
+//! Each method takes the allocator by value and wraps it; [`by_ref`](Chain::by_ref)
+//! lends it instead. No method has the name of a part's getter, because methods
+//! by value win over those by reference.
+//!
+//! When not to use it: in a `static`, where only `const fn` can be called; nest
+//! the constructors there. Both spell the same type.
+//!
+//! # Example
+//!
+//! ```
+//! use core::{alloc::Layout, mem::MaybeUninit};
+//! use blockwork::{Allocate, Buffer, Chain};
+//!
+//! let (mut near, mut far) = ([MaybeUninit::uninit(); 64], [MaybeUninit::uninit(); 4096]);
+//! let heap = Buffer::new(&mut near).or_else(Buffer::new(&mut far)).counted();
+//!
+//! heap.allocate(Layout::new::<[u8; 1000]>())?;
+//! assert_eq!(heap.counts().bytes_live, 1000);
+//! # Ok::<(), blockwork::AllocError>(())
+//! ```
+
+use super::{counted::Counted, fallback::Fallback, last_resort::LastResort, locked::Locked};
+use crate::alloc::{Allocate, Owns};
+
+/// Methods that wrap an allocator in a combinator; see the [module](self).
+pub trait Chain: Allocate {
+    /// Counts what passes: [`Counted::new`].
+    #[must_use]
+    fn counted(self) -> Counted<Self>
+    where
+        Self: Sized,
+    {
+        Counted::new(self)
+    }
+
+    /// Lets threads share it: [`Locked::new`].
+    #[must_use]
+    fn locked(self) -> Locked<Self>
+    where
+        Self: Sized,
+    {
+        Locked::new(self)
+    }
+
+    /// Serves from `fallback` what this cannot: [`Fallback::new`].
+    #[must_use]
+    fn or_else<F: Allocate>(self, fallback: F) -> Fallback<Self, F>
+    where
+        Self: Owns + Sized,
+    {
+        Fallback::new(self, fallback)
+    }
+
+    /// Keeps a reserve for when this fails: [`LastResort::new`].
+    #[must_use]
+    fn last_resort<R: Owns>(self, reserve: R) -> LastResort<Self, R>
+    where
+        Self: Sized,
+    {
+        LastResort::new(self, reserve)
+    }
+
+    /// Lends the allocator to a chain that would otherwise keep it.
+    fn by_ref(&self) -> &Self {
+        self
+    }
+}
+
+impl<A: Allocate + ?Sized> Chain for A {}
+
+#[cfg(test)]
+mod tests {
+    use core::{alloc::Layout, mem::MaybeUninit};
+
+    use super::*;
+    use crate::source::buffer::Buffer;
+
+    #[test]
+    fn a_chain_spells_the_type_that_nested_constructors_spell() {
+        let [mut one, mut two, mut three] = [[MaybeUninit::uninit(); 8]; 3];
+        let heap: Locked<Counted<LastResort<Fallback<Buffer<'_>, Buffer<'_>>, Buffer<'_>>>> = Buffer::new(&mut one)
+            .or_else(Buffer::new(&mut two))
+            .last_resort(Buffer::new(&mut three))
+            .counted()
+            .locked();
+        for _ in 0..3 {
+            assert!(heap.allocate(Layout::new::<[u8; 8]>()).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_lent_allocator_stays_with_its_owner() {
+        let mut memory = [MaybeUninit::uninit(); 8];
+        let buffer = Buffer::new(&mut memory);
+        let heap = buffer.by_ref().counted();
+        assert!(heap.allocate(Layout::new::<[u8; 8]>()).is_ok());
+        assert!(buffer.allocate(Layout::new::<u8>()).is_err());
+    }
+
+    #[test]
+    fn a_chain_starts_at_a_trait_object_too() {
+        let mut memory = [MaybeUninit::uninit(); 8];
+        let buffer = Buffer::new(&mut memory);
+        let unknown: &dyn Allocate = &buffer;
+        assert!(unknown.by_ref().counted().allocate(Layout::new::<[u8; 8]>()).is_ok());
+    }
+}

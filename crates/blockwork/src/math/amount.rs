@@ -1,0 +1,39 @@
+//! [`Amount`]: a number that a type knows, or a value carries.
+//!
+//! Parts take their sizes as an `Amount`, so one piece of code serves both
+//! forms: [`Const<N>`](Const) takes no space and is folded into the
+//! instructions, `usize` is chosen while the program runs.
+
+use core::fmt::Debug;
+
+/// A number fixed by its type or by its value; see the [module](self).
+pub trait Amount: Copy + Debug + Send + Sync + 'static {
+    /// The number, when the type alone says it.
+    const KNOWN: Option<usize>;
+
+    /// The number.
+    #[must_use]
+    fn get(self) -> usize;
+}
+
+/// The number `N`, in no space.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Const<const N: usize>;
+
+impl<const N: usize> Amount for Const<N> {
+    const KNOWN: Option<usize> = Some(N);
+
+    #[inline]
+    fn get(self) -> usize {
+        N
+    }
+}
+
+impl Amount for usize {
+    const KNOWN: Option<Self> = None;
+
+    #[inline]
+    fn get(self) -> Self {
+        self
+    }
+}

@@ -1,0 +1,178 @@
+//! Which bin a run of blocks belongs to: exact below sixteen, then eight bins
+//! to each doubling.
+//!
+//! ```text
+//! length  1  2  3 … 15 │ 16-17  18-19 … 30-31 │ 32-35  36-39 … 60-63 │ 64-71 …
+//! bin     1  2  3 … 15 │  16     17   …  23   │  24     25   …  31   │  32   …
+//! ```
+//!
+//! Masmano, Ripoll, Crespo and Real, "TLSF: a new dynamic memory allocator for
+//! real-time systems", ECRTS 2004.
+
+use core::cell::Cell;
+
+/// The longest run: two bits of a 32-bit tag are taken.
+pub(crate) const LEN_MAX: u32 = (1 << 30) - 1;
+
+/// The number of bins; bin 0 stays empty, since no run is.
+pub(crate) const COUNT: u32 = bin_of(LEN_MAX).wrapping_add(1);
+
+/// The bin that holds runs of `len` blocks.
+#[inline]
+pub(crate) const fn bin_of(len: u32) -> u32 {
+    let shift = shift_of(len);
+    // A doubling holds eight steps, numbered 8 to 15 by the leading four bits.
+    shift.wrapping_mul(8).wrapping_add(len.wrapping_shr(shift))
+}
+
+/// The first bin of which every run holds `len` blocks.
+#[inline]
+pub(crate) const fn bin_for(len: u32) -> u32 {
+    bin_of(class_of(len))
+}
+
+/// The least length of [`bin_for`]`(len)`; a run of it is found again by
+/// every request of the class.
+#[inline]
+pub(crate) const fn class_of(len: u32) -> u32 {
+    let below = 1_u32.wrapping_shl(shift_of(len)).wrapping_sub(1);
+    len.saturating_add(below) & !below
+}
+
+/// The bits of `len` that its bin does not tell apart.
+#[inline]
+const fn shift_of(len: u32) -> u32 {
+    (len | 8).ilog2().wrapping_sub(3)
+}
+
+/// The number of rows: eight bins each, a doubling from the third on.
+const ROWS: usize = COUNT.div_ceil(8) as usize;
+
+/// The set of bins that are not empty, in two levels.
+#[derive(Debug)]
+pub(crate) struct BinSet {
+    /// Invariant: the rows that are not zero.
+    rows: Cell<u32>,
+    row: [Cell<u8>; ROWS],
+}
+
+impl BinSet {
+    /// No bins.
+    pub(crate) const fn new() -> Self {
+        Self { rows: Cell::new(0), row: [const { Cell::new(0) }; ROWS] }
+    }
+
+    /// Adds `bin`.
+    #[inline]
+    pub(crate) fn insert(&self, bin: u32) {
+        if let Some(row) = self.row_of(bin) {
+            row.set(row.get() | 1_u8.wrapping_shl(bin % 8));
+            self.rows.set(self.rows.get() | 1_u32.wrapping_shl(bin / 8));
+        }
+    }
+
+    /// Removes `bin`.
+    #[inline]
+    pub(crate) fn remove(&self, bin: u32) {
+        if let Some(row) = self.row_of(bin) {
+            row.set(row.get() & !1_u8.wrapping_shl(bin % 8));
+            if row.get() == 0 {
+                self.rows.set(self.rows.get() & !1_u32.wrapping_shl(bin / 8));
+            }
+        }
+    }
+
+    /// The first bin of the set that is not below `bin`.
+    #[inline]
+    pub(crate) fn first_from(&self, bin: u32) -> Option<u32> {
+        let here = self.row_of(bin)?.get() & u8::MAX.wrapping_shl(bin % 8);
+        if here != 0 {
+            return Some((bin & !7) | here.trailing_zeros());
+        }
+        let above = self.rows.get() & u32::MAX.wrapping_shl(bin / 8).wrapping_shl(1);
+        let row = above.trailing_zeros().wrapping_mul(8);
+        Some(row | self.row_of(row)?.get().trailing_zeros())
+    }
+
+    #[inline]
+    fn row_of(&self, bin: u32) -> Option<&Cell<u8>> {
+        self.row.get((bin / 8) as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All small lengths, and the surroundings of every power of two.
+    fn lengths() -> impl Iterator<Item = u32> {
+        let edges = (13..30).flat_map(|bits| {
+            let power = 1_u32 << bits;
+            (0..40).flat_map(move |by| {
+                [power.wrapping_sub(by), power.wrapping_add(by), power.wrapping_add(power / 8).wrapping_sub(by)]
+            })
+        });
+        (1..10_000).chain(edges).chain([LEN_MAX]).filter(|&len| len <= LEN_MAX)
+    }
+
+    #[test]
+    fn short_runs_have_a_bin_each() {
+        for len in 1..16 {
+            assert_eq!((bin_of(len), bin_for(len), class_of(len)), (len, len, len));
+        }
+    }
+
+    #[test]
+    fn bins_ascend_without_a_gap() {
+        for len in 1..10_000 {
+            let step = bin_of(len + 1) - bin_of(len);
+            assert!(step <= 1, "after {len}");
+        }
+    }
+
+    #[test]
+    fn every_run_of_the_bin_for_a_length_holds_it() {
+        for len in lengths() {
+            let class = class_of(len);
+            assert!(class >= len && class - len <= len / 8, "{len} {class}");
+            assert_eq!(bin_of(class), bin_for(len), "{len}");
+            // The class is the least of its bin, so the rest of the bin is longer.
+            assert!(bin_of(class - 1) < bin_of(class), "{len}");
+        }
+    }
+
+    #[test]
+    fn every_length_has_a_bin_in_range() {
+        assert_eq!(COUNT, 224);
+        assert!(lengths().all(|len| (1..COUNT).contains(&bin_of(len))));
+        assert_eq!(bin_for(LEN_MAX), COUNT);
+        let all = BinSet::new();
+        (0..COUNT).for_each(|bin| all.insert(bin));
+        assert_eq!((all.first_from(bin_for(LEN_MAX)), all.first_from(bin_for(u32::MAX))), (None, None));
+    }
+
+    #[test]
+    fn a_set_finds_its_first_member_from_anywhere() {
+        let set = BinSet::new();
+        for bin in 0..COUNT {
+            set.insert(bin);
+            for from in 0..=COUNT {
+                assert_eq!(set.first_from(from), (from <= bin).then_some(bin));
+            }
+            set.remove(bin);
+            assert_eq!(set.first_from(0), None);
+        }
+    }
+
+    #[test]
+    fn a_set_finds_the_nearer_of_two() {
+        for (low, high) in (0..COUNT).flat_map(|low| (low + 1..COUNT).map(move |high| (low, high))) {
+            let set = BinSet::new();
+            set.insert(high);
+            set.insert(low);
+            assert_eq!([0, low, low + 1].map(|from| set.first_from(from)), [Some(low), Some(low), Some(high)]);
+            set.remove(low);
+            assert_eq!(set.first_from(0), Some(high));
+        }
+    }
+}

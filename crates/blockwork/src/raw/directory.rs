@@ -1,0 +1,328 @@
+//! [`Directory`]: from an address to what belongs there, in constant time.
+//!
+//! ```text
+//! key ─► spread ─► [ . | key value | . | key value | key value | . | . | . ]
+//!                                        ▲ look here, then to the right
+//! ```
+//!
+//! Open addressing, linear probing, at most half full; removal moves the
+//! followers back, so no grave stones pile up. The owner brings the memory.
+//!
+//! Knuth, "The Art of Computer Programming" 3, 6.4, algorithms L and R.
+
+use core::{alloc::Layout, cell::Cell, ptr::NonNull};
+
+use crate::math::spread::spread;
+
+/// A table from keys to pointers, in memory that its owner brings.
+#[derive(Debug)]
+pub(crate) struct Directory<T> {
+    table: Cell<Option<Table<T>>>,
+    used: Cell<usize>,
+    /// The low bits that are the same in all keys.
+    shift: u32,
+    /// Entries looked at so far.
+    #[cfg(test)]
+    pub(crate) steps: Cell<usize>,
+}
+
+/// The memory of a directory.
+#[derive(Debug)]
+pub(crate) struct Table<T> {
+    entries: NonNull<Entry<T>>,
+    /// Invariant: `1 << bits` entries are here.
+    bits: u32,
+    /// What its owner asked for.
+    layout: Layout,
+}
+
+#[derive(Debug)]
+struct Entry<T> {
+    key: usize,
+    /// Invariant: `None` where no key is.
+    value: Option<NonNull<T>>,
+}
+
+impl<T> Clone for Table<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Table<T> {}
+
+impl<T> Clone for Entry<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Entry<T> {}
+
+impl<T> Table<T> {
+    /// The memory for `1 << bits` entries.
+    pub(crate) fn layout(bits: u32) -> Option<Layout> {
+        Layout::array::<Entry<T>>(1_usize.checked_shl(bits)?).ok()
+    }
+
+    /// A table in `memory`, which was asked for with `layout`: as large as fits.
+    ///
+    /// # Safety
+    ///
+    /// - `layout` came from [`layout`](Self::layout), and `memory` is aligned to
+    ///   it; all of its `bytes` bytes, no fewer than it says, are zero.
+    /// - Nobody else touches it while the table is in use.
+    pub(crate) unsafe fn at(memory: NonNull<u8>, bytes: usize, layout: Layout) -> Self {
+        let entries = bytes.checked_div(size_of::<Entry<T>>()).unwrap_or(0);
+        Self { entries: memory.cast(), bits: entries.checked_ilog2().unwrap_or(0), layout }
+    }
+
+    /// The memory, to give it back.
+    pub(crate) const fn memory(self) -> NonNull<u8> {
+        self.entries.cast()
+    }
+
+    /// What the memory was asked for with.
+    pub(crate) const fn layout_asked(self) -> Layout {
+        self.layout
+    }
+
+    /// The number of entries, as a power of two.
+    pub(crate) const fn bits(self) -> u32 {
+        self.bits
+    }
+
+    /// Whether one key more than `used` fills at most half of the table.
+    pub(crate) const fn has_room_beyond(self, used: usize) -> bool {
+        used.saturating_add(1).saturating_mul(2) <= self.capacity()
+    }
+
+    const fn capacity(self) -> usize {
+        1_usize.wrapping_shl(self.bits)
+    }
+
+    const fn mask(self) -> usize {
+        self.capacity().wrapping_sub(1)
+    }
+
+    fn after(self, at: usize) -> usize {
+        at.wrapping_add(1) & self.mask()
+    }
+
+    fn get(self, at: usize) -> Entry<T> {
+        // SAFETY: masked, so inside; zero bytes and every entry written are entries.
+        unsafe { self.slot(at).read() }
+    }
+
+    fn set(self, at: usize, entry: Entry<T>) {
+        // SAFETY: masked, so inside; the memory is ours alone.
+        unsafe { self.slot(at).write(entry) }
+    }
+
+    fn slot(self, at: usize) -> NonNull<Entry<T>> {
+        // SAFETY: `at` is masked, so below the number of entries.
+        unsafe { self.entries.add(at & self.mask()) }
+    }
+}
+
+impl<T> Directory<T> {
+    /// An empty directory without memory, for keys whose low `shift` bits tell
+    /// nothing.
+    pub(crate) const fn new(shift: u32) -> Self {
+        Self {
+            table: Cell::new(None),
+            used: Cell::new(0),
+            shift,
+            #[cfg(test)]
+            steps: Cell::new(0),
+        }
+    }
+
+    /// The number of keys.
+    pub(crate) const fn used(&self) -> usize {
+        self.used.get()
+    }
+
+    /// The number of entries there is memory for, as a power of two.
+    pub(crate) fn bits(&self) -> Option<u32> {
+        self.table.get().map(|table| table.bits)
+    }
+
+    /// Whether one more key would fill more than half of the table.
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        !self.table.get().is_some_and(|table| table.has_room_beyond(self.used()))
+    }
+
+    /// Whether there is a table of which an eighth at most is filled: one of
+    /// half the size would not soon be full.
+    pub(crate) fn is_sparse(&self) -> bool {
+        self.table.get().is_some_and(|table| self.used().saturating_mul(8) <= table.capacity())
+    }
+
+    /// What `key` belongs to.
+    #[inline]
+    pub(crate) fn find(&self, key: usize) -> Option<NonNull<T>> {
+        let table = self.table.get()?;
+        table.get(self.place(table, key)).value
+    }
+
+    /// Says that `key`, which is not here yet, belongs to `value`; the
+    /// directory is not [full](Self::is_full).
+    pub(crate) fn insert(&self, key: usize, value: NonNull<T>) {
+        if let Some(table) = self.table.get() {
+            table.set(self.place(table, key), Entry { key, value: Some(value) });
+            self.used.set(self.used().wrapping_add(1));
+        }
+    }
+
+    /// Forgets `key`, which is here.
+    pub(crate) fn remove(&self, key: usize) {
+        let Some(table) = self.table.get() else { return };
+        let mut hole = self.place(table, key);
+        let mut at = table.after(hole);
+        while let entry @ Entry { value: Some(_), .. } = self.look(table, at) {
+            let from_home = at.wrapping_sub(self.home(table, entry.key)) & table.mask();
+            let from_hole = at.wrapping_sub(hole) & table.mask();
+            // Whoever was displaced at least this far is found at the hole.
+            if from_home >= from_hole {
+                table.set(hole, entry);
+                hole = at;
+            }
+            at = table.after(at);
+        }
+        table.set(hole, Entry { key: 0, value: None });
+        self.used.set(self.used().wrapping_sub(1));
+    }
+
+    /// Moves all keys to `new`, and returns the table that held them.
+    ///
+    /// At most half of `new` is filled by that.
+    pub(crate) fn move_to(&self, new: Table<T>) -> Option<Table<T>> {
+        let old = self.table.replace(Some(new));
+        if let Some(old) = old {
+            for entry in (0..=old.mask()).map(|at| old.get(at)).filter(|entry| entry.value.is_some()) {
+                new.set(self.place(new, entry.key), entry);
+            }
+        }
+        old
+    }
+
+    /// Forgets all keys, and returns the table that held them.
+    pub(crate) fn clear(&self) -> Option<Table<T>> {
+        self.used.set(0);
+        self.table.take()
+    }
+
+    /// Counts the keys by looking at every entry.
+    pub(crate) fn count(&self) -> usize {
+        self.table.get().map_or(0, |table| (0..=table.mask()).filter(|&at| table.get(at).value.is_some()).count())
+    }
+
+    /// Where `key` is, or where it would go.
+    #[inline]
+    fn place(&self, table: Table<T>, key: usize) -> usize {
+        let mut at = self.home(table, key);
+        // Ends: half of the entries at least are empty.
+        while let Entry { key: other, value: Some(_) } = self.look(table, at) {
+            if other == key {
+                break;
+            }
+            at = table.after(at);
+        }
+        at
+    }
+
+    #[inline]
+    fn home(&self, table: Table<T>, key: usize) -> usize {
+        spread(key.wrapping_shr(self.shift), table.bits)
+    }
+
+    #[inline]
+    fn look(&self, table: Table<T>, at: usize) -> Entry<T> {
+        #[cfg(test)]
+        self.steps.set(self.steps.get().wrapping_add(1));
+        table.get(at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use heap::{boxed::Box, vec, vec::Vec};
+
+    use super::*;
+
+    /// Memory for `1 << bits` entries, all zero.
+    fn memory(bits: u32) -> Box<[u128]> {
+        vec![0; 1 << bits].into_boxed_slice()
+    }
+
+    fn table(memory: &mut [u128]) -> Table<u8> {
+        let (bytes, layout) = (size_of_val(memory), Layout::for_value(memory));
+        // SAFETY: zero, aligned, of that size; the tests keep it for the table.
+        unsafe { Table::at(NonNull::from(memory).cast(), bytes, layout) }
+    }
+
+    fn value(key: usize) -> NonNull<u8> {
+        NonNull::new(core::ptr::without_provenance_mut(key.wrapping_add(1))).unwrap()
+    }
+
+    #[test]
+    fn an_empty_directory_finds_nothing_and_is_full() {
+        let directory = Directory::<u8>::new(0);
+        assert_eq!(directory.find(7), None);
+        assert!(directory.is_full() && directory.clear().is_none());
+        directory.remove(7);
+        assert_eq!((directory.used(), directory.count()), (0, 0));
+    }
+
+    #[test]
+    fn keys_are_found_until_they_are_removed() {
+        let mut memory = memory(10);
+        let directory = Directory::new(6);
+        assert!(directory.move_to(table(&mut memory)).is_none());
+        let mut model: Vec<usize> = Vec::new();
+        let mut random = 1_usize;
+        for _ in 0..20_000 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let key = (random >> 33) % 700 * 64;
+            if let Some(at) = model.iter().position(|&known| known == key) {
+                assert_eq!(directory.find(key), Some(value(key)));
+                directory.remove(key);
+                model.swap_remove(at);
+            } else if !directory.is_full() {
+                directory.insert(key, value(key));
+                model.push(key);
+            }
+            assert_eq!(directory.find(key).is_some(), model.contains(&key));
+        }
+        assert!(model.len() > 100);
+        assert!(model.iter().all(|&key| directory.find(key) == Some(value(key))));
+        assert_eq!((directory.used(), directory.count()), (model.len(), model.len()));
+    }
+
+    #[test]
+    fn a_larger_table_takes_over_all_keys() {
+        let (mut small, mut large) = (memory(4), memory(5));
+        let directory = Directory::new(0);
+        directory.move_to(table(&mut small));
+        let mut keys = 0;
+        while !directory.is_full() {
+            directory.insert(keys, value(keys));
+            keys += 1;
+        }
+        assert_eq!(keys, 8);
+        let old = directory.move_to(table(&mut large)).unwrap();
+        assert_eq!(old.memory(), NonNull::from(&mut *small).cast());
+        assert!(!directory.is_full() && (0..keys).all(|key| directory.find(key) == Some(value(key))));
+    }
+
+    #[test]
+    fn a_table_uses_all_memory_that_is_a_power_of_two() {
+        let mut odd = vec![0_u128; 13];
+        assert_eq!(table(&mut odd).bits, 3);
+        assert_eq!(Table::<u8>::layout(3).unwrap().size(), 8 * size_of::<Entry<u8>>());
+        assert_eq!(Table::<u8>::layout(usize::BITS), None);
+        assert_eq!(Table::<u8>::layout(usize::BITS - 2), None);
+    }
+}

@@ -1,0 +1,170 @@
+//! [`RunBins`]: the free runs, sorted by length so that a fit is found at once.
+//!
+//! ```text
+//! filled  0 1 0 0 0 1 0 …            one bit for each bin with runs
+//! bins    [ ] [run ⇄ run] [ ] [ ] [ ] [run] [ ] …
+//! ```
+
+use crate::{
+    math::bins::{BinSet, COUNT, bin_for, bin_of},
+    raw::{
+        list::List,
+        span::chunk::{Pair, Run},
+    },
+};
+
+/// Runs to look at in the one bin where some fit and some do not.
+const LOOKS: usize = 4;
+
+/// Free runs by length.
+#[derive(Debug)]
+pub(crate) struct RunBins {
+    bins: [List<Pair>; COUNT as usize],
+    /// Invariant: the bins that are not empty.
+    filled: BinSet,
+}
+
+impl RunBins {
+    pub(crate) const fn new() -> Self {
+        Self { bins: [const { List::new() }; COUNT as usize], filled: BinSet::new() }
+    }
+
+    /// Puts `run` into its bin.
+    ///
+    /// # Safety
+    ///
+    /// - `run` is marked free, is in no bin, and leaves its bin before its
+    ///   books change or go.
+    #[inline]
+    pub(crate) unsafe fn insert(&self, run: Run) {
+        let bin = bin_of(run.len);
+        if let (Some(list), Some(node)) = (self.list(bin), run.node()) {
+            // SAFETY: in no bin, so in no list; valid while it is in here.
+            unsafe { list.push(node) }
+            self.filled.insert(bin);
+        }
+    }
+
+    /// Takes `run` out of its bin.
+    ///
+    /// # Safety
+    ///
+    /// - `run` is in its bin.
+    #[inline]
+    pub(crate) unsafe fn remove(&self, run: Run) {
+        let bin = bin_of(run.len);
+        if let (Some(list), Some(node)) = (self.list(bin), run.node()) {
+            // SAFETY: `insert` put it there, says the caller.
+            unsafe { list.remove(node) }
+            if list.first().is_none() {
+                self.filled.remove(bin);
+            }
+        }
+    }
+
+    /// A run for `len` blocks: one that `fits`, out of the bin where some do,
+    /// or one of at least `sure` blocks, all of which do.
+    #[inline]
+    pub(crate) fn find(&self, len: u32, sure: u32, fits: impl Fn(Run) -> bool) -> Option<Run> {
+        let mut runs = self.runs(bin_of(len));
+        for _ in 0..LOOKS {
+            match runs.next() {
+                Some(run) if fits(run) => return Some(run),
+                Some(_) => {}
+                None => break,
+            }
+        }
+        self.runs(self.filled.first_from(bin_for(sure))?).next()
+    }
+
+    /// Every run, with the number of its bin.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, Run)> {
+        (0..COUNT).flat_map(|bin| self.runs(bin).map(move |run| (bin, run)))
+    }
+
+    /// Whether exactly the bins with runs are in the set.
+    pub(crate) fn set_agrees(&self) -> bool {
+        (0..COUNT).all(|bin| (self.filled.first_from(bin) == Some(bin)) == self.runs(bin).next().is_some())
+    }
+
+    #[inline]
+    fn runs(&self, bin: u32) -> impl Iterator<Item = Run> {
+        let list = self.list(bin);
+        let first = list.and_then(List::first);
+        // SAFETY: the iteration stays in this list.
+        let nodes = core::iter::successors(first, move |&node| list.and_then(|list| unsafe { list.after(node) }));
+        // SAFETY: nodes of runs whose books are there while they are in a bin.
+        nodes.map(|node| unsafe { Run::of(node) })
+    }
+
+    #[inline]
+    fn list(&self, bin: u32) -> Option<&List<Pair>> {
+        self.bins.get(bin as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::cell::Cell;
+
+    use heap::vec::Vec;
+
+    use super::*;
+    use crate::raw::span::chunk::tests::Books;
+
+    /// Bins with a run of each of `lens`, the books of it in the same order.
+    fn bins(lens: &[u32]) -> (RunBins, Vec<(Books, Run)>) {
+        let bins = RunBins::new();
+        let runs = lens.iter().map(|&len| {
+            let books = Books::new(len.max(2).wrapping_mul(2));
+            let (run, rest) = books.chunk.whole().split(len);
+            rest.mark_live();
+            run.mark_free();
+            // SAFETY: free, in no bin, and its books outlive the bins.
+            unsafe { bins.insert(run) };
+            (books, run)
+        });
+        let runs = runs.collect();
+        (bins, runs)
+    }
+
+    #[test]
+    fn the_shortest_fitting_bin_is_taken() {
+        let (bins, _books) = bins(&[900, 3, 40, 7]);
+        let found = [1, 3, 4, 8, 41, 900].map(|len| bins.find(len, len, |run| run.len >= len).map(|run| run.len));
+        assert_eq!(found, [Some(3), Some(3), Some(7), Some(40), Some(900), Some(900)]);
+        assert_eq!(bins.find(901, 901, |run| run.len >= 901), None);
+        assert!(bins.set_agrees() && bins.iter().count() == 4);
+    }
+
+    #[test]
+    fn a_removed_run_is_not_found() {
+        let (bins, books) = bins(&[5, 5]);
+        let [one, other] = [&books[0], &books[1]].map(|&(_, run)| run);
+        // SAFETY: inserted above.
+        unsafe { bins.remove(other) };
+        assert_eq!(bins.find(1, 1, |_| true), Some(one));
+        // SAFETY: inserted above.
+        unsafe { bins.remove(one) };
+        assert_eq!(bins.find(1, 1, |_| true), None);
+        assert!(bins.set_agrees());
+    }
+
+    #[test]
+    fn a_run_that_is_not_sure_to_fit_is_looked_at() {
+        let (bins, _books) = bins(&[16]);
+        assert_eq!(bins.find(16, 31, |_| false), None);
+        assert_eq!(bins.find(16, 31, |_| true).map(|run| run.len), Some(16));
+    }
+
+    #[test]
+    fn no_more_than_a_few_runs_are_looked_at() {
+        let (bins, _books) = bins(&[64; 100]);
+        let looks = Cell::new(0_usize);
+        let found = bins.find(65, 65, |_| {
+            looks.set(looks.get().wrapping_add(1));
+            false
+        });
+        assert_eq!((found, looks.get()), (None, LOOKS));
+    }
+}

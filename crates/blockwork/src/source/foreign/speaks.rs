@@ -1,0 +1,119 @@
+//! [`Speaks`]: the allocator contracts that a foreign type may have.
+
+use core::{
+    alloc::{GlobalAlloc, Layout},
+    ptr::NonNull,
+};
+
+/// The contract that a foreign allocator `T` speaks.
+///
+/// # Safety
+///
+/// - What [`allocate`](Self::allocate) and
+///   [`allocate_zeroed`](Self::allocate_zeroed) return is a block of
+///   `layout.size()` bytes at `layout.align()`, disjoint from every live block,
+///   and live until it is deallocated or `T` is dropped; the bytes of the latter
+///   are zero.
+/// - No method unwinds, whatever `T` does.
+pub unsafe trait Speaks<T> {
+    /// Asks for a block.
+    ///
+    /// # Safety
+    ///
+    /// - `layout` is not of size zero.
+    unsafe fn allocate(from: &T, layout: Layout) -> Option<NonNull<u8>>;
+
+    /// Asks for a block of zeroes.
+    ///
+    /// # Safety
+    ///
+    /// - `layout` is not of size zero.
+    unsafe fn allocate_zeroed(from: &T, layout: Layout) -> Option<NonNull<u8>>;
+
+    /// Gives a block back.
+    ///
+    /// # Safety
+    ///
+    /// - `block` is live and came from `from`.
+    /// - `layout` is the one it was asked for with.
+    unsafe fn deallocate(from: &T, block: NonNull<u8>, layout: Layout);
+}
+
+/// The contract of `GlobalAlloc`.
+#[derive(Clone, Copy, Debug)]
+pub enum Global {}
+
+// SAFETY: that contract promises the same of its blocks, and forbids to unwind.
+unsafe impl<T: GlobalAlloc> Speaks<T> for Global {
+    #[inline]
+    unsafe fn allocate(from: &T, layout: Layout) -> Option<NonNull<u8>> {
+        // SAFETY: the caller's promise: not of size zero.
+        NonNull::new(unsafe { from.alloc(layout) })
+    }
+
+    #[inline]
+    unsafe fn allocate_zeroed(from: &T, layout: Layout) -> Option<NonNull<u8>> {
+        // SAFETY: the caller's promise: not of size zero.
+        NonNull::new(unsafe { from.alloc_zeroed(layout) })
+    }
+
+    #[inline]
+    unsafe fn deallocate(from: &T, block: NonNull<u8>, layout: Layout) {
+        // SAFETY: the caller's promise: a live block, asked for with `layout`.
+        unsafe { from.dealloc(block.as_ptr(), layout) }
+    }
+}
+
+/// Names one of the contracts whose blocks are slices.
+#[cfg(any(blockwork_std_allocator, feature = "allocator-api2-02", feature = "allocator-api2-04"))]
+macro_rules! slices {
+    ($(#[$doc:meta])* $contract:ident, [$($foreign:tt)*]) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub enum $contract {}
+
+        // SAFETY: that contract promises the same of its blocks. Some of its
+        // versions advise against unwinding rather than forbid it, hence
+        // `os::contain`.
+        unsafe impl<T: $($foreign)*::Allocator> Speaks<T> for $contract {
+            #[inline]
+            unsafe fn allocate(from: &T, layout: Layout) -> Option<NonNull<u8>> {
+                $crate::os::contain(|| $($foreign)*::Allocator::allocate(from, layout)).ok().map(NonNull::cast)
+            }
+
+            #[inline]
+            unsafe fn allocate_zeroed(from: &T, layout: Layout) -> Option<NonNull<u8>> {
+                $crate::os::contain(|| $($foreign)*::Allocator::allocate_zeroed(from, layout)).ok().map(NonNull::cast)
+            }
+
+            #[inline]
+            unsafe fn deallocate(from: &T, block: NonNull<u8>, layout: Layout) {
+                $crate::os::contain(|| {
+                    // SAFETY: the caller's promise: a live block, asked for with `layout`.
+                    unsafe { $($foreign)*::Allocator::deallocate(from, block, layout) }
+                });
+            }
+        }
+    };
+}
+
+#[cfg(blockwork_std_allocator)]
+slices!(
+    /// The contract of std's `Allocator`.
+    Std,
+    [core::alloc]
+);
+
+#[cfg(feature = "allocator-api2-02")]
+slices!(
+    /// The contract of `Allocator` in allocator-api2 0.2.
+    Api2_02,
+    [allocator_api2_02::alloc]
+);
+
+#[cfg(feature = "allocator-api2-04")]
+slices!(
+    /// The contract of `Allocator` in allocator-api2 0.4.
+    Api2_04,
+    [allocator_api2_04::alloc]
+);

@@ -1,0 +1,512 @@
+//! [`SpanPoolCore`]: the span pool without its parent.
+
+use core::{alloc::Layout, cell::Cell, fmt, ptr::NonNull};
+
+use crate::{
+    alloc::{AllocError, Allocate, Core, Valid, can_resize, empty},
+    math::bins::LEN_MAX,
+    os,
+    raw::{
+        directory::Directory,
+        list::List,
+        shelf::Shelf,
+        span::{
+            bins::RunBins,
+            chunk::{Chunk, ChunkHead, Run},
+        },
+    },
+    strategy::span_pool::{
+        SpanPoolConfig, SpanPoolStats, Threshold,
+        config::{Release, Retain},
+    },
+};
+
+mod check;
+mod parent;
+
+/// A [`SpanPool`](super::SpanPool) without its parent, for structs that own one
+/// parent and several cores over it.
+pub struct SpanPoolCore {
+    shape: Shape,
+    /// The free runs. Invariant: no two of them touch.
+    bins: RunBins,
+    /// Chunks of one backing request by their address, and the live spans of
+    /// larger chunks by theirs.
+    pub(super) directory: Directory<ChunkHead>,
+    /// Chunks with a live span.
+    busy: List<ChunkHead>,
+    /// Chunks of one backing request that are free as a whole.
+    idle: List<ChunkHead>,
+    /// Larger ones that are free as a whole.
+    idle_large: List<ChunkHead>,
+    /// Shelves with room for the books of another chunk.
+    shelves: List<Shelf>,
+    chunks: Cell<usize>,
+    spans_live: Cell<usize>,
+    blocks_total: Cell<usize>,
+    blocks_free: Cell<usize>,
+    /// Granted bytes that the parent has not got back.
+    parent_bytes: Cell<usize>,
+}
+
+/// The configuration, as the methods need it.
+#[derive(Clone, Copy, Debug)]
+struct Shape {
+    block: usize,
+    /// The logarithm of `block`.
+    shift: u32,
+    request: usize,
+    /// The blocks of one `request`.
+    request_len: u32,
+    /// The largest size of whole blocks that a layout and a tag can have.
+    size_max: usize,
+    capacity: usize,
+    retain: Retain,
+}
+
+/// A request, in blocks.
+#[derive(Clone, Copy, Debug)]
+struct Want {
+    len: u32,
+    align: usize,
+}
+
+// SAFETY: what the pointers lead to is memory that only this core uses.
+unsafe impl Send for SpanPoolCore {}
+
+impl SpanPoolCore {
+    /// A core that holds nothing yet.
+    #[must_use]
+    pub const fn new(config: Valid<SpanPoolConfig>) -> Self {
+        Self::with_shape(Shape::new(config.get()))
+    }
+
+    const fn with_shape(shape: Shape) -> Self {
+        Self {
+            shape,
+            bins: RunBins::new(),
+            directory: Directory::new(shape.shift),
+            busy: List::new(),
+            idle: List::new(),
+            idle_large: List::new(),
+            shelves: List::new(),
+            chunks: Cell::new(0),
+            spans_live: Cell::new(0),
+            blocks_total: Cell::new(0),
+            blocks_free: Cell::new(0),
+            parent_bytes: Cell::new(0),
+        }
+    }
+
+    /// Bytes in a block.
+    #[must_use]
+    pub const fn block_size(&self) -> usize {
+        self.shape.block
+    }
+
+    /// What the core holds now.
+    #[must_use]
+    pub const fn stats(&self) -> SpanPoolStats {
+        SpanPoolStats {
+            chunks: self.chunks.get(),
+            spans_live: self.spans_live.get(),
+            blocks_total: self.blocks_total.get(),
+            blocks_free: self.blocks_free.get(),
+            parent_bytes: self.parent_bytes.get(),
+        }
+    }
+
+    /// Gives `parent` chunks that are free as a whole, while `keep` allows;
+    /// returns their bytes.
+    ///
+    /// # Safety
+    ///
+    /// - `parent` is the one that every earlier call was given.
+    pub unsafe fn trim<A: Allocate + ?Sized>(&self, parent: &A, keep: Valid<Threshold>) -> usize {
+        let blocks = self.shed(parent, keep.get(), usize::MAX);
+        self.compact(parent);
+        self.shape.bytes(blocks)
+    }
+
+    /// Whether `block` is a live span, and one for `layout`.
+    pub(super) fn owns(&self, block: NonNull<u8>, layout: Layout) -> bool {
+        self.span_at(block).is_some_and(|span| self.shape.len_of(layout) == Ok(span.len))
+    }
+}
+
+// SAFETY: a block is a run of blocks of one chunk, which the parent gave and has
+// not got back while a run of it is live; runs of a chunk are disjoint, because
+// they are made of one another by splitting and joining; `lead` aligns them; the
+// books lie elsewhere; nothing panics.
+unsafe impl Core for SpanPoolCore {
+    #[inline]
+    unsafe fn allocate<A: Allocate + ?Sized>(&self, parent: &A, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        if layout.size() == 0 {
+            return Ok(empty(layout));
+        }
+        let want = Want { len: self.shape.len_of(layout)?, align: layout.align() };
+        loop {
+            let run = match self.find(want) {
+                Some(run) => run,
+                None => self.grow(parent, want)?,
+            };
+            if self.is_listed(run.chunk) || !self.directory.is_full() {
+                return Ok(self.carve(run, want));
+            }
+            // Asking the parent may change everything, if it calls back.
+            self.make_room(parent)?;
+        }
+    }
+
+    #[inline]
+    unsafe fn deallocate<A: Allocate + ?Sized>(&self, parent: &A, block: NonNull<u8>, layout: Layout) {
+        if layout.size() == 0 {
+            return;
+        }
+        let Some(span) = self.span_at(block) else {
+            return os::check(false, "block is not a live span of this pool");
+        };
+        os::check(self.shape.len_of(layout) == Ok(span.len), "layout does not fit the span");
+        if !self.is_listed(span.chunk) {
+            self.directory.remove(block.addr().get());
+        }
+        self.spans_live.set(self.spans_live.get().wrapping_sub(1));
+        self.put_back(parent, span);
+    }
+
+    #[inline]
+    fn granted<A: Allocate + ?Sized>(&self, _parent: &A, layout: Layout) -> usize {
+        self.shape.len_of(layout).map_or(layout.size(), |len| self.shape.bytes(len as usize))
+    }
+
+    unsafe fn resize<A: Allocate + ?Sized>(
+        &self,
+        parent: &A,
+        block: NonNull<u8>,
+        old: Layout,
+        new: Layout,
+    ) -> Result<(), AllocError> {
+        if !can_resize(old, new) {
+            return Err(AllocError);
+        }
+        let len = self.shape.len_of(new)?;
+        let Some(span) = self.span_at(block) else {
+            os::check(false, "block is not a live span of this pool");
+            return Err(AllocError);
+        };
+        os::check(self.shape.len_of(old) == Ok(span.len), "layout does not fit the span");
+        if len <= span.len {
+            self.shrink_to(parent, span, len);
+            Ok(())
+        } else {
+            self.grow_to(span, len)
+        }
+    }
+
+    unsafe fn release<A: Allocate + ?Sized>(&mut self, parent: &A) {
+        self.drop_directory(parent);
+        for list in [&self.busy, &self.idle, &self.idle_large] {
+            self.give_back_all(parent, list);
+        }
+        *self = Self::with_shape(self.shape);
+    }
+}
+
+/// Taking, cutting and joining runs: nothing here asks the parent for memory.
+impl SpanPoolCore {
+    /// A free run that holds `want`.
+    #[inline]
+    fn find(&self, want: Want) -> Option<Run> {
+        let fits = |run| self.fits(run, want);
+        self.bins.find(want.len, want.sure(self.shape), fits).or_else(|| {
+            // A chunk of one request holds every over-aligned span up to its size,
+            // though its length alone does not tell.
+            let over_aligned = want.align > self.shape.block;
+            let idle = if over_aligned { self.idle.first() } else { None };
+            // SAFETY: chunks in the lists are open.
+            idle.map(|chunk| unsafe { Chunk::from_ptr(chunk) }.whole()).filter(|&run| fits(run))
+        })
+    }
+
+    /// Makes a live span out of `run`, which is in its bin and holds `want`.
+    ///
+    /// The directory has room for the span, if it needs to be there.
+    #[inline]
+    fn carve(&self, run: Run, want: Want) -> NonNull<u8> {
+        // SAFETY: in its bin, says the caller.
+        unsafe { self.bins.remove(run) }
+        if run.is_whole() {
+            // SAFETY: a chunk that is free as a whole is here.
+            unsafe { self.idle_of(run.chunk).remove(run.chunk.as_ptr()) }
+            // SAFETY: it just left its only list.
+            unsafe { self.busy.push(run.chunk.as_ptr()) }
+        }
+        let (front, rest) = run.split(self.lead(run, want));
+        let (span, back) = rest.split(want.len);
+        self.set_free(front);
+        self.set_free(back);
+        span.mark_live();
+        let block = self.start_of(span);
+        if !self.is_listed(span.chunk) {
+            self.directory.insert(block.addr().get(), span.chunk.as_ptr());
+        }
+        self.spans_live.set(self.spans_live.get().wrapping_add(1));
+        self.blocks_free.set(self.blocks_free.get().wrapping_sub(span.len as usize));
+        block
+    }
+
+    /// Marks `run`, which may be of no block, as free, and sorts it in.
+    #[inline]
+    fn set_free(&self, run: Run) {
+        if run.len != 0 {
+            run.mark_free();
+            // SAFETY: marked free, and new.
+            unsafe { self.bins.insert(run) }
+        }
+    }
+
+    /// Makes `run`, which was live, free, and joins it with its neighbours.
+    #[inline]
+    fn put_back<A: Allocate + ?Sized>(&self, parent: &A, run: Run) {
+        self.blocks_free.set(self.blocks_free.get().wrapping_add(run.len as usize));
+        let mut all = run;
+        if let Some(front) = run.free_before() {
+            // SAFETY: free runs are in their bins.
+            unsafe { self.bins.remove(front) }
+            run.end_life();
+            all = front.join(all);
+        }
+        if let Some(back) = run.free_after() {
+            // SAFETY: free runs are in their bins.
+            unsafe { self.bins.remove(back) }
+            all = all.join(back);
+        }
+        self.set_free(all);
+        if all.is_whole() {
+            self.retire(parent, all.chunk);
+        }
+        if self.shape.retain.release == Release::Aggressive {
+            self.shed(parent, self.shape.retain.keep, PATIENCE);
+        }
+    }
+
+    /// Gives back all of `span` but its first `len` blocks.
+    fn shrink_to<A: Allocate + ?Sized>(&self, parent: &A, span: Run, len: u32) {
+        let (kept, tail) = span.split(len);
+        if tail.len != 0 {
+            kept.mark_live();
+            self.put_back(parent, tail);
+        }
+    }
+
+    /// Adds blocks to the end of `span` until it has `len`, if they are free.
+    fn grow_to(&self, span: Run, len: u32) -> Result<(), AllocError> {
+        let more = len.wrapping_sub(span.len);
+        let next = span.free_after().filter(|next| more <= next.len).ok_or(AllocError)?;
+        // SAFETY: free runs are in their bins.
+        unsafe { self.bins.remove(next) }
+        let (taken, rest) = next.split(more);
+        self.set_free(rest);
+        span.join(taken).mark_live();
+        self.blocks_free.set(self.blocks_free.get().wrapping_sub(more as usize));
+        Ok(())
+    }
+
+    /// The live span that begins at `block`.
+    #[inline]
+    fn span_at(&self, block: NonNull<u8>) -> Option<Run> {
+        let address = block.addr().get();
+        let slot = address & !self.shape.request.wrapping_sub(1);
+        // A chunk is made of whole slots, so who has the start of one has all of it.
+        let chunk = self.directory.find(slot).or_else(|| self.directory.find(address))?;
+        // SAFETY: chunks in the directory are open.
+        let chunk = unsafe { Chunk::from_ptr(chunk) };
+        let offset = address.wrapping_sub(chunk.head().base.addr().get());
+        let is_start = offset & self.shape.block.wrapping_sub(1) == 0;
+        let at = u32::try_from(offset.wrapping_shr(self.shape.shift)).ok()?;
+        chunk.live_at(at).filter(|_| is_start)
+    }
+
+    /// Whether the directory has the chunk itself, rather than its spans.
+    #[inline]
+    const fn is_listed(&self, chunk: Chunk) -> bool {
+        chunk.head().len == self.shape.request_len
+    }
+
+    #[inline]
+    fn start_of(&self, run: Run) -> NonNull<u8> {
+        let offset = self.shape.bytes(run.at as usize);
+        // SAFETY: runs lie in their chunk.
+        unsafe { run.chunk.head().base.add(offset) }
+    }
+
+    /// The blocks of `run` before the first that is aligned for `want`.
+    #[inline]
+    fn lead(&self, run: Run, want: Want) -> u32 {
+        if want.align <= self.shape.block {
+            return 0;
+        }
+        let start = self.start_of(run).addr().get();
+        let padding = start.wrapping_neg() & want.align.wrapping_sub(1);
+        u32::try_from(padding.wrapping_shr(self.shape.shift)).unwrap_or(u32::MAX)
+    }
+
+    #[inline]
+    fn fits(&self, run: Run, want: Want) -> bool {
+        self.lead(run, want).saturating_add(want.len) <= run.len
+    }
+}
+
+/// The chunks that an aggressive pool has to keep before it stops looking for
+/// one that it may give back. They can differ only above one backing request.
+const PATIENCE: usize = 16;
+
+/// Giving chunks back.
+impl SpanPoolCore {
+    /// Decides what becomes of `chunk`, which has just become free as a whole.
+    #[cold]
+    fn retire<A: Allocate + ?Sized>(&self, parent: &A, chunk: Chunk) {
+        // SAFETY: it had a live span until now.
+        unsafe { self.busy.remove(chunk.as_ptr()) }
+        // SAFETY: it just left its only list.
+        unsafe { self.idle_of(chunk).push(chunk.as_ptr()) }
+        let Retain { release, keep } = self.shape.retain;
+        let simple = release == Release::Simple && self.max_reached(keep) && self.min_kept_without(chunk, keep);
+        if simple || !chunk.head().pooled {
+            self.detach(chunk);
+            self.give_back(parent, chunk);
+        }
+    }
+
+    /// Gives back idle chunks while `keep` allows, the large ones first, unless
+    /// more than `patience` of those have to stay; returns their blocks.
+    fn shed<A: Allocate + ?Sized>(&self, parent: &A, keep: Threshold, patience: usize) -> usize {
+        if !self.max_reached(keep) {
+            return 0;
+        }
+        let before = self.blocks_total.get();
+        let gone = List::new();
+        self.shed_to(&gone, &self.idle_large, keep, patience);
+        // These are all of one size, so that none can go when one has to stay.
+        self.shed_to(&gone, &self.idle, keep, 0);
+        let after = self.blocks_total.get();
+        // Only now, for the parent may call back.
+        self.give_back_all(parent, &gone);
+        before.wrapping_sub(after)
+    }
+
+    /// Moves chunks from `idle` to `gone`, out of the pool, while `keep` allows,
+    /// unless more than `patience` have to stay.
+    fn shed_to(&self, gone: &List<ChunkHead>, idle: &List<ChunkHead>, keep: Threshold, patience: usize) {
+        let mut kept = 0_usize;
+        let mut next = idle.first();
+        while let Some(node) = next
+            && self.max_reached(keep)
+            && kept <= patience
+        {
+            // SAFETY: it is in the list.
+            next = unsafe { idle.after(node) };
+            // SAFETY: chunks in the lists are open.
+            let chunk = unsafe { Chunk::from_ptr(node) };
+            if self.min_kept_without(chunk, keep) {
+                self.detach(chunk);
+                // SAFETY: it just left its only list.
+                unsafe { gone.push(node) }
+            } else {
+                kept = kept.wrapping_add(1);
+            }
+        }
+    }
+
+    /// Gives the chunks of `list`, which are out of the pool, to `parent`.
+    fn give_back_all<A: Allocate + ?Sized>(&self, parent: &A, list: &List<ChunkHead>) {
+        while let Some(node) = list.first() {
+            // SAFETY: it is the list's first.
+            unsafe { list.remove(node) }
+            // SAFETY: chunks in the lists are open, and this one left.
+            self.give_back(parent, unsafe { Chunk::from_ptr(node) });
+        }
+    }
+
+    /// Where `chunk` is while it is idle.
+    const fn idle_of(&self, chunk: Chunk) -> &List<ChunkHead> {
+        if self.is_listed(chunk) { &self.idle } else { &self.idle_large }
+    }
+
+    /// Takes `chunk`, which is idle, out of the pool.
+    fn detach(&self, chunk: Chunk) {
+        let head = chunk.head();
+        // SAFETY: idle chunks are in this list.
+        unsafe { self.idle_of(chunk).remove(chunk.as_ptr()) }
+        // SAFETY: free runs are in their bins.
+        unsafe { self.bins.remove(chunk.whole()) }
+        if self.is_listed(chunk) {
+            self.directory.remove(head.base.addr().get());
+        }
+        self.chunks.set(self.chunks.get().wrapping_sub(1));
+        self.blocks_total.set(self.blocks_total.get().wrapping_sub(head.len as usize));
+        self.blocks_free.set(self.blocks_free.get().wrapping_sub(head.len as usize));
+    }
+
+    /// Whether as much is free as `keep` allows.
+    fn max_reached(&self, keep: Threshold) -> bool {
+        keep.max_reached(self.shape.bytes(self.blocks_free.get()), self.shape.bytes(self.blocks_total.get()))
+    }
+
+    /// Whether what `keep` wants is free without `chunk`, which is idle.
+    fn min_kept_without(&self, chunk: Chunk, keep: Threshold) -> bool {
+        let without = |blocks: &Cell<usize>| self.shape.bytes(blocks.get().wrapping_sub(chunk.head().len as usize));
+        keep.min_kept(without(&self.blocks_free), without(&self.blocks_total))
+    }
+}
+
+impl Shape {
+    const fn new(config: SpanPoolConfig) -> Self {
+        let (block, request) = (config.block, config.request());
+        let shift = block.trailing_zeros();
+        #[expect(clippy::cast_possible_truncation, reason = "`check` bounds it by LEN_MAX")]
+        let request_len = request.wrapping_shr(shift) as u32;
+        let layout_max = MAX_BYTES.wrapping_shr(shift);
+        let len_max = if layout_max < LEN_MAX as usize { layout_max } else { LEN_MAX as usize };
+        let size_max = len_max.wrapping_shl(shift);
+        Self { block, shift, request, request_len, size_max, capacity: config.capacity, retain: config.retain }
+    }
+
+    /// The blocks that `layout` needs.
+    ///
+    /// The one place where sizes become blocks: all methods agree by it.
+    #[inline]
+    const fn len_of(self, layout: Layout) -> Result<u32, AllocError> {
+        if layout.size() > self.size_max {
+            return Err(AllocError);
+        }
+        let rounded = layout.size().wrapping_add(self.block.wrapping_sub(1));
+        #[expect(clippy::cast_possible_truncation, reason = "`size_max` is of LEN_MAX blocks at most")]
+        let len = rounded.wrapping_shr(self.shift) as u32;
+        Ok(len)
+    }
+
+    /// The bytes of `blocks` that there are or that a layout can have.
+    #[inline]
+    const fn bytes(self, blocks: usize) -> usize {
+        blocks.wrapping_shl(self.shift)
+    }
+}
+
+/// No layout is larger.
+const MAX_BYTES: usize = isize::MAX.unsigned_abs();
+
+impl Want {
+    /// The length from which on every run fits, wherever it begins.
+    #[inline]
+    fn sure(self, shape: Shape) -> u32 {
+        let worst_lead = self.align.wrapping_shr(shape.shift).saturating_sub(1);
+        self.len.saturating_add(u32::try_from(worst_lead).unwrap_or(u32::MAX))
+    }
+}
+
+impl fmt::Debug for SpanPoolCore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SpanPoolCore").field("shape", &self.shape).field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}

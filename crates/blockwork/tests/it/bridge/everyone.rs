@@ -1,0 +1,58 @@
+//! Every public allocator has its line of `bridge!`.
+
+use core::alloc::GlobalAlloc;
+
+use blockwork::{
+    Allocate, BlockOf, BlockPool, Buffer, Bump, Counted, Fallback, FromApi2_02, FromApi2_04, FromGlobal, LastResort,
+    Locked, Memo, Null, Pages, PagesWith, SpinLock, System,
+    testing::{Failing, Misaligned, Reentrant, Shuffled, Strict},
+};
+
+/// What each of them speaks, where std's trait can be implemented.
+#[cfg(blockwork_std_allocator)]
+trait Polyglot: OldPolyglot + core::alloc::Allocator {}
+#[cfg(blockwork_std_allocator)]
+impl<A: OldPolyglot + core::alloc::Allocator + ?Sized> Polyglot for A {}
+
+/// What each of them speaks.
+#[cfg(not(blockwork_std_allocator))]
+use OldPolyglot as Polyglot;
+
+trait OldPolyglot:
+    Allocate + GlobalAlloc + allocator_api2_02::alloc::Allocator + allocator_api2_04::alloc::Allocator
+{
+}
+impl<A> OldPolyglot for A where
+    A: Allocate + GlobalAlloc + allocator_api2_02::alloc::Allocator + allocator_api2_04::alloc::Allocator + ?Sized
+{
+}
+
+const fn speaks<A: Polyglot + ?Sized>() {}
+
+/// Compiling is the test.
+const _: () = {
+    speaks::<System>();
+    speaks::<Pages>();
+    speaks::<PagesWith>();
+    speaks::<Buffer<'_>>();
+    speaks::<Null>();
+    speaks::<FromGlobal<System>>();
+    speaks::<FromApi2_02<System>>();
+    speaks::<FromApi2_04<System>>();
+    speaks::<Bump<System>>();
+    speaks::<BlockPool<System, BlockOf<16>>>();
+    speaks::<Memo<System>>();
+    speaks::<Counted<System>>();
+    speaks::<Fallback<Null, System>>();
+    speaks::<LastResort<System, Null>>();
+    speaks::<Locked<System>>();
+    speaks::<Locked<System, SpinLock>>();
+    speaks::<Failing<System>>();
+    speaks::<Misaligned<System>>();
+    speaks::<Reentrant<System>>();
+    speaks::<Shuffled<System>>();
+    speaks::<Strict>();
+    speaks::<dyn Allocate>();
+    speaks::<dyn Allocate + Send>();
+    speaks::<dyn Allocate + Send + Sync>();
+};

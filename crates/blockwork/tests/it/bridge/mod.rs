@@ -1,0 +1,8 @@
+//! The edges: containers and allocators of other contracts on, and under,
+//! allocators of ours.
+
+mod contract;
+mod everyone;
+mod foreign;
+mod hashbrown;
+mod parts;

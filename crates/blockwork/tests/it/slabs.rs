@@ -1,0 +1,124 @@
+//! Slabs, size classes and what divides requests between them and others,
+//! through every law, alone and over other parts.
+
+use blockwork::{
+    Allocate, Const, Counted, List, Listed, Pow2, Quad, Segregate, SizeClasses, Slab, SlabConfig, SlabHead, SlabPolicy,
+    UpTo, Within, check_allocator,
+    math::size_class::Initial,
+    send_sync, suite,
+    testing::{Bound, Failing, Local, Misaligned, Parent, Shared, Shuffled, Suite, Tied, When, pairs},
+};
+
+const KIB: usize = 1024;
+
+/// What the harness's parent counts for so many slabs: it rounds up.
+const fn kept(slabs: usize, size: usize) -> usize {
+    slabs.saturating_mul(size.saturating_add(112))
+}
+
+/// Sizes that leave gaps in alignment.
+#[derive(Clone, Copy, Debug, Default)]
+struct Gaps;
+
+impl List for Gaps {
+    const SIZES: &'static [usize] = &[16, 24, 48, 200, 1000];
+    type PerSize<T: Initial> = [T; 5];
+}
+
+type Slots<A> = Slab<A, Const<48>, Const<1024>>;
+
+fn slots<A: Allocate>(parent: A, keep: usize) -> Slots<A> {
+    Slab::try_new(parent, SlabConfig { slot_size: Const, slab_size: Const, keep }).unwrap()
+}
+
+type Quads<A> = SizeClasses<Quad<1024>, SlabHead<Const<4096>>, A>;
+
+fn quads<A: Allocate>(parent: A) -> Quads<A> {
+    SizeClasses::try_new(parent, SlabPolicy { slab_size: Const, keep: 1 }).unwrap()
+}
+
+fn listed<A: Allocate>(parent: A) -> SizeClasses<Listed<Gaps>, SlabHead<usize>, A> {
+    SizeClasses::try_new(parent, SlabPolicy { slab_size: 2 * KIB, keep: 0 }).unwrap()
+}
+
+/// Small blocks from size classes, the rest from the same parent.
+fn heap(parent: Parent<'_>) -> Segregate<UpTo<1024>, Quads<Parent<'_>>, Parent<'_>> {
+    Segregate::new(UpTo, quads(parent), parent)
+}
+
+check_allocator!(slab, |parent| slots(parent, 0), .owns_spans().retains(0).max_size(48).max_align(16));
+check_allocator!(slab_keeping, |parent| slots(parent, 1), .owns_spans().retains(kept(1, KIB)).max_size(48).max_align(16));
+check_allocator!(slab_keeping_more, |parent| slots(parent, 3), .owns_spans().retains(kept(3, KIB)).max_size(48).max_align(16));
+check_allocator!(
+    slab_of_few_slots,
+    |parent| Slab::try_new(parent, SlabConfig { slot_size: 320, slab_size: KIB, keep: 1 }).unwrap(),
+    .owns_spans().retains(kept(1, KIB)).max_size(320).max_align(64)
+);
+check_allocator!(
+    slab_of_many_slots,
+    |parent| Slab::try_new(parent, SlabConfig { slot_size: 8, slab_size: 64 * KIB, keep: 1 }).unwrap(),
+    .owns_spans().retains(kept(1, 64 * KIB)).max_size(8).max_align(8)
+);
+check_allocator!(size_classes, |parent| quads(parent), .owns_spans().retains(kept(20, 4 * KIB)).max_size(1024));
+check_allocator!(size_classes_listed, |parent| listed(parent), .owns_spans().retains(0).max_size(1000));
+check_allocator!(
+    size_classes_of_powers,
+    |parent| {
+        let slabs = SlabPolicy { slab_size: Const::<8192>, keep: 2 };
+        SizeClasses::<Pow2<8, 2048>, SlabHead<_>, _>::try_new(parent, slabs).unwrap()
+    },
+    .owns_spans().retains(kept(18, 8 * KIB)).max_size(2048)
+);
+check_allocator!(segregate, |parent| heap(parent), .retains(kept(20, 4 * KIB)));
+check_allocator!(segregate_at_run_time, |parent| Segregate::new(UpTo::at(100), quads(parent), parent), .retains(kept(20, 4 * KIB)));
+check_allocator!(
+    segregate_within_gaps,
+    |parent| Segregate::new(Within::<Listed<Gaps>>::new(), listed(parent), parent),
+    .retains(0)
+);
+check_allocator!(segregate_of_parents, |parent| Segregate::new(UpTo::at(1000), parent, Counted::new(parent)), .retains(0));
+check_allocator!(
+    segregate_of_three,
+    |parent| Segregate::new(UpTo::<48>, slots(parent, 1), Segregate::new(UpTo::<1024>, quads(parent), parent)),
+    .retains(kept(21, 4 * KIB))
+);
+
+fn parts() -> Vec<Suite> {
+    vec![
+        suite!("slab", |parent| slots(parent, 1), .owns_spans().retains(kept(1, KIB)).max_size(48).max_align(16)),
+        suite!("size classes", |parent| quads(parent), .owns_spans().retains(kept(20, 4 * KIB)).max_size(1024)),
+        suite!("segregate", |parent| heap(parent), .retains(kept(20, 4 * KIB))),
+    ]
+}
+
+#[test]
+fn over_every_adversary_and_each_other() {
+    let below = [
+        suite!("failing", |parent| Failing::new(parent, When::Never), .retains(0)),
+        suite!("misaligned", |parent| Misaligned::new(parent), .retains(0)),
+        suite!("shuffled", |parent| Shuffled::new(parent, 7), .retains(0).irregular()),
+        suite!("counted", |parent| Counted::new(parent), .retains(0)),
+        suite!("counted segregate", |parent| Counted::new(heap(parent)), .retains(kept(20, 4 * KIB))),
+    ];
+    for part in parts() {
+        below.iter().for_each(|below| part.over(below).run());
+    }
+    pairs(&parts()).for_each(|pair| pair.run());
+}
+
+send_sync! {
+    Slab<Shared>: Send, !Sync;
+    Slab<Local>: Send, !Sync;
+    Slab<Bound>: !Send, !Sync;
+    Slab<Tied>: !Send, !Sync;
+
+    SizeClasses<Quad<1024>, SlabHead<usize>, Shared>: Send, !Sync;
+    SizeClasses<Quad<1024>, SlabHead<usize>, Local>: Send, !Sync;
+    SizeClasses<Quad<1024>, SlabHead<usize>, Bound>: !Send, !Sync;
+    SizeClasses<Quad<1024>, SlabHead<usize>, Tied>: !Send, !Sync;
+
+    Segregate<UpTo<64>, Shared, Shared>: Send, Sync;
+    Segregate<UpTo<64>, Shared, Local>: Send, !Sync;
+    Segregate<UpTo<64>, Bound, Shared>: !Send, Sync;
+    Segregate<UpTo<64>, Shared, Tied>: !Send, !Sync;
+}

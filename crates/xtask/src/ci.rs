@@ -1,0 +1,130 @@
+//! `cargo xtask ci`: the steps that every change must pass, in the order in
+//! which they fail soonest.
+
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+    time::Instant,
+};
+
+use crate::{instr, tidy};
+
+/// How much is checked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gate {
+    /// What every change must pass.
+    Fast,
+    /// That, and what takes long or needs more tools.
+    Full,
+}
+
+/// Feature sets of the library that must compile on their own.
+const FEATURE_SETS: &[&str] = &[
+    "",
+    "alloc",
+    "std",
+    "os",
+    "alloc,os",
+    "allocator-api2-02",
+    "allocator-api2-04",
+    "critical-section",
+    "testing",
+    "std,os,allocator-api2-02,allocator-api2-04,critical-section,testing",
+];
+
+/// Runs every step of `gate`; the first failure ends the run.
+pub(crate) fn run(root: &Path, gate: Gate) -> Result<(), String> {
+    let cargo = |line: &str| step(root, line, Command::new(env!("CARGO")).args(line.split(' ')));
+    cargo("fmt --all --check")?;
+    report("tidy", || tidy::check(root))?;
+    cargo("clippy --workspace --all-targets -- -D warnings")?;
+    for features in FEATURE_SETS {
+        let mut command = Command::new(env!("CARGO"));
+        command.args(["clippy", "-p", "blockwork", "--lib", "--no-default-features"]);
+        command.args(["--features", features, "--", "-D", "warnings"]);
+        step(root, &format!("clippy -p blockwork --no-default-features --features '{features}'"), &mut command)?;
+    }
+    cargo("test --workspace --all-targets")?;
+    cargo("test --workspace --doc")?;
+    docs(root)?;
+    nightly(root)?;
+    cargo("package --workspace --allow-dirty --quiet")?;
+    report("instr", || instr::check(root))?;
+    if gate == Gate::Full {
+        full(root)?;
+    }
+    Ok(())
+}
+
+/// The documentation of every crate, warnings as errors.
+fn docs(root: &Path) -> Result<(), String> {
+    // `nightly` needs an unstable compiler, so `--all-features` is spelled out for the library.
+    let mut library = Command::new(env!("CARGO"));
+    library.args(["doc", "-p", "blockwork", "--no-deps", "--features"]);
+    library.args(["std,os,allocator-api2-02,allocator-api2-04,critical-section,testing"]);
+    library.env("RUSTDOCFLAGS", "-Dwarnings");
+    step(root, "doc -p blockwork", &mut library)?;
+    let mut lab = Command::new(env!("CARGO"));
+    lab.args(["doc", "-p", "blockwork-lab", "--no-deps"]).env("RUSTDOCFLAGS", "-Dwarnings");
+    step(root, "doc -p blockwork-lab", &mut lab)
+}
+
+/// The edge to std's `Allocator` where that is unstable; skipped, and said so,
+/// without a nightly toolchain.
+fn nightly(root: &Path) -> Result<(), String> {
+    let line = "+nightly test -p blockwork --features nightly --test it --target-dir target/nightly";
+    if !has("cargo", &["+nightly", "--version"]) {
+        println!("  skipped: cargo {line} (no nightly toolchain)");
+        return Ok(());
+    }
+    // The toolchain is chosen by rustup's `cargo`, not by the one that runs us.
+    step(root, line, rustup("cargo").args(line.split(' ')))
+}
+
+/// The long checks: the tests under AddressSanitizer, which finds what strays
+/// outside the parents' memory.
+fn full(root: &Path) -> Result<(), String> {
+    if !has("cargo", &["+nightly", "--version"]) {
+        return Err("ci --full needs a nightly toolchain for the sanitizers".to_owned());
+    }
+    let line = "+nightly test -p blockwork --lib --tests --target x86_64-unknown-linux-gnu --target-dir target/asan";
+    let mut command = rustup("cargo");
+    command.args(line.split(' ')).env("RUSTFLAGS", "-Zsanitizer=address");
+    step(root, "AddressSanitizer", &mut command)
+}
+
+/// A tool behind rustup's proxies, free of the toolchain that cargo set for us.
+fn rustup(tool: &str) -> Command {
+    let mut command = Command::new(tool);
+    command.env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO").env_remove("RUSTC");
+    command
+}
+
+fn has(tool: &str, args: &[&str]) -> bool {
+    let status = rustup(tool).args(args).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
+}
+
+/// Runs one command and prints how long it took; its output only on failure.
+fn step(root: &Path, name: &str, command: &mut Command) -> Result<(), String> {
+    report(name, || {
+        let output = command.current_dir(root).stdin(Stdio::null()).output();
+        let output = output.map_err(|error| format!("cannot run {name}: {error}"))?;
+        if output.status.success() {
+            for line in String::from_utf8_lossy(&output.stdout).lines().filter(|line| line.starts_with("test result")) {
+                println!("    {line}");
+            }
+            return Ok(());
+        }
+        let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        Err(format!("{stdout}{stderr}\nfailed: {name}"))
+    })
+}
+
+fn report(name: &str, run: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    println!("  {name}");
+    let start = Instant::now();
+    run()?;
+    println!("    {:.1} s", start.elapsed().as_secs_f64());
+    Ok(())
+}
