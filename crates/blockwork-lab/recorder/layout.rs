@@ -23,8 +23,11 @@ pub const MAGIC: [u8; 8] = *b"\x89bwspool";
 /// tells spools apart that an older lab left behind.
 pub const VERSION: u32 = 1;
 
+/// The size of all that stands before the events.
+pub const HEADER: usize = 64 << 10;
+
 /// Where the events begin.
-pub const EVENTS: u64 = 64 << 10;
+pub const EVENTS: u64 = HEADER as u64;
 
 /// How many children can be named.
 pub const CHILDREN: usize = 3000;
@@ -52,7 +55,7 @@ pub struct Header {
     pub child: [Child; CHILDREN],
 }
 
-const _: () = assert!(size_of::<Header>() as u64 <= EVENTS, "the header reaches into the events");
+const _: () = assert!(size_of::<Header>() <= HEADER, "the header reaches into the events");
 
 /// A process that was not recorded.
 #[repr(C)]

@@ -48,8 +48,8 @@ fn allocated(block: *mut c_void, size: usize, align_log2: u8, zeroed: bool) -> *
 
 /// The logarithm of an alignment as `memalign` understands it.
 fn log2(alignment: usize) -> u8 {
-    // At most 63, so it fits.
-    alignment.checked_next_power_of_two().map_or(0, |power| power.trailing_zeros() as u8)
+    let power = alignment.checked_next_power_of_two().unwrap_or(1);
+    u8::try_from(power.trailing_zeros()).unwrap_or(0)
 }
 
 /// C's `malloc`.
@@ -116,8 +116,10 @@ pub unsafe extern "C" fn realloc(block: *mut c_void, size: usize) -> *mut c_void
 #[cfg_attr(not(test), unsafe(no_mangle))]
 pub unsafe extern "C" fn reallocarray(block: *mut c_void, count: usize, size: usize) -> *mut c_void {
     let Some(size) = count.checked_mul(size) else {
+        // SAFETY: always allowed.
+        let errno = unsafe { __errno_location() };
         // SAFETY: this thread's own.
-        unsafe { __errno_location().write(ENOMEM) };
+        unsafe { errno.write(ENOMEM) };
         return ptr::null_mut();
     };
     // SAFETY: as the caller says.

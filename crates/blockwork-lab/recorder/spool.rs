@@ -41,7 +41,7 @@ use core::{
 };
 
 use super::{
-    layout::{CHILDREN, EVENTS, Header, MAGIC, Stop, VARIABLE, VERSION},
+    layout::{CHILDREN, EVENTS, HEADER, Header, MAGIC, Stop, VARIABLE, VERSION},
     sys::{self, Errno, File, OnFork, PAGE},
     wire::{Encoder, Event, LONGEST},
 };
@@ -71,9 +71,12 @@ pub fn record(event: Event<'_>) {
     spool.append(&event);
 }
 
-/// Starts now rather than at the first event.
+/// Starts now rather than at the first event. That may have been: libraries
+/// are initialised in an order of their own.
 pub fn start() {
-    wake();
+    if PHASE.load(Relaxed) == FRESH {
+        wake();
+    }
 }
 
 /// Where the events go: `IDLE`, or a page that forked children see zeroed.
@@ -81,7 +84,7 @@ static SPOOL: AtomicPtr<Spool> = AtomicPtr::new((&raw const IDLE).cast_mut());
 /// What is known so far of this process.
 static PHASE: AtomicU32 = AtomicU32::new(FRESH);
 /// The mapped header, for forked children, whose spool is gone.
-static HEADER: AtomicPtr<Header> = AtomicPtr::new(ptr::null_mut());
+static INHERITED: AtomicPtr<Header> = AtomicPtr::new(ptr::null_mut());
 
 const FRESH: u32 = 0;
 const STARTING: u32 = 1;
@@ -225,10 +228,12 @@ impl Spool {
             if holder == 0 && self.lock.compare_exchange(0, slot, Acquire, Relaxed).is_ok() {
                 return true;
             }
-            match round {
-                0..SPINS => core::hint::spin_loop(),
-                ..1100 => sys::give_way(),
-                _ => sys::sleep(),
+            if round < SPINS {
+                core::hint::spin_loop();
+            } else if round < SPINS + YIELDS {
+                sys::give_way();
+            } else {
+                sys::sleep();
             }
         }
         self.stop(Stop::Stuck, Errno(0));
@@ -332,7 +337,7 @@ fn wake() -> bool {
             PHASE.store(OVER, Relaxed);
             SPOOL.store((&raw const IDLE).cast_mut(), Relaxed);
             // SAFETY: mapped before the phase became `RECORDING`, for good.
-            if let Some(header) = unsafe { HEADER.load(Relaxed).as_ref() } {
+            if let Some(header) = unsafe { INHERITED.load(Relaxed).as_ref() } {
                 register_child(header);
             }
             false
@@ -364,7 +369,7 @@ fn begin() -> u32 {
 fn begin_at_path() -> Result<u32, Errno> {
     let file = open_spool()?;
     let identity = file.identity()?;
-    let header = file.map(0, EVENTS as usize)?.cast::<Header>();
+    let header = file.map(0, HEADER)?.cast::<Header>();
     // SAFETY: as large as a header, aligned to a page, and all bits are legal;
     // what others write to while we look is atomic.
     let fields = unsafe { header.as_ref() };
@@ -396,10 +401,10 @@ fn publish(spool: &'static Spool) {
     let committed = spool.header().committed.load(Acquire);
     // SAFETY: nobody else knows this spool yet.
     let stream = unsafe { &mut *spool.stream.get() };
-    stream.offset = (EVENTS + committed) as usize;
+    stream.offset = usize::try_from(EVENTS.wrapping_add(committed)).unwrap_or(usize::MAX);
     spool.on.store(1, Relaxed);
     spool.write_image();
-    HEADER.store(spool.header.as_ptr(), Relaxed);
+    INHERITED.store(spool.header.as_ptr(), Relaxed);
     SPOOL.store(ptr::from_ref(spool).cast_mut(), Release); // pairs with Acquire in `record`
     if spool.on.load(Relaxed) != 0 {
         PHASE.store(RECORDING, Relaxed);

@@ -12,6 +12,9 @@ mod capture;
 mod cli;
 mod cmd;
 mod recorder;
+mod replay;
+mod report;
+mod shipped;
 mod stats;
 mod text;
 mod trace;
@@ -19,5 +22,9 @@ mod trace;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cli::main()
+    // Before anything else allocates: the machine's own allocator is a candidate.
+    match replay::child::job() {
+        Some(job) => replay::child::main(&job),
+        None => cli::main(),
+    }
 }

@@ -1,5 +1,64 @@
 //! Block allocators that compose: small parts with one contract, put together
 //! like iterators.
+//!
+//! Every part implements [`Allocate`]: five methods on `&self`, none of which
+//! unwinds. A *source* makes memory from outside, a *strategy* carves what its
+//! parent gives, a *combinator* decides or observes. An allocator is what you
+//! get by nesting them; it is a type, and costs nothing where its parts are
+//! known.
+//!
+//! ```
+//! use core::alloc::Layout;
+//! use blockwork::{Allocate, BlockOf, BlockPool, BlockPoolConfig, Chain, ChunkSize, Segregate, System, UpTo};
+//!
+//! // Up to 64 bytes from a pool, 256 blocks at a time; anything else from the system; counted.
+//! let config = BlockPoolConfig { block: BlockOf::<64, 64>, chunk: ChunkSize::Blocks(256) };
+//! let pool = BlockPool::try_new(System, config)?;
+//! let heap = Segregate::new(UpTo::<64>, pool, System).counted();
+//!
+//! let layout = Layout::new::<[u8; 48]>();
+//! let block = heap.allocate(layout)?;
+//! assert_eq!(heap.counts().bytes_live, 64);
+//! // Safe, because it was allocated above with this layout, and is not used again.
+//! unsafe { heap.deallocate(block, layout) };
+//! assert_eq!(heap.counts().bytes_live, 0);
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
+//!
+//! # Choosing a part
+//!
+//! | you have | take |
+//! |---|---|
+//! | blocks of one size, freed in any order | [`BlockPool`]; [`Slab`] if memory should go back on the way |
+//! | blocks that all end together | [`Bump`] |
+//! | blocks of many small sizes | [`SizeClasses`] of slabs, behind a [`Segregate`] |
+//! | blocks of pages and more | [`SpanPool`] over `Pages` |
+//! | the same few sizes again and again, over a slow parent | [`Memo`] |
+//! | a region of your own | [`Buffer`] |
+//! | a second choice when the first is exhausted | [`Fallback`], [`LastResort`] |
+//! | a question about what is live | [`Counted`] |
+//! | more than one thread | [`Locked`] |
+//!
+//! # Using one
+//!
+//! - By itself: [`Allocate`], and [`reallocate`](alloc::reallocate()).
+//! - In collections: std's `Allocator` where the compiler has it, and
+//!   allocator-api2 0.2 and 0.4 by feature: `Vec::new_in(&heap)`.
+//! - For a whole program: any `Sync` composition can be the
+//!   `#[global_allocator]`.
+//! - Behind a pointer: `&dyn Allocate`, and `&A`, `Box<A>`, `Rc<A>`, `Arc<A>` of
+//!   any allocator `A`, are allocators.
+//! - In a `static`: every constructor named `new` is `const`.
+//!
+//! # Testing one
+//!
+//! The feature `testing` has a harness for your allocators, too: the module of
+//! that name shows how one line puts a part through every law.
+//!
+//! # Folders
+//!
+//! Modules are layers and import only downwards; users see one flat list of
+//! names.
 #![no_std]
 #![cfg_attr(blockwork_allocator_gate, feature(allocator_api))]
 
@@ -32,7 +91,7 @@ pub use crate::source::system::System;
 #[cfg(feature = "critical-section")]
 pub use crate::sync::CriticalSection;
 pub use crate::{
-    alloc::{AllocError, Allocate, Check, ConfigError, Core, Head, Owns, Reset, Valid},
+    alloc::{AllocError, Allocate, Check, ConfigError, Core, Head, HeadConfig, Owns, Reset, Valid},
     combine::{
         chain::Chain,
         counted::{Counted, Counts},
@@ -40,7 +99,7 @@ pub use crate::{
         last_resort::LastResort,
         locked::Locked,
         recorded::wire,
-        segregate::{Boundary, Segregate, UpTo, UpToAt, Within},
+        segregate::{Boundary, Segregate, SmallSide, UpTo, UpToAt, Within},
         size_classes::SizeClasses,
     },
     math::{
@@ -57,8 +116,13 @@ pub use crate::{
         block_pool::{BlockAt, BlockOf, BlockPool, BlockPoolConfig, BlockPoolCore, BlockShape, ChunkSize},
         bump::{Bump, BumpCore, BumpMark},
         memo::{Exact, Memo, MemoCore, Rounding},
-        slab::{Slab, SlabConfig, SlabCore, SlabHead, SlabPolicy},
+        slab::{MixedSlab, MixedSlabCore, Slab, SlabConfig, SlabCore, SlabHead, SlabPolicy},
         span_pool::{Retain, SpanPool, SpanPoolConfig, SpanPoolCore, SpanPoolStats, Threshold},
     },
     sync::{DefaultLock, Lock, SpinLock},
 };
+
+/// Compiles the examples of the README.
+#[cfg(all(doctest, feature = "std", feature = "os"))]
+#[doc = include_str!("../README.md")]
+struct ReadmeDoctests;

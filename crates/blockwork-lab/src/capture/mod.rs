@@ -115,14 +115,23 @@ impl Recording {
                 for (title, text) in self.remarks(summary) {
                     say(title, &text);
                 }
-                if events > 0 {
-                    say("Next", &format!("blockwork compare {}", text::shell(&self.path)));
-                }
             }
             Err(why) => {
                 say("Recorded", &format!("{}, but could not pack it: {why}", self.path.display()));
                 say("Next", &format!("blockwork stats {} reads it as it is", text::shell(&self.path)));
             }
+        }
+    }
+
+    /// Whether there is nothing to look at.
+    pub fn is_empty(&self) -> bool {
+        !self.reached || matches!(&self.packed, Ok((summary, _)) if summary.totals.events() == 0)
+    }
+
+    /// Says on standard error what to do with the recording.
+    pub fn suggest(&self) {
+        if self.packed.is_ok() && !self.is_empty() {
+            eprintln!("{:>11} blockwork compare {}", "Next", text::shell(&self.path));
         }
     }
 
@@ -182,7 +191,7 @@ pub fn record(request: Request<'_>) -> Result<Recording, Failure> {
     let done = record_into(request.command, &program, &path, &spool);
     if !done.as_ref().is_ok_and(|recording| recording.reached) {
         // Nothing was recorded, so nothing is lost.
-        let _ = fs::remove_file(&path);
+        drop(fs::remove_file(&path));
     }
     done
 }
@@ -207,7 +216,7 @@ fn record_into(command: &[OsString], program: &str, path: &Path, spool: &Arc<Spo
     let packed = match packed.and_then(|(summary, file)| place(summary, file, &absolute)) {
         Ok(packed) => Ok(packed),
         Err(error) => {
-            let _ = spool.trim(); // as it is, only longer than need be
+            drop(spool.trim()); // as it is, only longer than need be
             Err(error.to_string())
         }
     };

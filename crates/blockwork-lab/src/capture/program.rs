@@ -177,7 +177,9 @@ mod tests {
     #[test]
     fn rights_are_gained_only_from_others() {
         // SAFETY: always allowed.
-        let (user, group) = unsafe { (libc::getuid(), libc::getgid()) };
+        let user = unsafe { libc::getuid() };
+        // SAFETY: always allowed.
+        let group = unsafe { libc::getgid() };
         assert!(!gains_rights(0o755, user + 1, group + 1));
         assert!(!gains_rights(0o6755, user, group));
         assert!(gains_rights(0o4755, user + 1, group));

@@ -15,10 +15,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{
-    recorder::layout::{self, Header},
-    trace::HEADER,
-};
+use crate::recorder::layout::{self, HEADER, Header};
 
 /// A file that a recorder appends to, its header mapped.
 #[derive(Debug)]
@@ -47,7 +44,7 @@ impl Spool {
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
         let spool = Self::prepare(file);
         if spool.is_err() {
-            let _ = fs::remove_file(path);
+            drop(fs::remove_file(path));
         }
         spool
     }

@@ -1,20 +1,142 @@
 //! `blockwork compare`: a recording replayed through many allocators.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    env,
+    io::{self, IsTerminal, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
+use clap::builder::TypedValueParser;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::{
+    cli::FAILED,
+    replay::{candidate::Candidate, runner::Runner, script::Script},
+    report::{
+        facts::Facts,
+        json::Comparison,
+        table::{self, Style},
+        verdict::Verdict,
+    },
+    text,
+    trace::Trace,
+};
 
 /// What `compare` may be told.
 #[derive(Debug, Default, clap::Args)]
 pub struct Args {
     /// The recording; without it, the one that ships with the command
     pub file: Option<PathBuf>,
+    /// How to compare
+    #[command(flatten)]
+    pub how: How,
+}
+
+/// How to compare.
+#[derive(Clone, Debug, clap::Args)]
+pub struct How {
+    /// Timed runs of each allocator
+    #[arg(long, value_name = "N", default_value_t = RUNS, value_parser = runs())]
+    pub runs: u32,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
 }
 
+impl Default for How {
+    fn default() -> Self {
+        Self { runs: RUNS, json: false }
+    }
+}
+
+/// Timed runs, unless told otherwise: enough to see their spread.
+pub const RUNS: u32 = 5;
+
+/// What `--runs` takes.
+pub fn runs() -> impl TypedValueParser<Value = u32> {
+    clap::value_parser!(u32).range(1..=1000)
+}
+
 /// Compares.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    bail!("no allocator to compare with yet ({args:?})")
+    match &args.file {
+        Some(file) => self::file(file, &args.how),
+        None => bail!("no recording ships yet"),
+    }
 }
+
+/// Replays the recording at `path`, and prints what came of it.
+///
+/// # Errors
+///
+/// When it cannot be read, or nothing can be replayed.
+pub fn file(path: &Path, how: &How) -> anyhow::Result<ExitCode> {
+    let shown = path.display();
+    let trace = Trace::open(path).with_context(|| format!("cannot read {shown}"))?;
+    let damage = trace.damage.as_ref();
+    match damage {
+        Some(damage) if trace.ops.is_empty() => bail!("{shown}: {damage}"),
+        None if trace.ops.is_empty() => bail!("{shown} holds no events: there is nothing to replay"),
+        _ => compare(&trace, how, &format!("blockwork stats {}", text::shell(path)))?,
+    }
+    Ok(match damage {
+        Some(damage) => {
+            eprintln!("blockwork: {shown}: {damage}; only the events before were replayed");
+            ExitCode::from(FAILED)
+        }
+        None => ExitCode::SUCCESS,
+    })
+}
+
+/// Replays `trace` and prints what came of it; `next` is the command to try now.
+///
+/// # Errors
+///
+/// When nothing could be replayed.
+pub fn compare(trace: &Trace, how: &How, next: &str) -> anyhow::Result<()> {
+    let script = Script::new(trace)?;
+    let facts = Facts::of(trace, &script);
+    let runner = Runner::new(&script, how.runs)?;
+    let candidates = Candidate::all();
+    let bar = progress(runner.processes(candidates.len()));
+    let outcome = runner.run(&candidates, &mut |spec| {
+        bar.set_message(spec.to_owned());
+        bar.inc(1);
+    })?;
+    bar.finish_and_clear();
+    let verdict = Verdict::of(&facts, &outcome);
+    let mut out = io::stdout().lock();
+    if how.json {
+        serde_json::to_writer_pretty(&mut out, &Comparison::new(&facts, &outcome, &verdict))
+            .map_err(io::Error::from)?;
+        writeln!(out)?;
+        out.flush()?;
+    } else {
+        out.write_all(table::render(&facts, &outcome, &verdict, style()).as_bytes())?;
+        out.flush()?;
+        eprintln!("\nnext: {next}");
+    }
+    Ok(())
+}
+
+/// A bar on standard error, if that is a terminal.
+fn progress(steps: u64) -> ProgressBar {
+    let bar = ProgressBar::new(steps);
+    if let Ok(style) = ProgressStyle::with_template("  replaying {bar:30} {pos}/{len}  {wide_msg}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// What standard output is fit for.
+fn style() -> Style {
+    let terminal = io::stdout().is_terminal();
+    let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let width = if terminal { comfy_table::Table::new().width() } else { None };
+    Style { emphasis: terminal && !plain, width: width.unwrap_or(READABLE) }
+}
+
+/// Columns where there is no terminal.
+const READABLE: u16 = 100;

@@ -26,5 +26,6 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let request = Request { command: &args.command, output: args.output.as_deref(), force: args.force };
     let recording = capture::record(request)?;
     recording.report();
+    recording.suggest();
     Ok(ExitCode::from(recording.code()))
 }

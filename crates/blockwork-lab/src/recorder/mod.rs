@@ -14,6 +14,7 @@ use std::{
 
 use tempfile::TempPath;
 
+#[cfg_attr(not(test), expect(dead_code, reason = "shared with the recorder, which writes what is read here"))]
 #[path = "../../recorder/layout.rs"]
 pub mod layout;
 
@@ -26,6 +27,8 @@ mod spool;
 #[cfg(all(test, recorder))]
 #[path = "../../recorder/sys.rs"]
 mod sys;
+#[cfg(all(test, recorder))]
+mod tests;
 #[cfg(all(test, recorder))]
 use blockwork::wire;
 

@@ -18,6 +18,8 @@ mod reader;
 mod renamer;
 mod spool;
 mod tally;
+#[cfg(test)]
+mod tests;
 
 use std::{fs::File, io, ops::Range, path::Path};
 
@@ -25,7 +27,7 @@ pub use self::{
     container::{Summary, Writer},
     damage::Damage,
     reader::{Ending, read},
-    spool::{HEADER, pack},
+    spool::pack,
     tally::Tally,
 };
 

@@ -180,18 +180,20 @@ enum Block {
 /// this misses the cache far less often than one table of single names.
 #[derive(Debug, Default)]
 struct Blocks {
-    /// Where in `pages` the neighbours of `name / PAGE` are.
+    /// Where in `pages` the neighbours of `name >> 8` are.
     places: Map<usize>,
     pages: Vec<[Block; PAGE]>,
     /// The page that was asked for last, which often is the next one too.
     last: Option<(u64, usize)>,
 }
 
+/// As many as a byte can tell apart.
 const PAGE: usize = 256;
 
 impl Blocks {
     fn at(&mut self, name: u64) -> &mut Block {
-        let (number, index) = (name / PAGE as u64, (name % PAGE as u64) as usize);
+        let [low, ..] = name.to_le_bytes();
+        let (number, index) = (name >> 8, usize::from(low));
         let place = match self.last {
             Some((last, place)) if last == number => place,
             _ => self.find(number),

@@ -9,7 +9,7 @@ use std::{
 use blockwork::wire::{DecodeError, Decoder, Event};
 
 use super::{Damage, Sink, Summary, Writer, checker::Checker, container::fill, reader::Ending, renamer::Renamer};
-use crate::recorder::layout::{self, CHILDREN, Child, Header, Stop};
+use crate::recorder::layout::{self, CHILDREN, Child, HEADER, Header, Stop};
 
 /// The header of a spool, after the fact.
 #[derive(Debug)]
@@ -132,9 +132,6 @@ pub fn read<S: Sink>(mut input: impl Read, sink: &mut S) -> io::Result<Ending> {
     let totals = checker.totals();
     Ok(Ending { program, totals, summary: Some(header.summary(&renamer)), damage: Some(damage) })
 }
-
-/// The size of a header.
-pub const HEADER: usize = layout::EVENTS as usize;
 
 /// The last part of a path.
 fn base_name(path: &[u8]) -> String {

@@ -98,3 +98,9 @@ pub unsafe trait Head: Initial {
     /// The first invariant that does not hold, in words.
     fn check(&self, config: Self::Config, slot: usize) -> Result<(), &'static str>;
 }
+
+/// A configuration that is for one kind of head only, and so names it.
+pub trait HeadConfig: Copy {
+    /// The head that it is for.
+    type Head: Head<Config = Self>;
+}

@@ -21,7 +21,7 @@ pub use self::{
     capability::{Owns, Reset},
     check::Check,
     config::{ConfigError, Valid},
-    head::Head,
+    head::{Head, HeadConfig},
     over_core::Core,
     reallocate::{reallocate, reallocate_zeroed},
 };

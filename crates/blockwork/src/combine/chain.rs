@@ -26,8 +26,18 @@
 //! # Ok::<(), blockwork::AllocError>(())
 //! ```
 
-use super::{counted::Counted, fallback::Fallback, last_resort::LastResort, locked::Locked};
-use crate::alloc::{Allocate, Owns};
+use super::{
+    counted::Counted,
+    fallback::Fallback,
+    last_resort::LastResort,
+    locked::Locked,
+    segregate::{Boundary, SmallSide},
+    size_classes::SizeClasses,
+};
+use crate::{
+    alloc::{Allocate, HeadConfig, Owns, Valid},
+    math::size_class::Classes,
+};
 
 /// Methods that wrap an allocator in a combinator; see the [module](self).
 pub trait Chain: Allocate {
@@ -67,6 +77,26 @@ pub trait Chain: Allocate {
         LastResort::new(self, reserve)
     }
 
+    /// Serves the classes of `table` from memory of this: [`SizeClasses::new`],
+    /// with the heads that `config` is for.
+    #[must_use]
+    fn size_classes<C: Classes, P: HeadConfig>(self, table: C, config: Valid<P>) -> SizeClasses<C, P::Head, Self>
+    where
+        Self: Sized,
+    {
+        let _ = table;
+        SizeClasses::new(self, config)
+    }
+
+    /// Serves only what is small by `boundary`; `.or_else(large)` has to say who
+    /// serves the rest: [`Segregate::new`](super::segregate::Segregate::new).
+    fn up_to<T: Boundary>(self, boundary: T) -> SmallSide<T, Self>
+    where
+        Self: Sized,
+    {
+        SmallSide::new(boundary, self)
+    }
+
     /// Lends the allocator to a chain that would otherwise keep it.
     fn by_ref(&self) -> &Self {
         self
@@ -80,7 +110,12 @@ mod tests {
     use core::{alloc::Layout, mem::MaybeUninit};
 
     use super::*;
-    use crate::source::buffer::Buffer;
+    use crate::{
+        combine::segregate::UpTo,
+        math::{amount::Const, size_class::Quad},
+        source::{buffer::Buffer, system::System},
+        strategy::slab::SlabPolicy,
+    };
 
     #[test]
     fn a_chain_spells_the_type_that_nested_constructors_spell() {
@@ -93,6 +128,22 @@ mod tests {
         for _ in 0..3 {
             assert!(heap.allocate(Layout::new::<[u8; 8]>()).is_ok());
         }
+    }
+
+    #[test]
+    fn a_heap_of_size_classes_over_a_shared_parent_reads_as_a_chain() {
+        let spans = Counted::new(System);
+        let slabs = SlabPolicy { slab_size: Const::<65536>, keep: 1 }.check().unwrap();
+        let heap = spans.by_ref().size_classes(Quad::<2048>, slabs).up_to(UpTo::<2048>).or_else(&spans).counted();
+        let (small, large) = (Layout::new::<[u8; 100]>(), Layout::new::<[u8; 5000]>());
+        assert!(heap.allocate(small).is_ok());
+        assert_eq!(spans.counts().bytes_live, 65536);
+        let block = heap.allocate(large).unwrap();
+        assert_eq!(spans.counts().bytes_live, 65536 + 5000);
+        // SAFETY: just allocated with this layout.
+        unsafe { heap.deallocate(block, large) };
+        drop(heap);
+        assert_eq!(spans.counts().bytes_live, 0);
     }
 
     #[test]

@@ -126,6 +126,26 @@ impl<T, S, L> Segregate<T, S, L> {
     }
 }
 
+/// A [`Segregate`] that has no large side yet.
+#[derive(Clone, Copy, Debug)]
+#[must_use = "it allocates nothing before `or_else` gives it a large side"]
+pub struct SmallSide<T, S> {
+    boundary: T,
+    small: S,
+}
+
+impl<T, S> SmallSide<T, S> {
+    /// Sends to `small` what is small by `boundary`.
+    pub const fn new(boundary: T, small: S) -> Self {
+        Self { boundary, small }
+    }
+
+    /// Sends the rest to `large`.
+    pub fn or_else<L>(self, large: L) -> Segregate<T, S, L> {
+        Segregate::new(self.boundary, self.small, large)
+    }
+}
+
 impl<T: Boundary, S, L> Segregate<T, S, L> {
     /// Whether `layout` goes to the small side; size zero does not.
     #[inline]

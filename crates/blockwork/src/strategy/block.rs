@@ -45,6 +45,7 @@ use crate::source::system::System;
 use crate::{
     alloc::{AllocError, Allocate},
     math::align::{align_down, is_aligned},
+    os,
 };
 
 /// Owns memory that is aligned to its size; see the [module](self).
@@ -154,7 +155,7 @@ impl<A: Allocate> Block<A> {
     /// - Nobody else owns it.
     #[must_use]
     pub unsafe fn from_raw_parts_in(base: NonNull<u8>, size: usize, parent: A) -> Self {
-        debug_assert!(size.is_power_of_two() && is_aligned(base.addr().get(), size));
+        os::check(size.is_power_of_two() && is_aligned(base.addr().get(), size), "no parts of a block");
         // SAFETY: the parts of a block, which had this layout.
         let layout = unsafe { Layout::from_size_align_unchecked(size, size) };
         Self { base, layout, parent }
@@ -233,7 +234,7 @@ impl<A: Allocate> Block<A> {
 #[inline]
 #[must_use]
 pub fn base_of(interior: *mut u8, size: usize) -> *mut u8 {
-    debug_assert!(size.is_power_of_two());
+    os::check(size.is_power_of_two(), "a block's size is a power of two");
     interior.map_addr(|address| align_down(address, size))
 }
 
@@ -253,7 +254,7 @@ pub fn base_of(interior: *mut u8, size: usize) -> *mut u8 {
 #[inline]
 #[must_use]
 pub fn header_of<H>(interior: *mut u8, size: usize) -> *mut H {
-    debug_assert!(size_of::<H>() <= size);
+    os::check(size_of::<H>() <= size, "the header is larger than the block");
     base_of(interior, size).cast()
 }
 
@@ -261,7 +262,7 @@ pub fn header_of<H>(interior: *mut u8, size: usize) -> *mut H {
 #[inline]
 #[must_use]
 pub fn offset_of(interior: *const u8, size: usize) -> usize {
-    debug_assert!(size.is_power_of_two());
+    os::check(size.is_power_of_two(), "a block's size is a power of two");
     interior.addr() & size.wrapping_sub(1)
 }
 

@@ -19,6 +19,7 @@
 //! padding of a first block aligned to more comes out of the capacity; if it
 //! might not fit, the span is asked with the block's alignment instead. Where
 //! the parent grants more than asked, the bump uses all of it.
+//!
 //! A block that is not the last stays taken until a reset or rewind; so does
 //! the padding before a freed one. A bump over a bump gives its span back only
 //! if nothing was taken behind it.
@@ -188,7 +189,7 @@ impl BumpCore {
         }
     }
 
-    /// Will take a span for exactly `span`; see [`Bump::with_span`].
+    /// Will take a span for `span`; see [`Bump::with_span`].
     #[must_use]
     pub const fn with_span(span: Layout) -> Self {
         let nowhere = NonNull::dangling();
@@ -289,6 +290,19 @@ impl BumpCore {
         block.addr().get().wrapping_add(layout.size()) == self.cursor.get().addr().get()
     }
 
+    /// Makes the last block, of `old` bytes, one of `new` bytes, which the span
+    /// has room for.
+    ///
+    /// The caller's pointer may be good for no more than the old block, so
+    /// the new end comes from the span's own.
+    #[inline]
+    fn move_last(&self, old: usize, new: usize) {
+        // SAFETY: the last block ends at the cursor.
+        let block = unsafe { self.cursor.get().sub(old) };
+        // SAFETY: not past the end of the span.
+        self.cursor.set(unsafe { block.add(new) });
+    }
+
     fn contains(&self, block: NonNull<u8>) -> bool {
         self.start.get().is_some_and(|start| start <= block) && block < self.end.get()
     }
@@ -319,7 +333,7 @@ unsafe impl Core for BumpCore {
         }
         os::check(self.contains(block), "block is not from this bump");
         if self.is_last(block, layout) {
-            self.cursor.set(block);
+            self.move_last(layout.size(), 0);
         }
     }
 
@@ -348,8 +362,7 @@ unsafe impl Core for BumpCore {
         if new.size() > room {
             return Err(AllocError);
         }
-        // SAFETY: not past the end of the span.
-        self.cursor.set(unsafe { block.add(new.size()) });
+        self.move_last(old.size(), new.size());
         Ok(())
     }
 

@@ -48,9 +48,19 @@ impl Ledger {
         self.lent.borrow().len()
     }
 
+    /// What is lent now, oldest first.
+    pub(crate) fn lent(&self) -> Vec<(NonNull<u8>, Layout)> {
+        self.lent.borrow().clone()
+    }
+
     /// The layouts lent now, oldest first.
     pub(crate) fn layouts(&self) -> Vec<Layout> {
         self.lent.borrow().iter().map(|&(_, layout)| layout).collect()
+    }
+
+    /// The blocks lent now, oldest first.
+    pub(crate) fn blocks_at(&self) -> Vec<NonNull<u8>> {
+        self.lent.borrow().iter().map(|&(block, _)| block).collect()
     }
 
     fn inner(&self, layout: Layout) -> Layout {

@@ -6,8 +6,8 @@ use core::alloc::Layout;
 
 use blockwork::{
     BlockAt, BlockPool, BlockPoolConfig, Buffer, Bump, ChunkSize, Const, Counted, Fallback, LastResort, Locked, Memo,
-    PageOptions, Pages, Quad, Retain, Segregate, SizeClasses, Slab, SlabConfig, SlabPolicy, SpanPool, SpanPoolConfig,
-    SpinLock, System, Threshold, UpTo, check_allocators,
+    MixedSlab, PageOptions, Pages, Quad, Retain, Segregate, SizeClasses, Slab, SlabConfig, SlabHead, SlabPolicy,
+    SpanPool, SpanPoolConfig, SpinLock, System, Threshold, UpTo, check_allocators,
     testing::{Failing, Misaligned, Parent, Reentrant, Shuffled, Strict, When},
 };
 
@@ -24,6 +24,7 @@ check_allocators! {
     span_pool_simple: |parent| span_pool(parent, 256, SIMPLE), [.owns_spans()];
     span_pool_aggressive: |parent| span_pool(parent, 64, AGGRESSIVE), [.owns_spans()];
     slab: |parent| slab(parent), [.owns_spans().max_size(48).max_align(16)];
+    mixed_slab: |parent| mixed_slab(parent), [.owns_spans()];
 
     size_classes: |parent| size_classes(parent), [.owns_spans().max_size(1024)];
     segregate: |parent| Segregate::new(UpTo::<1024>, size_classes(parent), parent);
@@ -60,6 +61,10 @@ fn slab(parent: Parent<'_>) -> Slab<Parent<'_>, Const<48>, Const<4096>> {
     Slab::try_new(parent, SlabConfig { slot_size: Const, slab_size: Const, keep: 1 }).unwrap()
 }
 
-fn size_classes(parent: Parent<'_>) -> SizeClasses<Quad<1024>, blockwork::SlabHead<Const<4096>>, Parent<'_>> {
+fn mixed_slab(parent: Parent<'_>) -> MixedSlab<Parent<'_>> {
+    MixedSlab::try_new(parent, SlabPolicy { slab_size: 4096, keep: 1 }).unwrap()
+}
+
+fn size_classes(parent: Parent<'_>) -> SizeClasses<Quad<1024>, SlabHead<Const<4096>>, Parent<'_>> {
     SizeClasses::try_new(parent, SlabPolicy { slab_size: Const, keep: 1 }).unwrap()
 }

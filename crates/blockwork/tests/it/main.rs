@@ -18,3 +18,5 @@ mod pools;
 mod send_sync;
 #[cfg(test)]
 mod slabs;
+#[cfg(test)]
+mod span_pool;

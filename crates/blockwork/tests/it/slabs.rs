@@ -2,8 +2,8 @@
 //! through every law, alone and over other parts.
 
 use blockwork::{
-    Allocate, Const, Counted, List, Listed, Pow2, Quad, Segregate, SizeClasses, Slab, SlabConfig, SlabHead, SlabPolicy,
-    UpTo, Within, check_allocator,
+    Allocate, Const, Counted, List, Listed, MixedSlab, Pow2, Quad, Segregate, SizeClasses, Slab, SlabConfig, SlabHead,
+    SlabPolicy, UpTo, Within, check_allocator,
     math::size_class::Initial,
     send_sync, suite,
     testing::{Bound, Failing, Local, Misaligned, Parent, Shared, Shuffled, Suite, Tied, When, pairs},
@@ -29,6 +29,10 @@ type Slots<A> = Slab<A, Const<48>, Const<1024>>;
 
 fn slots<A: Allocate>(parent: A, keep: usize) -> Slots<A> {
     Slab::try_new(parent, SlabConfig { slot_size: Const, slab_size: Const, keep }).unwrap()
+}
+
+fn mixed<A: Allocate>(parent: A, slab_size: usize, keep: usize) -> MixedSlab<A> {
+    MixedSlab::try_new(parent, SlabPolicy { slab_size, keep }).unwrap()
 }
 
 type Quads<A> = SizeClasses<Quad<1024>, SlabHead<Const<4096>>, A>;
@@ -59,6 +63,13 @@ check_allocator!(
     |parent| Slab::try_new(parent, SlabConfig { slot_size: 8, slab_size: 64 * KIB, keep: 1 }).unwrap(),
     .owns_spans().retains(kept(1, 64 * KIB)).max_size(8).max_align(8)
 );
+check_allocator!(mixed_slab, |parent| mixed(parent, 256, 0), .owns_spans().retains(0));
+check_allocator!(mixed_slab_keeping, |parent| mixed(parent, 4 * KIB, 2), .owns_spans().retains(kept(2, 4 * KIB)));
+check_allocator!(
+    mixed_slab_of_small_blocks,
+    |parent| mixed(parent, KIB, 1),
+    .owns_spans().retains(kept(1, KIB)).max_size(200).max_align(64)
+);
 check_allocator!(size_classes, |parent| quads(parent), .owns_spans().retains(kept(20, 4 * KIB)).max_size(1024));
 check_allocator!(size_classes_listed, |parent| listed(parent), .owns_spans().retains(0).max_size(1000));
 check_allocator!(
@@ -86,6 +97,7 @@ check_allocator!(
 fn parts() -> Vec<Suite> {
     vec![
         suite!("slab", |parent| slots(parent, 1), .owns_spans().retains(kept(1, KIB)).max_size(48).max_align(16)),
+        suite!("mixed slab", |parent| mixed(parent, KIB, 1), .owns_spans().retains(kept(1, KIB))),
         suite!("size classes", |parent| quads(parent), .owns_spans().retains(kept(20, 4 * KIB)).max_size(1024)),
         suite!("segregate", |parent| heap(parent), .retains(kept(20, 4 * KIB))),
     ]
@@ -111,6 +123,11 @@ send_sync! {
     Slab<Local>: Send, !Sync;
     Slab<Bound>: !Send, !Sync;
     Slab<Tied>: !Send, !Sync;
+
+    MixedSlab<Shared>: Send, !Sync;
+    MixedSlab<Local>: Send, !Sync;
+    MixedSlab<Bound>: !Send, !Sync;
+    MixedSlab<Tied>: !Send, !Sync;
 
     SizeClasses<Quad<1024>, SlabHead<usize>, Shared>: Send, !Sync;
     SizeClasses<Quad<1024>, SlabHead<usize>, Local>: Send, !Sync;

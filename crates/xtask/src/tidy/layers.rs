@@ -11,7 +11,7 @@ const LAYERS: &[&str] =
 /// Every import under `src` that points upwards, as `file:line: layer -> layer`.
 pub(super) fn upward_imports(src: &Path) -> Vec<String> {
     let mut found = Vec::new();
-    for file in rust_files(src) {
+    for file in rust_files(src).into_iter().filter(|file| !is_test(file)) {
         let relative = file.strip_prefix(src).expect("listed under src");
         let top = relative.iter().next().expect("not empty").to_str().expect("ascii path");
         let Some(own) = rank(top.trim_end_matches(".rs")) else { continue }; // lib.rs
@@ -21,6 +21,11 @@ pub(super) fn upward_imports(src: &Path) -> Vec<String> {
         }
     }
     found
+}
+
+/// Whether a file holds nothing but unit tests, by its name or its folder's.
+fn is_test(file: &Path) -> bool {
+    file.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs")
 }
 
 /// Line and name of each layer above `own` that `text` imports, unit tests left out.

@@ -11,7 +11,7 @@ use core::{alloc::Layout, cell::Cell, marker::PhantomData, ptr::NonNull};
 
 use super::config::{SlabPolicy, slab_rules};
 use crate::{
-    alloc::{AllocError, Allocate, ConfigError, Head},
+    alloc::{AllocError, Allocate, ConfigError, Head, HeadConfig},
     math::{amount::Amount, fill::Fill, size_class::Initial},
     os,
     raw::{
@@ -157,6 +157,10 @@ unsafe impl<S: Amount> Head for SlabHead<S> {
         }
         Ok(())
     }
+}
+
+impl<S: Amount> HeadConfig for SlabPolicy<S> {
+    type Head = SlabHead<S>;
 }
 
 const FILLS: [Fill; 6] = [Fill::Empty, Fill::Low, Fill::Half, Fill::High, Fill::Brim, Fill::Full];

@@ -66,10 +66,12 @@ use core::{alloc::Layout, ptr::NonNull};
 
 mod config;
 mod head;
+pub mod mixed;
 
 pub use self::{
     config::{SlabConfig, SlabPolicy},
     head::SlabHead,
+    mixed::{MixedSlab, MixedSlabCore},
 };
 use crate::{
     alloc::{AllocError, Allocate, Check, ConfigError, Core, Head, Reset, Valid, empty, over_core::over_core},

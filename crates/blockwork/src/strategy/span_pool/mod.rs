@@ -84,7 +84,7 @@
 
 use ::core::{alloc::Layout, ptr::NonNull};
 
-use crate::alloc::{Allocate, Check, ConfigError, Core as _, Owns, Reset, Valid, over_core::over_core};
+use crate::alloc::{Allocate, Check, ConfigError, Core as _, Owns, Reset, Valid, bridge, over_core::over_core};
 
 mod config;
 mod core;
@@ -181,6 +181,7 @@ impl<A: Allocate> SpanPool<A> {
 }
 
 over_core!([A: Allocate] SpanPool<A>);
+bridge!([A: Allocate] SpanPool<A>);
 
 // SAFETY: the first block of a span is found exactly, by the directory and the
 // tag that only it has; another's block elsewhere in a span is at no such block.

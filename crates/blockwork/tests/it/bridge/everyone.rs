@@ -4,7 +4,7 @@ use core::alloc::GlobalAlloc;
 
 use blockwork::{
     Allocate, BlockOf, BlockPool, Buffer, Bump, Counted, Fallback, FromApi2_02, FromApi2_04, FromGlobal, LastResort,
-    Locked, Memo, Null, Pages, PagesWith, SpinLock, System,
+    Locked, Memo, Null, Pages, PagesWith, SpanPool, SpinLock, System,
     testing::{Failing, Misaligned, Reentrant, Shuffled, Strict},
 };
 
@@ -42,6 +42,7 @@ const _: () = {
     speaks::<Bump<System>>();
     speaks::<BlockPool<System, BlockOf<16>>>();
     speaks::<Memo<System>>();
+    speaks::<SpanPool<System>>();
     speaks::<Counted<System>>();
     speaks::<Fallback<Null, System>>();
     speaks::<LastResort<System, Null>>();

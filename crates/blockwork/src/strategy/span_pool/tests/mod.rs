@@ -1,18 +1,16 @@
 //! Tests by topic; here what they share, and the pool's everyday behaviour.
 #![expect(clippy::arithmetic_side_effects, reason = "overflow would fail the test")]
 
-use ::core::{
-    alloc::Layout,
-    cell::{Cell, RefCell},
-    ptr::NonNull,
-};
+use ::core::{alloc::Layout, cell::Cell, ptr::NonNull};
 
-use heap::{boxed::Box, collections::BTreeMap, vec::Vec};
+use heap::{boxed::Box, vec::Vec};
 
 use super::*;
 use crate::{
     alloc::{AllocError, empty},
     source::system::System,
+    strategy::ledger::Ledger,
+    testing::{Failing, When},
 };
 
 mod parent;
@@ -20,88 +18,6 @@ mod random;
 mod retain;
 mod scale;
 mod seeds;
-
-/// A strict parent: every free must name the layout of its request, and nothing
-/// may be left at the end.
-#[derive(Debug)]
-struct Ledger {
-    live: RefCell<BTreeMap<usize, Layout>>,
-    requests: Cell<usize>,
-    /// The requests, by number, that fail.
-    failing: Cell<(usize, usize)>,
-    /// Grants are multiples of this.
-    grain: usize,
-}
-
-impl Ledger {
-    fn new() -> Self {
-        Self::grained(1)
-    }
-
-    fn grained(grain: usize) -> Self {
-        Self { live: RefCell::default(), requests: Cell::new(0), failing: Cell::new((0, 0)), grain }
-    }
-
-    /// Makes the `count` requests after the next `served` fail.
-    fn fail_after(&self, served: usize, count: usize) {
-        let first = self.requests.get() + served;
-        self.failing.set((first, first.saturating_add(count)));
-    }
-
-    fn blocks(&self) -> usize {
-        self.live.borrow().len()
-    }
-
-    fn bytes(&self) -> usize {
-        self.live.borrow().values().map(|&layout| self.granted(layout)).sum()
-    }
-
-    fn inner(&self, layout: Layout) -> Layout {
-        Layout::from_size_align(self.granted(layout), layout.align()).unwrap()
-    }
-}
-
-// SAFETY: `System`'s blocks, of at least the size asked; nothing unwinds but a
-// failed test.
-unsafe impl Allocate for Ledger {
-    fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        let number = self.requests.replace(self.requests.get() + 1);
-        let (from, to) = self.failing.get();
-        if layout.size() > 1 << 30 || (from..to).contains(&number) {
-            return Err(AllocError);
-        }
-        let block = System.allocate(self.inner(layout))?;
-        // Dirty, so that nobody counts on zeroes.
-        // SAFETY: fresh, and of that size.
-        unsafe { block.write_bytes(0xA5, self.granted(layout)) };
-        assert!(self.live.borrow_mut().insert(block.addr().get(), layout).is_none());
-        Ok(block)
-    }
-
-    unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
-        assert_eq!(self.live.borrow_mut().remove(&block.addr().get()), Some(layout), "freed with another layout");
-        // SAFETY: allocated above, with this layout.
-        unsafe { System.deallocate(block, self.inner(layout)) };
-    }
-
-    fn granted(&self, layout: Layout) -> usize {
-        layout.size().checked_next_multiple_of(self.grain).unwrap_or(layout.size())
-    }
-}
-
-impl Check for Ledger {
-    fn check(&self) -> Result<(), &'static str> {
-        Ok(())
-    }
-}
-
-impl Drop for Ledger {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            assert_eq!(self.live.borrow().len(), 0, "blocks of the parent are left");
-        }
-    }
-}
 
 /// A pool of 64-byte blocks, sixteen at a time, that keeps everything.
 fn pool<A: Allocate>(parent: A) -> SpanPool<A> {
@@ -154,6 +70,11 @@ fn poke(span: NonNull<u8>, at: usize, value: u8) {
     unsafe { byte.write(value) }
 }
 
+/// The granted bytes that are lent.
+fn bytes_lent(ledger: &Ledger) -> usize {
+    ledger.layouts().into_iter().map(|layout| ledger.granted(layout)).sum()
+}
+
 /// The numbers that tests look at: chunks, live spans, all blocks, free blocks.
 fn numbers<A: Allocate>(pool: &SpanPool<A>) -> (usize, usize, usize, usize) {
     let stats = pool.stats();
@@ -163,7 +84,7 @@ fn numbers<A: Allocate>(pool: &SpanPool<A>) -> (usize, usize, usize, usize) {
 #[test]
 fn a_new_pool_takes_nothing() {
     let pool = pool(Ledger::new());
-    assert_eq!((pool.parent().requests.get(), pool.stats()), (0, SpanPoolStats::default()));
+    assert_eq!((pool.parent().requests(), pool.stats()), (0, SpanPoolStats::default()));
     assert_eq!((pool.block_size(), pool.check()), (64, Ok(())));
 }
 
@@ -188,7 +109,7 @@ fn a_request_for_nothing_takes_nothing() {
     let layout = Layout::from_size_align(0, 256).unwrap();
     assert_eq!((pool.granted(layout), pool.allocate(layout)), (0, Ok(empty(layout))));
     free(&pool, empty(layout), layout);
-    assert_eq!(pool.parent().requests.get(), 0);
+    assert_eq!(pool.parent().requests(), 0);
     let span = pool.allocate(blocks(1)).unwrap();
     assert_eq!(resize(&pool, span, blocks(1), blocks(0)), Err(AllocError));
     assert_eq!(resize(&pool, empty(blocks(0)), blocks(0), blocks(1)), Err(AllocError));
@@ -386,7 +307,7 @@ fn an_impossible_request_fails_and_asks_nobody() {
         assert_eq!(pool.allocate(layout), Err(AllocError));
         assert!(pool.granted(layout) >= size);
     }
-    assert_eq!((pool.parent().requests.get(), pool.stats()), (0, SpanPoolStats::default()));
+    assert_eq!((pool.parent().requests(), pool.stats()), (0, SpanPoolStats::default()));
 }
 
 #[test]
@@ -458,7 +379,7 @@ fn everything_ends_at_once_and_the_pool_goes_on() {
 
 #[test]
 fn a_pool_that_moves_keeps_its_spans() {
-    let pool = pool(Ledger::new());
+    let pool = pool(System);
     let span = pool.allocate(blocks(3)).unwrap();
     let pool = Box::new(pool);
     let moved = std::thread::scope(|scope| {

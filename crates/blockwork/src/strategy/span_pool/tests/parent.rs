@@ -4,7 +4,7 @@ use super::*;
 
 /// Everything that a failed request must leave alone.
 fn state<A: Allocate>(pool: &SpanPool<&A>, ledger: &Ledger) -> (SpanPoolStats, usize, usize) {
-    (pool.stats(), ledger.blocks(), ledger.bytes())
+    (pool.stats(), ledger.blocks(), bytes_lent(ledger))
 }
 
 #[test]
@@ -20,13 +20,13 @@ fn a_failed_request_changes_nothing_whichever_parent_request_fails() {
                     pool.allocate(blocks(17)).unwrap();
                 }
                 let before = state(&pool, &ledger);
-                ledger.fail_after(served, usize::MAX);
+                ledger.fail_after(served);
                 match pool.allocate(layout) {
                     Ok(span) => free(&pool, span, layout),
                     Err(AllocError) => assert_eq!(state(&pool, &ledger), before),
                 }
                 assert_eq!(pool.check(), Ok(()));
-                ledger.fail_after(0, 0);
+                ledger.fail_after(usize::MAX);
                 let span = pool.allocate(layout).unwrap();
                 free(&pool, span, layout);
                 assert_eq!(pool.check(), Ok(()));
@@ -35,42 +35,38 @@ fn a_failed_request_changes_nothing_whichever_parent_request_fails() {
     }
 }
 
+/// Takes, frees and gives back spans of many kinds.
+fn workload<A: Allocate>(parent: A) {
+    let pool = with(parent, |config| SpanPoolConfig { retain: Retain::bytes(0..=4096).aggressively(), ..config });
+    let mut spans = Vec::new();
+    for round in 0..200 {
+        let layout = if round % 7 == 0 { aligned(1 + round % 30, 2048) } else { blocks(1 + round % 40) };
+        if let Ok(span) = pool.allocate(layout) {
+            spans.push((span, layout));
+        }
+        if round % 3 == 0 && !spans.is_empty() {
+            let (span, layout) = spans.swap_remove(round % spans.len());
+            free(&pool, span, layout);
+        }
+    }
+    assert_eq!(pool.core.check(), Ok(()));
+    spans.drain(..).for_each(|(span, layout)| free(&pool, span, layout));
+    assert_eq!(pool.core.check(), Ok(()));
+}
+
 #[test]
 fn every_parent_request_of_a_workload_may_fail() {
-    let workload = |ledger: &Ledger| {
-        let pool = with(ledger, |config| SpanPoolConfig { retain: Retain::bytes(0..=4096).aggressively(), ..config });
-        let mut spans = Vec::new();
-        for round in 0..200 {
-            let layout = if round % 7 == 0 { aligned(1 + round % 30, 2048) } else { blocks(1 + round % 40) };
-            if let Ok(span) = pool.allocate(layout) {
-                spans.push((span, layout));
-            }
-            if round % 3 == 0 && !spans.is_empty() {
-                let (span, layout) = spans.swap_remove(round % spans.len());
-                free(&pool, span, layout);
-            }
-        }
-        assert_eq!(pool.check(), Ok(()));
-        spans.drain(..).for_each(|(span, layout)| free(&pool, span, layout));
-        assert_eq!(pool.check(), Ok(()));
-    };
     let ledger = Ledger::new();
     workload(&ledger);
-    for k in 0..ledger.requests.get() {
-        let once = Ledger::new();
-        once.fail_after(k, 1);
-        workload(&once);
-        let for_ever = Ledger::new();
-        for_ever.fail_after(k, usize::MAX);
-        workload(&for_ever);
+    for k in 0..ledger.requests() {
+        workload(Failing::new(Ledger::new(), When::Once(k)));
+        workload(Failing::new(Ledger::new(), When::From(k)));
     }
 }
 
 #[test]
 fn a_rounded_chunk_that_the_parent_lacks_is_asked_for_exactly() {
-    let ledger = Ledger::new();
-    let pool = pool(&ledger);
-    ledger.fail_after(0, 1);
+    let pool = pool(Failing::new(Ledger::new(), When::Once(0)));
     // 528 blocks: their class is 576.
     assert!(pool.allocate(blocks(520)).is_ok());
     assert_eq!(numbers(&pool), (1, 1, 528, 8));
@@ -80,8 +76,11 @@ fn a_rounded_chunk_that_the_parent_lacks_is_asked_for_exactly() {
 
 #[test]
 fn books_of_several_chunks_share_a_page() {
-    let pool =
-        with(Ledger::grained(4096), |config| SpanPoolConfig { block: 4096, backing_request: Some(1 << 16), ..config });
+    let pool = with(Ledger::with_grain(4096), |config| SpanPoolConfig {
+        block: 4096,
+        backing_request: Some(1 << 16),
+        ..config
+    });
     let layout = Layout::from_size_align(1 << 16, 4096).unwrap();
     let spans: Vec<_> = (0..10).map(|_| pool.allocate(layout).unwrap()).collect();
     // Ten chunks, a page of books, and at most two of directory.
@@ -96,7 +95,7 @@ fn books_of_several_chunks_share_a_page() {
 #[test]
 fn what_the_parent_grants_beyond_the_request_is_used() {
     for grain in [2048, 3000, 4096, 1 << 16] {
-        let pool = pool(Ledger::grained(grain));
+        let pool = pool(Ledger::with_grain(grain));
         let of_chunk = grain / 1024 * 16;
         let spans: Vec<_> = (0..of_chunk).map(|_| pool.allocate(blocks(1)).unwrap()).collect();
         assert_eq!(numbers(&pool), (1, of_chunk, of_chunk, 0));
@@ -111,15 +110,15 @@ fn what_the_parent_grants_beyond_the_request_is_used() {
 #[test]
 fn what_the_parent_gave_is_counted_in_its_own_grains() {
     for grain in [1, 64, 4096] {
-        let ledger = Ledger::grained(grain);
+        let ledger = Ledger::with_grain(grain);
         let pool = pool(&ledger);
         for len in [1, 16, 17, 300] {
             let span = pool.allocate(blocks(len)).unwrap();
-            assert_eq!(pool.stats().parent_bytes, ledger.bytes());
+            assert_eq!(pool.stats().parent_bytes, bytes_lent(&ledger));
             free(&pool, span, blocks(len));
         }
         pool.trim();
-        assert_eq!((pool.stats().parent_bytes, ledger.bytes()), (0, 0));
+        assert_eq!((pool.stats().parent_bytes, bytes_lent(&ledger)), (0, 0));
     }
 }
 
@@ -128,9 +127,9 @@ fn the_capacity_is_exact_for_an_index_of_eight_bits() {
     for capacity in [254, 255, 256] {
         let pool = with(Ledger::new(), |config| SpanPoolConfig { backing_request: Some(64), capacity, ..config });
         let spans: Vec<_> = (0..capacity).map(|_| pool.allocate(blocks(1)).unwrap()).collect();
-        let requests = pool.parent().requests.get();
+        let requests = pool.parent().requests();
         assert_eq!(pool.allocate(blocks(1)), Err(AllocError));
-        assert_eq!(pool.parent().requests.get(), requests, "the parent is not asked in vain");
+        assert_eq!(pool.parent().requests(), requests, "the parent is not asked in vain");
         for span in spans {
             free(&pool, span, blocks(1));
         }
@@ -159,7 +158,7 @@ fn the_capacity_counts_whole_requests() {
 
 #[test]
 fn a_larger_chunk_is_cut_to_the_capacity() {
-    let pool = with(Ledger::grained(4096), |config| SpanPoolConfig { capacity: 40, ..config });
+    let pool = with(Ledger::with_grain(4096), |config| SpanPoolConfig { capacity: 40, ..config });
     pool.allocate(blocks(1)).unwrap();
     assert_eq!((numbers(&pool), pool.check()), ((1, 1, 32, 31), Ok(())));
 }

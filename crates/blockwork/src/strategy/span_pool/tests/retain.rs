@@ -177,12 +177,12 @@ fn trimming_to_an_impossible_threshold_is_refused() {
 fn a_kept_chunk_serves_without_the_parent() {
     let (pool, spans) = four(Retain::never_release());
     spans.into_iter().for_each(|span| free(&pool, span, blocks(16)));
-    let requests = pool.parent().requests.get();
+    let requests = pool.parent().requests();
     for layout in [blocks(16), blocks(1), aligned(2, 1024), aligned(16, 1024)] {
         let span = pool.allocate(layout).unwrap();
         free(&pool, span, layout);
     }
-    assert_eq!(pool.parent().requests.get(), requests);
+    assert_eq!(pool.parent().requests(), requests);
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn a_workload_repeated_takes_no_more_from_the_parent() {
         for (span, layout) in spans.drain(..) {
             free(&pool, span, layout);
         }
-        requests.push(pool.parent().requests.get());
+        requests.push(pool.parent().requests());
         assert_eq!(pool.check(), Ok(()));
     }
     assert_eq!(requests[3..], [requests[3]; 3]);

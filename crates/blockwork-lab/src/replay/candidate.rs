@@ -1,0 +1,275 @@
+//! [`Candidate`]: what a recording is replayed through.
+//!
+//! | candidate | is | what it holds is read from |
+//! |---|---|---|
+//! | [`System`](Candidate::System) | the machine's `malloc`, called directly | `malloc` itself |
+//! | [`Composed`](Candidate::Composed) | parts of the library over pages, or over `malloc` | [`Counted`] pages, or `malloc` |
+//! | [`Driver`](Candidate::Driver) | no allocator | – |
+//!
+//! A timed composition stands on its source directly; only when it is measured
+//! there is a counter between the two.
+
+use blockwork::{Counted, Pages, System};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    books::{Books, Gauge},
+    child::{Job, Report, Task},
+    composition::{Composition, Source, Stage},
+    driver::{
+        Stop, Table, Unwatched,
+        heap::{Heap, Null},
+        malloc::{Malloc, MallocGauge},
+        replay,
+    },
+    script::{Demand, Script},
+    step::Step,
+};
+
+/// What a recording is replayed through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Candidate {
+    /// The machine's `malloc`.
+    System,
+    /// Parts of the library.
+    Composed(Composition),
+    /// The null allocator: what a replay costs without any.
+    Driver,
+}
+
+/// What a row of the comparison stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// What programs have today.
+    Baseline,
+    /// What nobody can beat, and nobody can use.
+    Bound,
+    /// Made of parts.
+    Composition,
+}
+
+impl Candidate {
+    /// The rows of a comparison, in order.
+    pub fn all() -> Vec<Self> {
+        [Self::System].into_iter().chain(Composition::ALL.map(Self::Composed)).collect()
+    }
+
+    /// The composition, in the notation of the library.
+    pub fn spec(self, script: &Script) -> String {
+        match self {
+            Self::System => "system".into(),
+            Self::Composed(composition) => composition.spec(self.capacity(script)),
+            Self::Driver => "null".into(),
+        }
+    }
+
+    /// What its row stands for.
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::System => Kind::Baseline,
+            Self::Composed(Composition::Bump) | Self::Driver => Kind::Bound,
+            Self::Composed(_) => Kind::Composition,
+        }
+    }
+
+    /// Bytes that it takes at least to meet `demand`.
+    pub fn needs(self, demand: &Demand) -> u64 {
+        match self {
+            Self::System => demand.moving_bytes,
+            Self::Composed(composition) => composition.needs(demand),
+            Self::Driver => demand.largest,
+        }
+    }
+
+    /// Bytes that it is told beforehand to be ready for.
+    pub fn capacity(self, script: &Script) -> u64 {
+        let images = script.images.iter().map(|part| self.needs(&part.demand));
+        images.max().unwrap_or(0).next_multiple_of(64 << 10)
+    }
+
+    /// Does `job` on its `steps`.
+    ///
+    /// # Errors
+    ///
+    /// The step at which the candidate failed.
+    pub fn run(self, job: &Job, steps: &[Step]) -> Result<Report, Stop> {
+        let capacity = usize::try_from(job.capacity).unwrap_or(usize::MAX);
+        let play = Play { steps, table: Table::new(job.slots) };
+        match (self, job.task) {
+            (Self::Driver, _) => play.timed(&Null::new(capacity)),
+            (Self::System, Task::Time) => play.timed(&Malloc),
+            (Self::System, Task::Measure) => play.measured(&Malloc, MallocGauge::new(), || None),
+            (Self::Composed(composition), task) => match (composition.source(), task) {
+                (Source::Pages, Task::Time) => composition.stand_on(Pages, capacity, Timed(play)),
+                (Source::System, Task::Time) => composition.stand_on(System, capacity, Timed(play)),
+                (Source::Pages, Task::Measure) => {
+                    let pages = &Counted::new(Pages);
+                    let requests = || requests(pages);
+                    composition.stand_on(pages, capacity, Measured { play, gauge: Counter::new(pages), requests })
+                }
+                (Source::System, Task::Measure) => {
+                    let system = &Counted::new(System);
+                    let requests = || requests(system);
+                    composition.stand_on(system, capacity, Measured { play, gauge: MallocGauge::new(), requests })
+                }
+            },
+        }
+    }
+}
+
+/// A replay that has not begun.
+#[derive(Debug)]
+struct Play<'a> {
+    steps: &'a [Step],
+    table: Table,
+}
+
+impl Play<'_> {
+    fn timed(self, heap: &impl Heap) -> Result<Report, Stop> {
+        let took = replay(heap, self.steps, self.table, &mut Unwatched)?;
+        Ok(Report::Time(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
+    fn measured(
+        self,
+        heap: &impl Heap,
+        gauge: impl Gauge,
+        requests: impl FnOnce() -> Option<u64>,
+    ) -> Result<Report, Stop> {
+        let mut books = Books::new(gauge);
+        replay(heap, self.steps, self.table, &mut books)?;
+        Ok(Report::Measure(books.peak(), requests()))
+    }
+}
+
+/// Plays on a composition for its time.
+struct Timed<'a>(Play<'a>);
+
+impl Stage for Timed<'_> {
+    fn play(self, heap: &impl Heap) -> Result<Report, Stop> {
+        self.0.timed(heap)
+    }
+}
+
+/// Plays on a composition for what it holds.
+struct Measured<'a, G, R> {
+    play: Play<'a>,
+    gauge: G,
+    requests: R,
+}
+
+impl<G: Gauge, R: FnOnce() -> Option<u64>> Stage for Measured<'_, G, R> {
+    fn play(self, heap: &impl Heap) -> Result<Report, Stop> {
+        self.play.measured(heap, self.gauge, self.requests)
+    }
+}
+
+/// Blocks that a composition asked its source for, or made larger in place.
+fn requests<A>(source: &Counted<A>) -> Option<u64> {
+    let counts = source.counts();
+    Some(counts.requests + counts.resizes)
+}
+
+/// Reads what a counted source has given.
+#[derive(Debug)]
+struct Counter<'a, A> {
+    source: &'a Counted<A>,
+    peak: usize,
+}
+
+impl<'a, A> Counter<'a, A> {
+    fn new(source: &'a Counted<A>) -> Self {
+        Self { source, peak: 0 }
+    }
+}
+
+impl<A> Gauge for Counter<'_, A> {
+    /// What is held now; or what was held for a moment since the last look, if
+    /// it was more than ever before.
+    fn held(&mut self, _: usize) -> u64 {
+        let counts = self.source.counts();
+        let held = if counts.bytes_peak > self.peak { counts.bytes_peak } else { counts.bytes_live };
+        self.peak = counts.bytes_peak;
+        held as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replay::{
+        books::Moment,
+        testing::{Ops, everything, steps, trace},
+    };
+
+    /// Runs a candidate in this process.
+    fn run(candidate: Candidate, task: Task, ops: &Ops) -> Result<Report, Stop> {
+        let script = Script::new(&trace([ops.clone()])).unwrap();
+        let job = Job {
+            candidate,
+            task,
+            steps: (0, ops.0.len()),
+            slots: script.slots,
+            capacity: candidate.capacity(&script),
+            memory: 0,
+            seconds: 0,
+            parent: 0,
+        };
+        candidate.run(&job, &steps(ops))
+    }
+
+    fn measure(candidate: Candidate, ops: &Ops) -> (Moment, Option<u64>) {
+        match run(candidate, Task::Measure, ops) {
+            Ok(Report::Measure(peak, requests)) => (peak, requests),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_candidate_serves_every_size_and_alignment() {
+        for candidate in Candidate::all().into_iter().chain([Candidate::Driver]) {
+            let timed = run(candidate, Task::Time, &everything());
+            assert!(matches!(timed, Ok(Report::Time(1..))), "{candidate:?}: {timed:?}");
+        }
+        for candidate in Candidate::all() {
+            let (peak, requests) = measure(candidate, &everything());
+            assert!(peak.held >= peak.granted && peak.granted >= peak.asked && peak.asked > 300_000, "{candidate:?}");
+            assert_eq!(requests.is_some(), candidate != Candidate::System, "{candidate:?}");
+        }
+    }
+
+    #[test]
+    fn a_bump_holds_what_was_ever_asked_for() {
+        // 0..100, 112..140, and 144..344 for what had to move.
+        let ops = Ops::new().alloc(0, 100).alloc(1, 28).realloc(0, 200).free(1).free(0);
+        let (peak, requests) = measure(Candidate::Composed(Composition::Bump), &ops);
+        // While the block moves it is there twice.
+        assert_eq!(peak, Moment { held: 64 << 10, granted: 328, asked: 328 });
+        assert_eq!(requests, Some(1));
+    }
+
+    #[test]
+    fn a_span_pool_rounds_to_its_blocks() {
+        let ops = Ops::new().alloc(0, 100).alloc(1, 65).alloc(2, 64).free(0).free(1);
+        let (peak, requests) = measure(Candidate::Composed(Composition::Spans), &ops);
+        assert_eq!((peak.asked, peak.granted), (229, 320));
+        assert_eq!((peak.internal_waste(), peak.external_waste()), (91, peak.held - 320));
+        // One chunk; the books of 4096 blocks take two words each.
+        assert!((256 << 10..512 << 10).contains(&peak.held), "{}", peak.held);
+        assert!(peak.held.is_multiple_of(4096));
+        assert!(requests.is_some_and(|requests| (2..=4).contains(&requests)), "{requests:?}");
+    }
+
+    #[test]
+    fn memory_held_for_a_moment_counts() {
+        let source = Counted::new(System);
+        let mut gauge = Counter::new(&source);
+        let layout = std::alloc::Layout::new::<[u8; 100]>();
+        let block = blockwork::Allocate::allocate(&source, layout).unwrap();
+        // SAFETY: allocated above with this layout, and not used again.
+        unsafe { blockwork::Allocate::deallocate(&source, block, layout) };
+        assert_eq!([gauge.held(1), gauge.held(1)], [100, 0]);
+    }
+}

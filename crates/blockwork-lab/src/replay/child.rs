@@ -1,0 +1,126 @@
+//! One process, one candidate: the far side of the [runner](super::runner).
+//!
+//! The command starts itself again with a [hidden verb](VERB) and a [`Job`]; the
+//! script comes as standard input, the [`Report`] goes to standard output.
+//!
+//! The process is expendable: it dies with its parent, is the first that the
+//! kernel kills when memory runs out, and cannot map more than it was given.
+
+use std::{env, ffi::OsStr, fs, io, process::ExitCode};
+
+use anyhow::{Context, ensure};
+use rustix::process::{Resource, Rlimit, Signal, getppid, getrlimit, set_parent_process_death_signal, setrlimit};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    books::Moment,
+    candidate::Candidate,
+    driver::{Stop, mapping::Mapping},
+};
+
+/// What the command calls itself with.
+pub const VERB: &str = "__replay";
+
+/// What a child has to do.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Job {
+    /// Through which allocator.
+    pub candidate: Candidate,
+    /// What to find out.
+    pub task: Task,
+    /// The first step of the script, and the one after the last.
+    pub steps: (usize, usize),
+    /// One more than the highest slot.
+    pub slots: usize,
+    /// Bytes that the candidate may need to reserve: see [`Candidate::capacity`].
+    pub capacity: u64,
+    /// Bytes that it may map.
+    pub memory: u64,
+    /// Seconds that it may compute.
+    pub seconds: u64,
+    /// Who waits for the answer.
+    pub parent: u32,
+}
+
+/// What to find out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Task {
+    /// How long it takes.
+    Time,
+    /// How much it holds, and whether it is right.
+    Measure,
+}
+
+/// What was found out.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Report {
+    /// Processor time in nanoseconds.
+    Time(u64),
+    /// The moment when most was held, and the requests to the parent.
+    Measure(Moment, Option<u64>),
+    /// The candidate failed.
+    Stop(Stop),
+}
+
+/// The job, if this process was started for one.
+pub fn job() -> Option<String> {
+    let mut args = env::args_os().skip(1);
+    if args.next().as_deref() == Some(OsStr::new(VERB)) { args.next()?.into_string().ok() } else { None }
+}
+
+/// Does `job`, and prints the report.
+pub fn main(job: &str) -> ExitCode {
+    match run(job) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(job: &str) -> anyhow::Result<()> {
+    let job: Job = serde_json::from_str(job).context("not a job of this version")?;
+    die_with(job.parent)?;
+    let script = Mapping::new(io::stdin()).context("standard input is not a script")?;
+    let (from, to) = job.steps;
+    let steps = script.steps().get(from..to).context("the job reaches beyond the script")?;
+    confine(job.memory, job.seconds)?;
+    let report = job.candidate.run(&job, steps).unwrap_or_else(Report::Stop);
+    serde_json::to_writer(io::stdout(), &report)?;
+    Ok(())
+}
+
+/// Ends this process with `parent`, now if that is gone already.
+fn die_with(parent: u32) -> anyhow::Result<()> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    let now = getppid().map(|pid| pid.as_raw_nonzero().get().unsigned_abs());
+    ensure!(now == Some(parent), "the process that waited for this is gone");
+    Ok(())
+}
+
+/// Makes sure that a candidate out of bounds harms nobody else.
+fn confine(memory: u64, seconds: u64) -> anyhow::Result<()> {
+    // Refused in some containers; the limits below are the ones that count.
+    drop(fs::write("/proc/self/oom_score_adj", "1000"));
+    limit(Resource::As, mapped()?.saturating_add(memory))?;
+    limit(Resource::Cpu, seconds)?;
+    limit(Resource::Core, 0)?;
+    Ok(())
+}
+
+/// Lowers a limit, never raises it.
+fn limit(resource: Resource, to: u64) -> io::Result<()> {
+    let old = getrlimit(resource);
+    let within = |bound: Option<u64>| Some(bound.map_or(to, |bound| bound.min(to)));
+    Ok(setrlimit(resource, Rlimit { current: within(old.current), maximum: old.maximum })?)
+}
+
+/// Bytes of address space that this process has.
+fn mapped() -> anyhow::Result<u64> {
+    let statm = fs::read_to_string("/proc/self/statm")?;
+    let pages: u64 = statm.split(' ').next().unwrap_or_default().parse()?;
+    Ok(pages.saturating_mul(rustix::param::page_size() as u64))
+}

@@ -1,0 +1,37 @@
+//! Replaying a recording through many allocators, each in a process of its own.
+//!
+//! ```text
+//! Trace ─► Script (a file of fixed-size steps, handed down as stdin)
+//!              │
+//!   runner ────┼─► child: one candidate, one image, measured   ─► peak, waste, requests
+//!              ├─► child: one candidate, one image, timed      ─► nanoseconds
+//!              └─► child: the null allocator, timed            ─► what the driver costs
+//! ```
+//!
+//! One thread, recorded order. Every block is touched as a program would: its
+//! first word, each page and its last byte when it begins, its first word when
+//! it ends. What was written is compared, so that an allocator that hands out
+//! the same bytes twice is caught and not ranked.
+//!
+//! | part | knows |
+//! |---|---|
+//! | [`script`] | what a recording asks for, and how much memory that takes at least |
+//! | [`driver`] | how to play steps through one heap; all `unsafe` is there |
+//! | [`books`] | what is held, granted and asked for at the worst moment |
+//! | [`composition`] | the library's allocators, by name |
+//! | [`candidate`] | those, the machine's, and none |
+//! | [`child`] | one process, one candidate |
+//! | [`runner`] | the order of the processes |
+//! | [`memory`] | how much the machine can spare |
+
+pub mod books;
+pub mod candidate;
+pub mod child;
+pub mod composition;
+pub mod driver;
+pub mod memory;
+pub mod runner;
+pub mod script;
+pub mod step;
+#[cfg(test)]
+pub mod testing;

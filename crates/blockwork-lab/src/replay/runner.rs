@@ -1,0 +1,301 @@
+//! [`Runner`]: which processes run, in which order, and what they found.
+//!
+//! ```text
+//! measure  system  bump  memo  …          once each: those that fail are out
+//! time     driver  system  bump  memo  …  run 1
+//! time     driver  system  bump  memo  …  run 2
+//! ```
+//!
+//! Interleaved, so that a machine that turns slow for a while turns slow for
+//! all; one at a time, so that none is in another's way. Each image of a
+//! recording is a process of its own, as a new program is.
+
+use std::{
+    env,
+    ffi::OsString,
+    ops::Range,
+    os::unix::process::ExitStatusExt,
+    process::{self, Command, ExitStatus, Stdio},
+};
+
+use anyhow::Context;
+
+use super::{
+    books::Moment,
+    candidate::{Candidate, Kind},
+    child::{Job, Report, Task, VERB},
+    memory,
+    script::Script,
+};
+use crate::text::bytes;
+
+/// Runs candidates in processes of their own.
+#[derive(Debug)]
+pub struct Runner<'a> {
+    /// The command that understands [`VERB`], with what comes before the verb.
+    pub command: Vec<OsString>,
+    /// What to replay.
+    pub script: &'a Script,
+    /// Timed runs for each candidate.
+    pub runs: u32,
+    /// Bytes that a candidate may take.
+    pub spare: u64,
+}
+
+/// What all candidates did.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Nanoseconds per event of the null allocator, one for each run.
+    pub driver: Vec<f64>,
+    /// The candidates in the order given.
+    pub rows: Vec<Row>,
+}
+
+/// What one candidate did.
+#[derive(Debug)]
+pub struct Row {
+    /// Its composition, in the notation of the library.
+    pub spec: String,
+    /// What it stands for.
+    pub kind: Kind,
+    /// Its figures, or why it has none.
+    pub result: Result<Figures, String>,
+}
+
+/// What a candidate that came to the end needed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figures {
+    /// Nanoseconds per event, one for each run, driver included.
+    pub ns: Vec<f64>,
+    /// The moment when most was held, in the image that held most.
+    pub peak: Moment,
+    /// Requests to the parent, in all images.
+    pub requests: Option<u64>,
+}
+
+/// A candidate that is still in.
+#[derive(Debug)]
+struct Entry {
+    candidate: Candidate,
+    result: Result<Figures, String>,
+}
+
+impl<'a> Runner<'a> {
+    /// A runner of this very command over `script`.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not say where the command is.
+    pub fn new(script: &'a Script, runs: u32) -> anyhow::Result<Self> {
+        let command = env::current_exe().context("cannot find the command itself, to replay in a new process")?;
+        Ok(Self { command: vec![command.into()], script, runs, spare: memory::spare() })
+    }
+
+    /// Processes that [`run`](Self::run) will start for this many candidates,
+    /// at most.
+    pub fn processes(&self, candidates: usize) -> u64 {
+        let all = candidates as u64 * (1 + u64::from(self.runs)) + u64::from(self.runs);
+        all * self.script.images.len() as u64
+    }
+
+    /// Runs everything. `tell` is called before each process with what it does.
+    ///
+    /// # Errors
+    ///
+    /// When not even the null allocator can be run.
+    pub fn run(&self, candidates: &[Candidate], tell: &mut dyn FnMut(&str)) -> anyhow::Result<Outcome> {
+        let mut entries: Vec<Entry> = candidates.iter().map(|&candidate| self.enter(candidate, tell)).collect();
+        let mut driver = Vec::new();
+        for _ in 0..self.runs {
+            let ns = self.time(Candidate::Driver, tell).map_err(anyhow::Error::msg);
+            driver.push(ns.context("the replay does not work even without an allocator")?);
+            for entry in &mut entries {
+                let Ok(figures) = &mut entry.result else { continue };
+                match self.time(entry.candidate, tell) {
+                    Ok(ns) => figures.ns.push(ns),
+                    Err(why) => entry.result = Err(why),
+                }
+            }
+        }
+        let row =
+            |Entry { candidate, result }| Row { spec: candidate.spec(self.script), kind: candidate.kind(), result };
+        Ok(Outcome { driver, rows: entries.into_iter().map(row).collect() })
+    }
+
+    /// Measures a candidate, if there is memory for it.
+    fn enter(&self, candidate: Candidate, tell: &mut dyn FnMut(&str)) -> Entry {
+        let needs = self.script.images.iter().map(|part| candidate.needs(&part.demand)).max().unwrap_or(0);
+        let result = if needs <= self.spare {
+            self.measure(candidate, tell)
+        } else {
+            Err(format!("not run: needs {}, and {} can be spared", bytes(needs), bytes(self.spare)))
+        };
+        Entry { candidate, result }
+    }
+
+    fn measure(&self, candidate: Candidate, tell: &mut dyn FnMut(&str)) -> Result<Figures, String> {
+        let mut figures = Figures { ns: Vec::new(), peak: Moment::default(), requests: None };
+        for part in &self.script.images {
+            match self.child(candidate, Task::Measure, &part.steps, tell)? {
+                Report::Measure(peak, requests) => {
+                    if peak.held >= figures.peak.held {
+                        figures.peak = peak;
+                    }
+                    figures.requests = match (figures.requests, requests) {
+                        (Some(sum), Some(more)) => Some(sum + more),
+                        (sum, more) => sum.or(more),
+                    };
+                }
+                other => return Err(failure(part.steps.start, &other)),
+            }
+        }
+        Ok(figures)
+    }
+
+    /// Nanoseconds per event of one run.
+    fn time(&self, candidate: Candidate, tell: &mut dyn FnMut(&str)) -> Result<f64, String> {
+        let mut ns = 0;
+        for part in &self.script.images {
+            match self.child(candidate, Task::Time, &part.steps, tell)? {
+                Report::Time(more) => ns += more,
+                other => return Err(failure(part.steps.start, &other)),
+            }
+        }
+        Ok(ns as f64 / self.script.events().max(1) as f64)
+    }
+
+    /// Runs one process to its end.
+    fn child(
+        &self,
+        candidate: Candidate,
+        task: Task,
+        steps: &Range<usize>,
+        tell: &mut dyn FnMut(&str),
+    ) -> Result<Report, String> {
+        tell(&candidate.spec(self.script));
+        let job = Job {
+            candidate,
+            task,
+            steps: (steps.start, steps.end),
+            slots: self.script.slots,
+            capacity: candidate.capacity(self.script),
+            memory: self.spare,
+            seconds: 60 + steps.len() as u64 / 20_000,
+            parent: process::id(),
+        };
+        let job = serde_json::to_string(&job).map_err(|error| format!("failed: {error}"))?;
+        let script = self.script.file.try_clone().map_err(|error| format!("failed: {error}"))?;
+        let (program, before) = self.command.split_first().ok_or("failed: no command")?;
+        let done = Command::new(program)
+            .args(before)
+            .args([VERB, &job])
+            .stdin(script)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .output()
+            .map_err(|error| format!("failed: cannot start {}: {error}", program.display()))?;
+        match serde_json::from_slice(&done.stdout) {
+            Ok(report) if done.status.success() => Ok(report),
+            _ => Err(crash(done.status, &String::from_utf8_lossy(&done.stderr))),
+        }
+    }
+}
+
+/// A report that tells of a failure, in words; `first` is the number of the
+/// image's first event.
+fn failure(first: usize, report: &Report) -> String {
+    match report {
+        Report::Stop(stop) => format!("failed: {} at event {}", stop.fault, first + stop.step + 1),
+        Report::Time(_) | Report::Measure(..) => "failed: answered another question".into(),
+    }
+}
+
+/// A process that came to no report, in words.
+fn crash(status: ExitStatus, said: &str) -> String {
+    let how = match status.signal() {
+        Some(libc::SIGKILL) => "killed, most likely for want of memory".into(),
+        Some(libc::SIGXCPU) => "stopped after far more time than a replay takes".into(),
+        Some(libc::SIGSEGV | libc::SIGBUS) => "crashed with a wild memory access".into(),
+        Some(libc::SIGABRT) => "aborted".into(),
+        Some(signal) => format!("killed by signal {signal}"),
+        None => format!("ended with {status}"),
+    };
+    match said.trim().lines().next() {
+        Some(line) => format!("failed: {how}: {line}"),
+        None => format!("failed: {how}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::replay::testing::{Ops, trace};
+
+    /// Answers every job with `shell`, over a recording of two images. Also
+    /// returns how many jobs there were.
+    fn answers(shell: &str, spare: u64) -> (anyhow::Result<Outcome>, usize) {
+        let calls = tempfile::NamedTempFile::new().unwrap();
+        let shell = format!("echo >> {}; {shell}", calls.path().display());
+        let script = Script::new(&trace([Ops::new().alloc(0, 100).free(0), Ops::new().alloc(0, 60)])).unwrap();
+        let command = ["sh", "-c", &shell].map(OsString::from).to_vec();
+        let runner = Runner { command, script: &script, runs: 2, spare };
+        let outcome = runner.run(&[Candidate::System], &mut |_| ());
+        (outcome, fs::read(calls.path()).unwrap().len())
+    }
+
+    /// Answers jobs about the driver, and those about `system` with `shell`.
+    fn system(shell: &str) -> Result<Figures, String> {
+        let (outcome, _) = answers(&format!("case $1 in *driver*) echo '{{\"time\":3}}';; *) {shell};; esac"), 1 << 30);
+        outcome.unwrap().rows.remove(0).result
+    }
+
+    #[test]
+    fn images_are_processes_of_their_own_and_their_figures_add_up() {
+        let answer = r#"case $1 in
+            *measure*'steps":[0,2]'*) echo '{"measure":[{"held":50,"granted":40,"asked":30},2]}';;
+            *measure*) echo '{"measure":[{"held":90,"granted":60,"asked":60},5]}';;
+            *) echo '{"time":30}';;
+        esac"#;
+        let (outcome, calls) = answers(answer, 1 << 30);
+        let outcome = outcome.unwrap();
+        assert_eq!(outcome.driver, [20.0, 20.0]);
+        let peak = Moment { held: 90, granted: 60, asked: 60 };
+        assert_eq!(outcome.rows[0].result, Ok(Figures { ns: vec![20.0, 20.0], peak, requests: Some(7) }));
+        assert_eq!(calls, 2 + 2 * 2 + 2 * 2);
+    }
+
+    #[test]
+    fn a_candidate_that_stops_says_at_which_event_of_the_recording() {
+        let stop = r#"case $1 in
+            *'steps":[0,2]'*) echo '{"measure":[{"held":50,"granted":40,"asked":30},2]}';;
+            *) echo '{"stop":{"step":0,"fault":{"OutOfMemory":60}}}';;
+        esac"#;
+        assert_eq!(system(stop), Err("failed: out of memory, asked for 60 bytes at event 3".into()));
+    }
+
+    #[test]
+    fn a_candidate_that_crashes_does_not_end_the_others() {
+        assert_eq!(system("kill -SEGV $$"), Err("failed: crashed with a wild memory access".into()));
+        assert_eq!(
+            system("echo 'went wrong' >&2; exit 3"),
+            Err("failed: ended with exit status: 3: went wrong".into())
+        );
+        assert_eq!(system("echo nonsense"), Err("failed: ended with exit status: 0".into()));
+    }
+
+    #[test]
+    fn a_candidate_that_needs_more_than_is_free_is_not_run() {
+        let (outcome, calls) = answers("echo '{\"time\":3}'", 99);
+        let result = outcome.unwrap().rows.remove(0).result;
+        assert_eq!(result, Err("not run: needs 100 bytes, and 99 bytes can be spared".into()));
+        assert_eq!(calls, 4, "only the driver ran");
+    }
+
+    #[test]
+    fn without_a_driver_there_is_no_outcome() {
+        let (outcome, _) = answers("exit 1", 1 << 30);
+        assert!(format!("{:#}", outcome.unwrap_err()).starts_with("the replay does not work"));
+    }
+}
