@@ -110,7 +110,7 @@
 //! end the process; `cargo test NAME -- --nocapture` then shows what ran last.
 //! A run repeats: random cases depend on fixed seeds, and on the number in the
 //! environment variable `BLOCKWORK_SEED`, for those who want others. Under
-//! AddressSanitizer set `ASAN_OPTIONS=allocator_may_return_null=1`: the harness
+//! `AddressSanitizer` set `ASAN_OPTIONS=allocator_may_return_null=1`: the harness
 //! asks for sizes that no allocator has.
 //!
 //! # Threads
