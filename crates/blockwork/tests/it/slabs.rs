@@ -110,7 +110,7 @@ fn over_every_adversary_and_each_other() {
     let below = [
         suite!("failing", |parent| Failing::new(parent, When::Never), .retains(0)),
         suite!("misaligned", |parent| Misaligned::new(parent), .retains(0)),
-        suite!("shuffled", |parent| Shuffled::new(parent, 7), .retains(0)),
+        suite!("shuffled", |parent| Shuffled::new(parent, 7), .retains(0).irregular()),
         suite!("counted", |parent| Counted::new(parent), .retains(0)),
         suite!("counted segregate", |parent| Counted::new(heap(parent)), .retains(kept(20, 4 * KIB))),
     ];
