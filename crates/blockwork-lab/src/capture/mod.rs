@@ -135,8 +135,8 @@ impl Recording {
 
     fn remarks(&self, summary: &Summary) -> Vec<(&'static str, String)> {
         let mut remarks = Vec::new();
-        if summary.totals.events() == 0 {
-            remarks.push(("Nothing", format!("was allocated through malloc by {}. {NO_EVENTS}", self.program)));
+        if let Some(image) = &summary.silent {
+            remarks.push(("Nothing", format!("was allocated through malloc by {image}. {NO_EVENTS}")));
         }
         if summary.children > 0 {
             let children = text::counted(summary.children.into(), "child", "children");
