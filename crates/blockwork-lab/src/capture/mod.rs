@@ -14,7 +14,7 @@ use std::{
     ffi::OsString,
     fmt,
     fs::{self, File, Permissions},
-    io::{self, BufWriter, Seek},
+    io::{self, BufWriter, Seek, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -98,7 +98,6 @@ impl Recording {
 
     /// Says on standard error what happened.
     pub fn report(&self) {
-        let say = |title: &str, text: &str| eprintln!("{title:>11} {text}");
         if !matches!(self.end, End::Exited(_)) {
             say("Ended", &format!("{} {}", self.program, self.end));
         }
@@ -129,7 +128,7 @@ impl Recording {
     /// Says on standard error what to do with the recording.
     pub fn suggest(&self) {
         if self.packed.is_ok() && !self.is_empty() {
-            eprintln!("{:>11} blockwork compare {}", "Next", text::shell(&self.path));
+            say("Next", &format!("blockwork compare {}", text::shell(&self.path)));
         }
     }
 
@@ -156,6 +155,11 @@ impl Recording {
         }
         remarks
     }
+}
+
+/// Prints a line for people; if nobody listens, that is fine.
+fn say(title: &str, text: &str) {
+    drop(writeln!(io::stderr(), "{title:>11} {text}"));
 }
 
 const NOT_REACHED: &str = "It, or what it called `exec` for, is set-user-id, statically linked, or cleared its \
