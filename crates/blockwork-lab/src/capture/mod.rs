@@ -139,7 +139,7 @@ impl Recording {
         }
         if summary.children > 0 {
             let children = text::counted(summary.children.into(), "child", "children");
-            remarks.push(("Skipped", format!("{children}: {}", text::tally(&summary.child_names))));
+            remarks.push(("Skipped", format!("{children}: {}", text::tally(&summary.child_names, summary.children))));
         }
         if summary.totals.strays > 0 {
             let strays = text::counted(summary.totals.strays, "free", "frees");

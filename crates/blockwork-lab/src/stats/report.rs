@@ -108,7 +108,10 @@ fn write_remarks(report: &Report, out: &mut impl Write) -> io::Result<()> {
     let mut remarks = Vec::new();
     if report.skipped_children > 0 {
         let children = counted(report.skipped_children.into(), "child", "children");
-        remarks.push(format!("{children} not recorded: {}", tally(&report.skipped_children_names)));
+        remarks.push(format!(
+            "{children} not recorded: {}",
+            tally(&report.skipped_children_names, report.skipped_children)
+        ));
     }
     if report.unknown_frees > 0 {
         let frees = counted(report.unknown_frees, "free", "frees");
