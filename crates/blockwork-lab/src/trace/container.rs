@@ -46,9 +46,12 @@ struct Head {
 
 /// What stands at the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Summary {
     /// All calls.
     pub totals: Totals,
+    /// The file of the last image, if that called nothing.
+    pub silent: Option<String>,
     /// Processes that were not recorded.
     pub children: u32,
     /// The names of the first of them.
@@ -74,6 +77,8 @@ pub struct Writer<W> {
     /// Who calls.
     thread: u64,
     totals: Totals,
+    /// The last image, as long as it has called nothing.
+    silent: Option<String>,
 }
 
 impl<W: Write> Writer<W> {
@@ -87,6 +92,7 @@ impl<W: Write> Writer<W> {
             encoder: Encoder::new(),
             thread: 0,
             totals: Totals::default(),
+            silent: None,
         };
         writer.output.write_all(&MAGIC)?;
         writer.output.write_all(&VERSION.to_le_bytes())?;
@@ -99,21 +105,28 @@ impl<W: Write> Writer<W> {
     pub fn push(&mut self, event: &Event<'_>) -> io::Result<()> {
         match *event {
             Event::Thread { index } => self.thread = index,
-            Event::Image { .. } => self.thread = 0,
+            Event::Image { path } => {
+                self.thread = 0;
+                self.silent = Some(String::from_utf8_lossy(path).into_owned());
+            }
             Event::Allocate { .. } => self.totals.allocations += 1,
             Event::Free { .. } => self.totals.frees += 1,
             Event::Reallocate { .. } => self.totals.reallocations += 1,
             Event::Stray { double } => self.totals.count_stray(double),
             Event::ReallocateBegin { .. } | Event::ReallocateEnd { .. } | Event::ReallocateFailed => {}
         }
+        if !matches!(event, Event::Thread { .. } | Event::Image { .. }) {
+            self.silent = None;
+        }
         self.put(event)?;
         if self.part.len() >= PART { self.end_part() } else { Ok(()) }
     }
 
-    /// Ends the recording; the totals of `summary` are filled in.
+    /// Ends the recording; what the writer knows itself is filled in.
     pub fn finish(mut self, mut summary: Summary) -> io::Result<(W, Summary)> {
         self.write_events()?;
         summary.totals = self.totals;
+        summary.silent = self.silent.take();
         let end = serde_json::to_vec(&summary)?;
         self.write_part(END, 0, &end)?;
         self.output.flush()?;
