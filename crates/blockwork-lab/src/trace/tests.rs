@@ -228,6 +228,24 @@ fn what_precedes_a_damaged_part_is_read() {
 }
 
 #[test]
+fn a_cut_costs_no_more_than_a_quarter_of_what_was_there() {
+    let mut events = vec![IMAGE];
+    events.extend((1..=50_000_u64).map(|name| Event::Allocate {
+        name,
+        size: name % 701,
+        align_log2: 4,
+        zeroed: false,
+    }));
+    let events = encode(&events);
+    let (file, _) = pack(events.as_slice(), || Ok(header(events.len())), Vec::new(), "one").unwrap();
+    for tenths in 3..10 {
+        let cut = file.len() * tenths / 10;
+        let read = Trace::load(&file[..cut]).unwrap().ops.len();
+        assert!(read >= 50_000 * tenths / 10 * 7 / 10, "{read} events of {tenths} tenths");
+    }
+}
+
+#[test]
 fn parts_that_are_missing_doubled_or_appended_are_noticed() {
     let (file, _) = packed();
     let mut bounds = vec![12];
