@@ -27,7 +27,11 @@ pub const MAGIC: [u8; 8] = *b"\x89bwrec\r\n";
 /// The version that is written and read.
 pub const VERSION: u32 = 1;
 
-/// Events are packed when they have grown to this.
+/// Events are packed when they have grown to this, or to a quarter of what
+/// was packed before, whichever is more: a file that is cut loses its last
+/// part, which is never much of the whole.
+const PART_MIN: usize = 4 << 10;
+/// Events are packed when they have grown to this, whatever was before.
 const PART: usize = 1 << 20;
 /// No part is larger, packed or not; what says so is corrupt.
 const PART_MAX: usize = 2 * PART;
@@ -72,6 +76,8 @@ pub struct Writer<W> {
     number: u32,
     /// The part in the making.
     part: Vec<u8>,
+    /// Bytes of events in the parts before it, unpacked.
+    before: usize,
     events: u32,
     encoder: Encoder,
     /// Who calls.
@@ -88,6 +94,7 @@ impl<W: Write> Writer<W> {
             output,
             number: 0,
             part: Vec::with_capacity(PART_MAX),
+            before: 0,
             events: 0,
             encoder: Encoder::new(),
             thread: 0,
@@ -119,7 +126,8 @@ impl<W: Write> Writer<W> {
             self.silent = None;
         }
         self.put(event)?;
-        if self.part.len() >= PART { self.end_part() } else { Ok(()) }
+        let enough = (self.before / 4).clamp(PART_MIN, PART);
+        if self.part.len() >= enough { self.end_part() } else { Ok(()) }
     }
 
     /// Ends the recording; what the writer knows itself is filled in.
@@ -153,6 +161,7 @@ impl<W: Write> Writer<W> {
         let part = std::mem::take(&mut self.part);
         if !part.is_empty() {
             self.write_part(EVENTS, self.events, &part)?;
+            self.before += part.len();
         }
         self.part = part;
         self.part.clear();
