@@ -36,7 +36,7 @@ const _: () = {
     speaks::<PagesWith>();
     speaks::<Buffer<'_>>();
     speaks::<Null>();
-    speaks::<FromGlobal<System>>();
+    speaks::<FromGlobal<&System>>();
     speaks::<FromApi2_02<System>>();
     speaks::<FromApi2_04<System>>();
     speaks::<Bump<System>>();
