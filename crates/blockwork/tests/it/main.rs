@@ -1,7 +1,6 @@
 //! The one integration test binary: each module is a topic.
 #![cfg_attr(blockwork_allocator_gate, feature(allocator_api))]
 
-#[cfg(blockwork_std_allocator)]
 extern crate alloc;
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use core::alloc::GlobalAlloc;
 
 use blockwork::{
     Allocate, BlockOf, BlockPool, Buffer, Bump, Counted, Fallback, FromApi2_02, FromApi2_04, FromGlobal, LastResort,
-    Locked, Memo, Null, Pages, PagesWith, SpanPool, SpinLock, System,
+    Locked, Memo, MixedSlab, Null, Pages, PagesWith, Quad, Segregate, SizeClasses, Slab, SlabHead, SpanPool, SpinLock,
+    System, UpTo,
     testing::{Failing, Misaligned, Reentrant, Shuffled, Strict},
 };
 
@@ -36,13 +37,17 @@ const _: () = {
     speaks::<PagesWith>();
     speaks::<Buffer<'_>>();
     speaks::<Null>();
-    speaks::<FromGlobal<System>>();
+    speaks::<FromGlobal<&System>>();
     speaks::<FromApi2_02<System>>();
     speaks::<FromApi2_04<System>>();
     speaks::<Bump<System>>();
     speaks::<BlockPool<System, BlockOf<16>>>();
     speaks::<Memo<System>>();
     speaks::<SpanPool<System>>();
+    speaks::<Slab<System>>();
+    speaks::<MixedSlab<System>>();
+    speaks::<SizeClasses<Quad<128>, SlabHead<usize>, System>>();
+    speaks::<Segregate<UpTo<64>, System, System>>();
     speaks::<Counted<System>>();
     speaks::<Fallback<Null, System>>();
     speaks::<LastResort<System, Null>>();
