@@ -203,10 +203,12 @@ mod tests {
         let mut memory = [MaybeUninit::uninit(); 64];
         let tally = Tally::new();
         let buffer = Buffer::new(&mut memory);
-        let heap: Checked<Scrubbed<OnFailure<Quota<&Buffer<'_>, Const<8>>, Retry<_>>>, &Tally> =
-            buffer.by_ref().capped(Const::<8>).retrying(1, |quota, _| quota.used() > 8).scrubbed().checked(&tally);
+        let heap: OnFailure<Quota<&Buffer<'_>, Const<8>>, Retry<_>> =
+            buffer.by_ref().capped(Const::<8>).retrying(1, |quota, _| quota.used() > 8);
+        let heap: Checked<Scrubbed<_>, &Tally> = heap.scrubbed().checked(&tally);
         assert!(heap.allocate(Layout::new::<[u8; 9]>()).is_err());
-        assert!(buffer.by_ref().capped(64).or_stop().allocate(Layout::new::<[u8; 64]>()).is_ok());
+        let all: OnFailure<Quota<&Buffer<'_>>, Stop> = buffer.by_ref().capped(64).or_stop();
+        assert!(all.allocate(Layout::new::<[u8; 64]>()).is_ok());
     }
 
     #[test]

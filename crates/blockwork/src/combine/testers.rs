@@ -98,6 +98,28 @@ unsafe impl<S: Owns, L: Owns> Owns for BySize<S, L> {
     }
 }
 
+/// Gives nothing, and claims every block there is.
+#[cfg(all(debug_assertions, not(miri)))]
+pub(crate) struct Claiming;
+
+// SAFETY: gives nothing.
+#[cfg(all(debug_assertions, not(miri)))]
+unsafe impl Allocate for Claiming {
+    fn allocate(&self, _: Layout) -> Result<NonNull<u8>, AllocError> {
+        Err(AllocError)
+    }
+
+    unsafe fn deallocate(&self, _: NonNull<u8>, _: Layout) {}
+}
+
+// SAFETY: none; whoever asks has to notice.
+#[cfg(all(debug_assertions, not(miri)))]
+unsafe impl Owns for Claiming {
+    fn owns(&self, _: NonNull<u8>, _: Layout) -> bool {
+        true
+    }
+}
+
 /// Runs `body` in a process of its own, which must not survive it, and returns
 /// what that wrote to its standard error; `name` is the path of the test.
 #[cfg(not(miri))]

@@ -58,7 +58,9 @@ mod tests {
                 let mut memory = [7_u64; 5];
                 let start = NonNull::from(&mut memory).cast::<u8>();
                 // SAFETY: 40 bytes.
-                unsafe { wipe(start.add(from), len, 0xAB) };
+                let there = unsafe { start.add(from) };
+                // SAFETY: as above.
+                unsafe { wipe(there, len, 0xAB) };
                 // SAFETY: 40 initialised bytes.
                 let bytes = unsafe { start.cast::<[u8; 40]>().read() };
                 let plain = 7_u64.to_ne_bytes();

@@ -11,6 +11,8 @@ mod combine;
 mod conformance;
 mod mutants;
 #[cfg(test)]
+mod policies;
+#[cfg(test)]
 mod pools;
 mod send_sync;
 #[cfg(test)]

@@ -213,7 +213,10 @@ fn give<S: Allocate>(source: &S, table: Table<NonZero<u128>>) {
 
 #[cfg(test)]
 mod tests {
-    use heap::{collections::BTreeMap, vec::Vec};
+    use heap::{
+        collections::{BTreeMap, btree_map::Entry},
+        vec::Vec,
+    };
 
     use super::*;
     use crate::{
@@ -250,17 +253,19 @@ mod tests {
         for _ in 0..30_000 {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let block = block((random >> 33) % 500 * 16, 1 + (random >> 50));
-            if model.contains_key(&block.address) {
-                if random >> 63 == 0 {
-                    books.end(block.address);
-                    model.remove(&block.address);
-                } else {
-                    books.change(block.address, block.layout);
-                    model.insert(block.address, block.layout);
+            match model.entry(block.address) {
+                Entry::Vacant(place) => {
+                    books.begin(&source, block).unwrap();
+                    place.insert(block.layout);
                 }
-            } else {
-                books.begin(&source, block).unwrap();
-                model.insert(block.address, block.layout);
+                Entry::Occupied(place) if random >> 63 == 0 => {
+                    books.end(block.address);
+                    place.remove();
+                }
+                Entry::Occupied(mut place) => {
+                    books.change(block.address, block.layout);
+                    place.insert(block.layout);
+                }
             }
             assert_eq!(books.live(), model.len());
         }

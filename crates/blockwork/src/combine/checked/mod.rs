@@ -31,6 +31,10 @@
 //! | count, and go on | [`Tally`] |
 //! | go on | [`Ignore`] |
 //!
+//! When it is on is a matter of types: a `type Heap` that is checked in debug
+//! builds and plain in others, `#[cfg(debug_assertions)]`, costs the others
+//! nothing.
+//!
 //! Whatever the severity, an operation that goes on has done nothing: a free
 //! that was wrong has freed nothing, a resize that was wrong is refused. Every
 //! block is judged exactly. Only the name can be off: a block freed long ago may

@@ -3,8 +3,9 @@
 use core::alloc::GlobalAlloc;
 
 use blockwork::{
-    Allocate, BlockOf, BlockPool, Buffer, Bump, Counted, Fallback, FromApi2_02, FromApi2_04, FromGlobal, LastResort,
-    Locked, Memo, Null, Pages, PagesWith, SpanPool, SpinLock, System,
+    Allocate, Beside, BlockOf, BlockPool, Buffer, Bump, Checked, Const, Counted, Fallback, FromApi2_02, FromApi2_04,
+    FromGlobal, Ignore, LastResort, Locked, Memo, Null, OnFailure, Pages, PagesWith, Quota, Scrubbed, SpanPool,
+    SpinLock, Stop, System,
     testing::{Failing, Misaligned, Reentrant, Shuffled, Strict},
 };
 
@@ -44,6 +45,11 @@ const _: () = {
     speaks::<Memo<System>>();
     speaks::<SpanPool<System>>();
     speaks::<Counted<System>>();
+    speaks::<Quota<System, Const<64>>>();
+    speaks::<OnFailure<System, Stop>>();
+    speaks::<Scrubbed<System>>();
+    speaks::<Checked<System>>();
+    speaks::<Checked<System, Ignore, Beside<System>>>();
     speaks::<Fallback<Null, System>>();
     speaks::<LastResort<System, Null>>();
     speaks::<Locked<System>>();
