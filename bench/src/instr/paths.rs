@@ -2,10 +2,13 @@
 
 use core::{alloc::Layout, hint::black_box, ptr::NonNull};
 
-use blockwork::{Allocate, BlockOf, BlockPool, BlockPoolConfig, Bump, ChunkSize, System};
+use blockwork::{
+    Allocate, BlockOf, BlockPool, BlockPoolConfig, Bump, Chain, ChunkSize, Const, Memo, Quad, Segregate, SizeClasses,
+    SlabHead, SlabPolicy, SpanPool, SpanPoolConfig, System, UpTo,
+};
 
 use crate::{
-    by_hand::FreeList,
+    by_hand::{FreeList, OneClass},
     opaque::{opaque, opaque_ref},
 };
 
@@ -23,7 +26,17 @@ pub(crate) const PATHS: &[Path] = &[
     Path { name: "block pool: alloc_block, free_block", bar: Some(8.0), run: block_pool_blocks },
     Path { name: "block pool: allocate, deallocate", bar: Some(8.0), run: block_pool_layouts },
     Path { name: "bump: 8 bytes", bar: Some(8.0), run: bump_8 },
+    Path { name: "one class of slabs by hand: 64 bytes", bar: None, run: one_class_by_hand },
+    Path { name: "size-class heap: 64 bytes", bar: Some(ONE_CLASS), run: heap_64 },
+    Path { name: "size-class heap, counted: 64 bytes", bar: None, run: heap_counted_64 },
+    Path { name: "size-class heap: layout at run time", bar: None, run: heap_run_time },
+    Path { name: "size-class heap behind dyn: 64 bytes", bar: None, run: heap_dyn },
+    Path { name: "memo over system: 64 bytes", bar: None, run: memo_64 },
+    Path { name: "span pool: 8 KiB", bar: None, run: span_pool_8k },
 ];
+
+/// What the hand-written class takes: a composition may take no more.
+const ONE_CLASS: f64 = 13.0;
 
 /// A path that runs out of memory counts nothing worth knowing.
 #[cold]
@@ -90,4 +103,77 @@ fn bump_8(rounds: u64) {
         let Ok(block) = opaque_ref(&bump).allocate(LAYOUT) else { exhausted() };
         opaque(block);
     }
+}
+
+fn one_class_by_hand(rounds: u64) {
+    let class = OneClass::new();
+    let _stays_live = class.allocate();
+    for _ in 0..rounds {
+        let class = opaque_ref(&class);
+        let Some(block) = class.allocate() else { exhausted() };
+        // SAFETY: just allocated.
+        unsafe { class.free(opaque(block)) };
+    }
+}
+
+const SPANS: SpanPoolConfig = SpanPoolConfig { block: 4096, backing_request: Some(1 << 20), ..SpanPoolConfig::DEFAULT };
+const SLABS: SlabPolicy<Const<65536>> = SlabPolicy { slab_size: Const, keep: 1 };
+
+type Spans = SpanPool<System>;
+type Small<'a> = SizeClasses<Quad<2048>, SlabHead<Const<65536>>, &'a Spans>;
+type Heap<'a> = Segregate<UpTo<2048>, Small<'a>, &'a Spans>;
+
+fn spans() -> Spans {
+    SpanPool::try_new(System, SPANS).expect("a good configuration")
+}
+
+fn heap(spans: &Spans) -> Heap<'_> {
+    let small = SizeClasses::try_new(spans, SLABS).expect("a good configuration");
+    Segregate::new(UpTo, small, spans)
+}
+
+/// Allocates and frees one block a round, while another stays live.
+#[inline(always)]
+fn pairs<A: Allocate>(heap: &A, layout: impl Fn() -> Layout, rounds: u64) {
+    let Ok(_stays_live) = heap.allocate(layout()) else { exhausted() };
+    for _ in 0..rounds {
+        let layout = layout();
+        let heap = opaque_ref(heap);
+        let Ok(block) = heap.allocate(layout) else { exhausted() };
+        // SAFETY: just allocated with this layout.
+        unsafe { heap.deallocate(opaque(block), layout) };
+    }
+}
+
+const SIXTY_FOUR: Layout = Layout::new::<[u64; 8]>();
+
+fn heap_64(rounds: u64) {
+    let spans = spans();
+    pairs(&heap(&spans), || SIXTY_FOUR, rounds);
+}
+
+fn heap_counted_64(rounds: u64) {
+    let spans = spans();
+    pairs(&heap(&spans).counted(), || SIXTY_FOUR, rounds);
+}
+
+fn heap_run_time(rounds: u64) {
+    let spans = spans();
+    let layout = Box::new(SIXTY_FOUR);
+    pairs(&heap(&spans), || *opaque_ref(&*layout), rounds);
+}
+
+fn heap_dyn(rounds: u64) {
+    let spans = spans();
+    let heap = heap(&spans);
+    let heap: &dyn Allocate = black_box(&heap);
+    pairs(&heap, || SIXTY_FOUR, rounds);
+}
+
+fn memo_64(rounds: u64) {
+    pairs(&Memo::new(System, usize::MAX), || SIXTY_FOUR, rounds);
+}
+
+fn span_pool_8k(rounds: u64) {
+    pairs(&spans(), || Layout::new::<[u64; 1024]>(), rounds);
 }

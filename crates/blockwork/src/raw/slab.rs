@@ -169,6 +169,10 @@ impl RawSlab {
         let from = header.carved.get();
         let page = CARVED_BYTES.checked_div(header.slot).unwrap_or(0).max(1);
         let to = header.capacity.min(from.saturating_add(page));
+        if from >= to {
+            // Not even a zero is written: this may be the slab that is none.
+            return false;
+        }
         // From the back, so that the list ascends.
         for index in (from..to).rev() {
             // SAFETY: below the capacity.
@@ -177,7 +181,7 @@ impl RawSlab {
             unsafe { header.free.push(block) }
         }
         header.carved.set(to);
-        from < to
+        true
     }
 
     /// Forgets the slots of an empty slab, so that its addresses ascend again.

@@ -8,12 +8,15 @@ extern crate alloc;
 mod bridge;
 #[cfg(test)]
 mod combine;
+#[cfg(test)]
 mod conformance;
+#[cfg(test)]
 mod mutants;
 #[cfg(test)]
 mod policies;
 #[cfg(test)]
 mod pools;
+#[cfg(test)]
 mod send_sync;
 #[cfg(test)]
 mod slabs;

@@ -18,8 +18,8 @@
 //!
 //! | | |
 //! |---|---|
-//! | time | a free list's pop or push and a count; every slab-full, a look at six lists |
-//! | space | eight words and one per slab-size, nothing per block |
+//! | time | a free list's pop or push and a count; a few lists are looked at when a slab is used up |
+//! | space | eight words per slab, nothing per block |
 //! | sharing | single-threaded (`Cell`) |
 //! | failure | for layouts that no slot fits, or when the parent has no slab to give |
 //! | offers | [`Reset`] |
