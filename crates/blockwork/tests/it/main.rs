@@ -12,6 +12,8 @@ mod conformance;
 #[cfg(test)]
 mod mutants;
 #[cfg(test)]
+mod policies;
+#[cfg(test)]
 mod pools;
 #[cfg(test)]
 mod send_sync;
