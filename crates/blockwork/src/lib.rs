@@ -38,6 +38,7 @@
 //! | a second choice when the first is exhausted | [`Fallback`], [`LastResort`] |
 //! | a question about what is live | [`Counted`] |
 //! | more than one thread | [`Locked`] |
+//! | call paths that cannot pass an allocator | `current` |
 //!
 //! # Using one
 //!
@@ -86,8 +87,6 @@ pub use crate::source::foreign::FromApi2_04;
 pub use crate::source::foreign::FromStd;
 #[cfg(all(feature = "os", unix))]
 pub use crate::source::pages::{PageOptions, Pages, PagesWith};
-#[cfg(feature = "std")]
-pub use crate::source::system::System;
 #[cfg(feature = "critical-section")]
 pub use crate::sync::CriticalSection;
 pub use crate::{
@@ -121,6 +120,8 @@ pub use crate::{
     },
     sync::{DefaultLock, Lock, SpinLock},
 };
+#[cfg(feature = "std")]
+pub use crate::{combine::current, source::system::System};
 
 /// Compiles the examples of the README.
 #[cfg(all(doctest, feature = "std", feature = "os"))]

@@ -1,7 +1,7 @@
 //! The one integration test binary: each module is a topic.
 #![cfg_attr(blockwork_allocator_gate, feature(allocator_api))]
 
-#[cfg(blockwork_std_allocator)]
+#[cfg(test)]
 extern crate alloc;
 
 #[cfg(test)]
@@ -10,6 +10,8 @@ mod bridge;
 mod combine;
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+mod current;
 #[cfg(test)]
 mod mutants;
 #[cfg(test)]

@@ -4,7 +4,7 @@ use core::alloc::GlobalAlloc;
 
 use blockwork::{
     Allocate, BlockOf, BlockPool, Buffer, Bump, Counted, Fallback, FromApi2_02, FromApi2_04, FromGlobal, LastResort,
-    Locked, Memo, Null, Pages, PagesWith, SpanPool, SpinLock, System,
+    Locked, Memo, Null, Pages, PagesWith, SpanPool, SpinLock, System, current,
     testing::{Failing, Misaligned, Reentrant, Shuffled, Strict},
 };
 
@@ -46,6 +46,9 @@ const _: () = {
     speaks::<Counted<System>>();
     speaks::<Fallback<Null, System>>();
     speaks::<LastResort<System, Null>>();
+    speaks::<current::Handle>();
+    speaks::<current::SyncHandle>();
+    speaks::<current::Scoped<'_>>();
     speaks::<Locked<System>>();
     speaks::<Locked<System, SpinLock>>();
     speaks::<Failing<System>>();
