@@ -17,6 +17,8 @@ mod mutants;
 #[cfg(test)]
 mod pools;
 #[cfg(test)]
+mod seeds;
+#[cfg(test)]
 mod send_sync;
 #[cfg(test)]
 mod slabs;
