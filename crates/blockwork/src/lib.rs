@@ -42,6 +42,7 @@
 //! | secrets in memory | [`Scrubbed`] |
 //! | a suspicion about who frees what | [`Checked`] |
 //! | more than one thread | [`Locked`] |
+//! | call paths that cannot pass an allocator | `current` |
 //!
 //! # Using one
 //!
@@ -90,8 +91,6 @@ pub use crate::source::foreign::FromApi2_04;
 pub use crate::source::foreign::FromStd;
 #[cfg(all(feature = "os", unix))]
 pub use crate::source::pages::{PageOptions, Pages, PagesWith};
-#[cfg(feature = "std")]
-pub use crate::source::system::System;
 #[cfg(feature = "critical-section")]
 pub use crate::sync::CriticalSection;
 pub use crate::{
@@ -132,6 +131,8 @@ pub use crate::{
     },
     sync::{DefaultLock, Lock, SpinLock},
 };
+#[cfg(feature = "std")]
+pub use crate::{combine::current, source::system::System};
 
 /// Compiles the examples of the README.
 #[cfg(all(doctest, feature = "std", feature = "os"))]

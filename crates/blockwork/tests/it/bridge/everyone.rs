@@ -5,7 +5,7 @@ use core::alloc::GlobalAlloc;
 use blockwork::{
     Allocate, Beside, BlockOf, BlockPool, Buffer, Bump, Checked, Const, Counted, Fallback, FromApi2_02, FromApi2_04,
     FromGlobal, Ignore, LastResort, Locked, Memo, MixedSlab, Null, OnFailure, Pages, PagesWith, Quad, Quota, Scrubbed,
-    Segregate, SizeClasses, Slab, SlabHead, SpanPool, SpinLock, Stop, System, UpTo,
+    Segregate, SizeClasses, Slab, SlabHead, SpanPool, SpinLock, Stop, System, UpTo, current,
     testing::{Failing, Misaligned, Reentrant, Shuffled, Strict},
 };
 
@@ -56,6 +56,9 @@ const _: () = {
     speaks::<Checked<System, Ignore, Beside<System>>>();
     speaks::<Fallback<Null, System>>();
     speaks::<LastResort<System, Null>>();
+    speaks::<current::Handle>();
+    speaks::<current::SyncHandle>();
+    speaks::<current::Scoped<'_>>();
     speaks::<Locked<System>>();
     speaks::<Locked<System, SpinLock>>();
     speaks::<Failing<System>>();
