@@ -30,7 +30,7 @@
 //! | you have | take |
 //! |---|---|
 //! | blocks of one size, freed in any order | [`BlockPool`]; [`Slab`] if memory should go back on the way |
-//! | blocks that all end together | [`Bump`] |
+//! | blocks that all end together | [`Arena`]; [`Bump`] if their total is known |
 //! | blocks of many small sizes | [`SizeClasses`] of slabs, behind a [`Segregate`] |
 //! | blocks of pages and more | [`SpanPool`] over `Pages` |
 //! | the same few sizes again and again, over a slow parent | [`Memo`] |
@@ -122,6 +122,10 @@ pub use crate::{
         null::Null,
     },
     strategy::{
+        arena::{
+            Arena, ArenaBox, ArenaConfig, ArenaCore, ArenaIntoIter, ArenaMark, ArenaScope, ArenaString, ArenaVec,
+            Region,
+        },
         block::{Block, BlockError},
         block_pool::{BlockAt, BlockOf, BlockPool, BlockPoolConfig, BlockPoolCore, BlockShape, ChunkSize},
         bump::{Bump, BumpCore, BumpMark},
