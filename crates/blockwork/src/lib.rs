@@ -37,6 +37,10 @@
 //! | a region of your own | [`Buffer`] |
 //! | a second choice when the first is exhausted | [`Fallback`], [`LastResort`] |
 //! | a question about what is live | [`Counted`] |
+//! | a bound on what is live | [`Quota`] |
+//! | something to be done when memory runs out | [`OnFailure`] |
+//! | secrets in memory | [`Scrubbed`] |
+//! | a suspicion about who frees what | [`Checked`] |
 //! | more than one thread | [`Locked`] |
 //! | call paths that cannot pass an allocator | `current` |
 //!
@@ -93,11 +97,18 @@ pub use crate::{
     alloc::{AllocError, Allocate, Check, ConfigError, Core, Head, HeadConfig, Owns, Reset, Valid},
     combine::{
         chain::Chain,
+        checked::{
+            Below, Beside, BlockInfo, BooksMemory, Checked, Finding, Ignore, LiveBlocks, Log, Misuse, MisuseKind,
+            Operation, Report, Tally,
+        },
         counted::{Counted, Counts},
         fallback::Fallback,
         last_resort::LastResort,
         locked::Locked,
+        on_failure::{OnFailure, Remedy, Retry, Return, Stop},
+        quota::Quota,
         recorded::wire,
+        scrubbed::Scrubbed,
         segregate::{Boundary, Segregate, SmallSide, UpTo, UpToAt, Within},
         size_classes::SizeClasses,
     },

@@ -8,3 +8,4 @@ pub(crate) mod mixed_slab;
 pub(crate) mod shelf;
 pub(crate) mod slab;
 pub(crate) mod span;
+pub(crate) mod wipe;

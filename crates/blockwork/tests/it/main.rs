@@ -1,7 +1,6 @@
 //! The one integration test binary: each module is a topic.
 #![cfg_attr(blockwork_allocator_gate, feature(allocator_api))]
 
-#[cfg(test)]
 extern crate alloc;
 
 #[cfg(test)]
@@ -14,6 +13,8 @@ mod conformance;
 mod current;
 #[cfg(test)]
 mod mutants;
+#[cfg(test)]
+mod policies;
 #[cfg(test)]
 mod pools;
 #[cfg(test)]

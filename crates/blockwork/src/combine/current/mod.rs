@@ -281,7 +281,7 @@ impl Drop for Inside {
     fn drop(&mut self) {
         let left = INNERMOST.try_with(|innermost| innermost.replace(self.before));
         if left.is_ok_and(|left| left != self.scope) {
-            os::abort("a scope of the current allocator was left before one inside of it")
+            os::stop(format_args!("a scope of the current allocator was left before one inside of it"))
         }
     }
 }
