@@ -7,7 +7,8 @@ use core::{alloc::Layout, fmt::Debug, ptr::NonNull};
 use allocator_api2_02::{boxed::Box as Box02, vec::Vec as Vec02};
 use allocator_api2_04::{boxed::Box as Box04, vec::Vec as Vec04};
 use blockwork::{
-    AllocError, Allocate, Bump, Chain, Counted, Locked, Memo, System, check_allocator,
+    AllocError, Allocate, BlockOf, BlockPool, BlockPoolConfig, Bump, Chain, ChunkSize, Counted, Locked, Memo, System,
+    check_allocator,
     current::{self, Handle, Scoped, SyncHandle},
     send_sync, suite,
     testing::{Failing, Misaligned, Parent, Shuffled, Strict, Suite, When, pairs},
@@ -107,6 +108,15 @@ fn boxes_and_vectors_are_made_and_freed_without_naming_an_allocator() {
         drop((near, far));
     });
     assert_eq!((heap.counts().blocks_live, other.counts().requests), (0, 0));
+}
+
+#[test]
+fn a_handle_grants_what_its_allocator_grants() {
+    let config = BlockPoolConfig { block: BlockOf::<64>, chunk: ChunkSize::Blocks(4) };
+    let handle = got(Rc::new(BlockPool::try_new(System, config).unwrap()));
+    assert_eq!(handle.granted(Layout::new::<[u8; 50]>()), 64);
+    current::with_scoped(&handle, |scoped| assert_eq!(scoped.granted(Layout::new::<[u8; 50]>()), 64));
+    assert_eq!(current::get().granted(Layout::new::<[u8; 50]>()), 50);
 }
 
 #[test]

@@ -5,8 +5,8 @@ use core::{alloc::Layout, ptr::NonNull};
 use std::{sync::Mutex, thread};
 
 use blockwork::{
-    AllocError, Allocate, BlockOf, BlockPool, BlockPoolConfig, Buffer, Bump, ChunkSize, Counted, DefaultLock, Lock,
-    Locked, Memo, MixedSlab, Slab, SlabConfig, SlabPolicy, SpinLock, System,
+    AllocError, Allocate, BlockOf, BlockPool, BlockPoolConfig, Buffer, Bump, Check, ChunkSize, Counted, DefaultLock,
+    Lock, Locked, Memo, MixedSlab, Slab, SlabConfig, SlabPolicy, SpinLock, System,
     math::align::layout_of,
     suite,
     testing::{Failing, Suite, When, pairs},
@@ -101,6 +101,21 @@ const BLOCK: Layout = Layout::new::<[u64; 4]>();
 
 fn pool<A: Allocate>(parent: A) -> BlockPool<A, Blocks> {
     BlockPool::try_new(parent, BlockPoolConfig { block: BlockOf, chunk: ChunkSize::Blocks(16) }).unwrap()
+}
+
+/// Seed 000: any pointer went to the free list, and came back as a block.
+#[test]
+fn a_walk_finds_an_address_inside_of_a_block() {
+    let config = BlockPoolConfig { block: BlockOf::<32, 8>, chunk: ChunkSize::Blocks(16) };
+    let pool = BlockPool::try_new(System, config).unwrap();
+    let block = pool.alloc_block().unwrap();
+    assert_eq!(pool.check(), Ok(()));
+    // SAFETY: in the block.
+    let inside = unsafe { block.add(8) };
+    // SAFETY: breaks the contract, but the memory is the pool's: only the walk
+    // reads the list.
+    unsafe { pool.free_block(inside) };
+    assert!(pool.check().is_err());
 }
 
 /// A block that may change threads.
