@@ -19,8 +19,6 @@ use crate::math::spread::spread;
 pub(crate) struct Directory<T> {
     table: Cell<Option<Table<T>>>,
     used: Cell<usize>,
-    /// The low bits that are the same in all keys.
-    shift: u32,
     /// Entries looked at so far.
     #[cfg(test)]
     pub(crate) steps: Cell<usize>,
@@ -30,14 +28,17 @@ pub(crate) struct Directory<T> {
 #[derive(Debug)]
 pub(crate) struct Table<T> {
     entries: NonNull<Entry<T>>,
-    /// Invariant: `1 << bits` entries are here.
-    bits: u32,
+    /// Invariant: one less than the number of entries, a power of two.
+    mask: usize,
+    /// Invariant: the leading bits that `mask` has not.
+    shift: u32,
     /// What its owner asked for.
     layout: Layout,
 }
 
 #[derive(Debug)]
 struct Entry<T> {
+    /// Zero where nothing is: nothing lies at the null address.
     key: usize,
     /// Invariant: `None` where no key is.
     value: Option<NonNull<T>>,
@@ -74,7 +75,9 @@ impl<T> Table<T> {
     /// - Nobody else touches it while the table is in use.
     pub(crate) unsafe fn at(memory: NonNull<u8>, bytes: usize, layout: Layout) -> Self {
         let entries = bytes.checked_div(size_of::<Entry<T>>()).unwrap_or(0);
-        Self { entries: memory.cast(), bits: entries.checked_ilog2().unwrap_or(0), layout }
+        let bits = entries.checked_ilog2().unwrap_or(0);
+        let mask = 1_usize.wrapping_shl(bits).wrapping_sub(1);
+        Self { entries: memory.cast(), mask, shift: mask.leading_zeros(), layout }
     }
 
     /// The memory, to give it back.
@@ -89,50 +92,44 @@ impl<T> Table<T> {
 
     /// The number of entries, as a power of two.
     pub(crate) const fn bits(self) -> u32 {
-        self.bits
+        usize::BITS.wrapping_sub(self.shift)
     }
 
     /// Whether one key more than `used` fills at most half of the table.
     pub(crate) const fn has_room_beyond(self, used: usize) -> bool {
-        used.saturating_add(1).saturating_mul(2) <= self.capacity()
+        used.saturating_mul(2) < self.mask
     }
 
-    const fn capacity(self) -> usize {
-        1_usize.wrapping_shl(self.bits)
-    }
-
-    const fn mask(self) -> usize {
-        self.capacity().wrapping_sub(1)
-    }
-
+    #[inline]
     fn after(self, at: usize) -> usize {
-        at.wrapping_add(1) & self.mask()
+        at.wrapping_add(1) & self.mask
     }
 
+    #[inline]
     fn get(self, at: usize) -> Entry<T> {
         // SAFETY: masked, so inside; zero bytes and every entry written are entries.
         unsafe { self.slot(at).read() }
     }
 
+    #[inline]
     fn set(self, at: usize, entry: Entry<T>) {
         // SAFETY: masked, so inside; the memory is ours alone.
         unsafe { self.slot(at).write(entry) }
     }
 
+    #[inline]
     fn slot(self, at: usize) -> NonNull<Entry<T>> {
         // SAFETY: `at` is masked, so below the number of entries.
-        unsafe { self.entries.add(at & self.mask()) }
+        unsafe { self.entries.add(at & self.mask) }
     }
 }
 
 impl<T> Directory<T> {
-    /// An empty directory without memory, for keys whose low `shift` bits tell
-    /// nothing.
-    pub(crate) const fn new(shift: u32) -> Self {
+    /// An empty directory without memory.
+    pub(crate) const fn new() -> Self {
         Self {
             table: Cell::new(None),
             used: Cell::new(0),
-            shift,
             #[cfg(test)]
             steps: Cell::new(0),
         }
@@ -145,7 +142,7 @@ impl<T> Directory<T> {
 
     /// The number of entries there is memory for, as a power of two.
     pub(crate) fn bits(&self) -> Option<u32> {
-        self.table.get().map(|table| table.bits)
+        self.table.get().map(Table::bits)
     }
 
     /// Whether one more key would fill more than half of the table.
@@ -157,17 +154,28 @@ impl<T> Directory<T> {
     /// Whether there is a table of which an eighth at most is filled: one of
     /// half the size would not soon be full.
     pub(crate) fn is_sparse(&self) -> bool {
-        self.table.get().is_some_and(|table| self.used().saturating_mul(8) <= table.capacity())
+        self.table.get().is_some_and(|table| self.used().saturating_mul(8) <= table.mask.saturating_add(1))
     }
 
-    /// What `key` belongs to.
+    /// What `key`, which is not zero, belongs to.
     #[inline]
     pub(crate) fn find(&self, key: usize) -> Option<NonNull<T>> {
         let table = self.table.get()?;
-        table.get(self.place(table, key)).value
+        let mut at = spread(key, table.shift);
+        // Ends: half of the entries at least are empty.
+        loop {
+            let entry = self.look(table, at);
+            if entry.key == key {
+                return entry.value;
+            }
+            if entry.key == 0 {
+                return None;
+            }
+            at = table.after(at);
+        }
     }
 
-    /// Says that `key`, which is not here yet, belongs to `value`; the
+    /// Says that `key`, which is not zero and not here yet, belongs to `value`; the
     /// directory is not [full](Self::is_full).
     pub(crate) fn insert(&self, key: usize, value: NonNull<T>) {
         if let Some(table) = self.table.get() {
@@ -182,8 +190,8 @@ impl<T> Directory<T> {
         let mut hole = self.place(table, key);
         let mut at = table.after(hole);
         while let entry @ Entry { value: Some(_), .. } = self.look(table, at) {
-            let from_home = at.wrapping_sub(self.home(table, entry.key)) & table.mask();
-            let from_hole = at.wrapping_sub(hole) & table.mask();
+            let from_home = at.wrapping_sub(spread(entry.key, table.shift)) & table.mask;
+            let from_hole = at.wrapping_sub(hole) & table.mask;
             // Whoever was displaced at least this far is found at the hole.
             if from_home >= from_hole {
                 table.set(hole, entry);
@@ -201,7 +209,7 @@ impl<T> Directory<T> {
     pub(crate) fn move_to(&self, new: Table<T>) -> Option<Table<T>> {
         let old = self.table.replace(Some(new));
         if let Some(old) = old {
-            for entry in (0..=old.mask()).map(|at| old.get(at)).filter(|entry| entry.value.is_some()) {
+            for entry in (0..=old.mask).map(|at| old.get(at)).filter(|entry| entry.value.is_some()) {
                 new.set(self.place(new, entry.key), entry);
             }
         }
@@ -216,13 +224,12 @@ impl<T> Directory<T> {
 
     /// Counts the keys by looking at every entry.
     pub(crate) fn count(&self) -> usize {
-        self.table.get().map_or(0, |table| (0..=table.mask()).filter(|&at| table.get(at).value.is_some()).count())
+        self.table.get().map_or(0, |table| (0..=table.mask).filter(|&at| table.get(at).value.is_some()).count())
     }
 
     /// Where `key` is, or where it would go.
-    #[inline]
     fn place(&self, table: Table<T>, key: usize) -> usize {
-        let mut at = self.home(table, key);
+        let mut at = spread(key, table.shift);
         // Ends: half of the entries at least are empty.
         while let Entry { key: other, value: Some(_) } = self.look(table, at) {
             if other == key {
@@ -231,11 +238,6 @@ impl<T> Directory<T> {
             at = table.after(at);
         }
         at
-    }
-
-    #[inline]
-    fn home(&self, table: Table<T>, key: usize) -> usize {
-        spread(key.wrapping_shr(self.shift), table.bits)
     }
 
     #[inline]
@@ -269,7 +271,7 @@ mod tests {
 
     #[test]
     fn an_empty_directory_finds_nothing_and_is_full() {
-        let directory = Directory::<u8>::new(0);
+        let directory = Directory::<u8>::new();
         assert_eq!(directory.find(7), None);
         assert!(directory.is_full() && directory.clear().is_none());
         directory.remove(7);
@@ -279,13 +281,13 @@ mod tests {
     #[test]
     fn keys_are_found_until_they_are_removed() {
         let mut memory = memory(10);
-        let directory = Directory::new(6);
+        let directory = Directory::new();
         assert!(directory.move_to(table(&mut memory)).is_none());
         let mut model: Vec<usize> = Vec::new();
         let mut random = 1_usize;
         for _ in 0..20_000 {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            let key = (random >> 33) % 700 * 64;
+            let key = ((random >> 33) % 700 + 1) * 64;
             if let Some(at) = model.iter().position(|&known| known == key) {
                 assert_eq!(directory.find(key), Some(value(key)));
                 directory.remove(key);
@@ -304,23 +306,23 @@ mod tests {
     #[test]
     fn a_larger_table_takes_over_all_keys() {
         let (mut small, mut large) = (memory(4), memory(5));
-        let directory = Directory::new(0);
+        let directory = Directory::new();
         directory.move_to(table(&mut small));
-        let mut keys = 0;
+        let mut keys = 1;
         while !directory.is_full() {
             directory.insert(keys, value(keys));
             keys += 1;
         }
-        assert_eq!(keys, 8);
+        assert_eq!(keys, 9);
         let old = directory.move_to(table(&mut large)).unwrap();
         assert_eq!(old.memory(), NonNull::from(&mut *small).cast());
-        assert!(!directory.is_full() && (0..keys).all(|key| directory.find(key) == Some(value(key))));
+        assert!(!directory.is_full() && (1..keys).all(|key| directory.find(key) == Some(value(key))));
     }
 
     #[test]
     fn a_table_uses_all_memory_that_is_a_power_of_two() {
         let mut odd = vec![0_u128; 13];
-        assert_eq!(table(&mut odd).bits, 3);
+        assert_eq!(table(&mut odd).bits(), 3);
         assert_eq!(Table::<u8>::layout(3).unwrap().size(), 8 * size_of::<Entry<u8>>());
         assert_eq!(Table::<u8>::layout(usize::BITS), None);
         assert_eq!(Table::<u8>::layout(usize::BITS - 2), None);

@@ -15,6 +15,8 @@ pub(super) struct Shape {
     /// The logarithm of `block`.
     pub(super) shift: u32,
     pub(super) request: usize,
+    /// The bits of an address that tell the multiples of `request` apart.
+    pub(super) slots: usize,
     /// The blocks of one `request`.
     pub(super) request_len: u32,
     /// The largest size of whole blocks that a layout and a tag can have.
@@ -39,7 +41,16 @@ impl Shape {
         let layout_max = MAX_BYTES.wrapping_shr(shift);
         let len_max = if layout_max < LEN_MAX as usize { layout_max } else { LEN_MAX as usize };
         let size_max = len_max.wrapping_shl(shift);
-        Self { block, shift, request, request_len, size_max, capacity: config.capacity, retain: config.retain }
+        Self {
+            block,
+            shift,
+            request,
+            slots: request.wrapping_neg(),
+            request_len,
+            size_max,
+            capacity: config.capacity,
+            retain: config.retain,
+        }
     }
 
     /// The blocks that `layout` needs.
