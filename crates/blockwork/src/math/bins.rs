@@ -25,12 +25,6 @@ pub(crate) const fn bin_of(len: u32) -> u32 {
     shift.wrapping_mul(8).wrapping_add(len.wrapping_shr(shift))
 }
 
-/// Whether runs of `long` and of no more, `short`, blocks belong to one bin.
-#[inline]
-pub(crate) const fn share_bin(long: u32, short: u32) -> bool {
-    (long ^ short).wrapping_shr(shift_of(long)) == 0
-}
-
 /// Below this each length has a bin of its own, of that number.
 pub(crate) const EXACT: u32 = 16;
 
@@ -126,15 +120,6 @@ mod tests {
     fn short_runs_have_a_bin_each() {
         for len in 1..EXACT {
             assert_eq!((bin_of(len), bin_for(len), class_of(len)), (len, len, len));
-        }
-    }
-
-    #[test]
-    fn neighbouring_lengths_share_a_bin_as_they_are_sorted() {
-        for long in lengths() {
-            for short in (long.saturating_sub(40).max(1)..=long).chain([1, long / 2 + 1]) {
-                assert_eq!(share_bin(long, short), bin_of(long) == bin_of(short), "{long} {short}");
-            }
         }
     }
 

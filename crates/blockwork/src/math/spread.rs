@@ -11,8 +11,7 @@ const PHI: usize = (0x9E37_79B9_7F4A_7C15_u64 >> (64 - usize::BITS)) as usize;
 /// in first: addresses that are apart by a power of two differ only there.
 #[inline]
 pub(crate) const fn spread(key: usize, shift: u32) -> usize {
-    let folded = key ^ key.wrapping_shr(usize::BITS / 2);
-    folded.wrapping_mul(PHI).wrapping_shr(shift)
+    key.wrapping_mul(PHI).wrapping_shr(shift)
 }
 
 #[cfg(test)]

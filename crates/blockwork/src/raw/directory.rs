@@ -12,12 +12,13 @@
 
 use core::{alloc::Layout, cell::Cell, ptr::NonNull};
 
-use crate::math::spread::spread;
+use crate::{math::spread::spread, os};
 
 /// A table from keys to pointers, in memory that its owner brings.
 #[derive(Debug)]
 pub(crate) struct Directory<T> {
-    table: Cell<Option<Table<T>>>,
+    /// [`Table::NONE`] while there is no memory.
+    table: Cell<Table<T>>,
     used: Cell<usize>,
     /// Entries looked at so far.
     #[cfg(test)]
@@ -60,7 +61,20 @@ impl<T> Clone for Entry<T> {
 
 impl<T> Copy for Entry<T> {}
 
+/// An entry that is empty.
+static EMPTY: [usize; 2] = [0; 2];
+
 impl<T> Table<T> {
+    /// One entry, which stays empty, and no memory: so a look into a directory
+    /// without memory needs no special case.
+    const NONE: Self =
+        Self { entries: NonNull::from_ref(&EMPTY).cast(), mask: 0, shift: usize::BITS, layout: Layout::new::<()>() };
+
+    /// What has memory.
+    fn some(self) -> Option<Self> {
+        (self.mask != 0).then_some(self)
+    }
+
     /// The memory for `1 << bits` entries.
     pub(crate) fn layout(bits: u32) -> Option<Layout> {
         Layout::array::<Entry<T>>(1_usize.checked_shl(bits)?).ok()
@@ -128,7 +142,7 @@ impl<T> Directory<T> {
     /// An empty directory without memory.
     pub(crate) const fn new() -> Self {
         Self {
-            table: Cell::new(None),
+            table: Cell::new(Table::NONE),
             used: Cell::new(0),
             #[cfg(test)]
             steps: Cell::new(0),
@@ -142,25 +156,25 @@ impl<T> Directory<T> {
 
     /// The number of entries there is memory for, as a power of two.
     pub(crate) fn bits(&self) -> Option<u32> {
-        self.table.get().map(Table::bits)
+        self.table.get().some().map(Table::bits)
     }
 
     /// Whether one more key would fill more than half of the table.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
-        !self.table.get().is_some_and(|table| table.has_room_beyond(self.used()))
+        !self.table.get().has_room_beyond(self.used())
     }
 
     /// Whether there is a table of which an eighth at most is filled: one of
     /// half the size would not soon be full.
     pub(crate) fn is_sparse(&self) -> bool {
-        self.table.get().is_some_and(|table| self.used().saturating_mul(8) <= table.mask.saturating_add(1))
+        self.table.get().some().is_some_and(|table| self.used().saturating_mul(8) <= table.mask.saturating_add(1))
     }
 
     /// What `key`, which is not zero, belongs to.
     #[inline]
     pub(crate) fn find(&self, key: usize) -> Option<NonNull<T>> {
-        let table = self.table.get()?;
+        let table = self.table.get();
         let mut at = spread(key, table.shift);
         // Ends: half of the entries at least are empty.
         loop {
@@ -178,15 +192,15 @@ impl<T> Directory<T> {
     /// Says that `key`, which is not zero and not here yet, belongs to `value`; the
     /// directory is not [full](Self::is_full).
     pub(crate) fn insert(&self, key: usize, value: NonNull<T>) {
-        if let Some(table) = self.table.get() {
-            table.set(self.place(table, key), Entry { key, value: Some(value) });
-            self.used.set(self.used().wrapping_add(1));
-        }
+        let table = self.table.get();
+        os::check(!self.is_full(), "a full directory takes no key");
+        table.set(self.place(table, key), Entry { key, value: Some(value) });
+        self.used.set(self.used().wrapping_add(1));
     }
 
     /// Forgets `key`, which is here.
     pub(crate) fn remove(&self, key: usize) {
-        let Some(table) = self.table.get() else { return };
+        let Some(table) = self.table.get().some() else { return };
         let mut hole = self.place(table, key);
         let mut at = table.after(hole);
         while let entry @ Entry { value: Some(_), .. } = self.look(table, at) {
@@ -207,7 +221,7 @@ impl<T> Directory<T> {
     ///
     /// At most half of `new` is filled by that.
     pub(crate) fn move_to(&self, new: Table<T>) -> Option<Table<T>> {
-        let old = self.table.replace(Some(new));
+        let old = self.table.replace(new).some();
         if let Some(old) = old {
             for entry in (0..=old.mask).map(|at| old.get(at)).filter(|entry| entry.value.is_some()) {
                 new.set(self.place(new, entry.key), entry);
@@ -219,12 +233,13 @@ impl<T> Directory<T> {
     /// Forgets all keys, and returns the table that held them.
     pub(crate) fn clear(&self) -> Option<Table<T>> {
         self.used.set(0);
-        self.table.take()
+        self.table.replace(Table::NONE).some()
     }
 
     /// Counts the keys by looking at every entry.
     pub(crate) fn count(&self) -> usize {
-        self.table.get().map_or(0, |table| (0..=table.mask).filter(|&at| table.get(at).value.is_some()).count())
+        let table = self.table.get();
+        (0..=table.mask).filter(|&at| table.get(at).value.is_some()).count()
     }
 
     /// Where `key` is, or where it would go.

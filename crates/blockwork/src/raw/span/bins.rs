@@ -8,7 +8,7 @@
 use core::ptr::NonNull;
 
 use crate::{
-    math::bins::{BinSet, COUNT, EXACT, bin_for, bin_of, share_bin},
+    math::bins::{BinSet, COUNT, EXACT, bin_for, bin_of},
     raw::{
         list::List,
         span::chunk::{Node, Run},
@@ -54,6 +54,34 @@ impl RunBins {
         unsafe { self.unlink(run.node(), bin_of(run.len)) }
     }
 
+    /// Leaves `rest`, which may be of no block, of the first run of `bin`; both
+    /// end at the same block.
+    ///
+    /// # Safety
+    ///
+    /// - As for removing the run, then inserting `rest`.
+    #[inline]
+    pub(crate) unsafe fn shorten_first(&self, bin: u32, rest: Run) {
+        let to = bin_of(rest.len);
+        if to == bin {
+            // The node already leads to where both end.
+            return;
+        }
+        if let Some(list) = self.list(bin)
+            && let Some(node) = list.first()
+        {
+            // SAFETY: it is the list's first.
+            unsafe { list.remove_first(node) }
+            if list.first().is_none() {
+                self.filled.remove(bin);
+            }
+            if rest.len != 0 {
+                // SAFETY: just taken out.
+                unsafe { self.link(node, to) }
+            }
+        }
+    }
+
     /// Puts `new`, which ends where `old` ends, in the place of `old`.
     ///
     /// # Safety
@@ -61,20 +89,22 @@ impl RunBins {
     /// - As for removing `old`, then inserting `new`.
     #[inline]
     pub(crate) unsafe fn replace(&self, old: Run, new: Run) {
+        let (from, to) = (bin_of(old.len), bin_of(new.len));
         // The node already leads to where both end.
-        if !share_bin(old.len.max(new.len), old.len.min(new.len)) {
+        if from != to {
             // SAFETY: the old run is in its bin, says the caller.
-            unsafe { self.unlink(old.node(), bin_of(old.len)) }
+            unsafe { self.unlink(old.node(), from) }
             // SAFETY: just unlinked.
-            unsafe { self.link(old.node(), bin_of(new.len)) }
+            unsafe { self.link(old.node(), to) }
         }
     }
 
-    /// A shortest run that holds `len` blocks, if that are so few that each
-    /// length has a bin of its own.
+    /// The shortest run that holds `len` blocks and the bin of which it is the
+    /// first, if that are so few that each length has a bin of its own.
     #[inline]
-    pub(crate) fn find_short(&self, len: u32) -> Option<Run> {
-        if (1..EXACT).contains(&len) { self.first_from(len) } else { None }
+    pub(crate) fn find_short(&self, len: u32) -> Option<(u32, Run)> {
+        let bin = if (1..EXACT).contains(&len) { self.filled.first_from(len)? } else { return None };
+        Some((bin, self.first_of(bin)?))
     }
 
     /// A run for `len` blocks: one that `fits`, out of the bin where some do,
@@ -88,7 +118,7 @@ impl RunBins {
                 None => break,
             }
         }
-        self.first_from(bin_for(sure))
+        self.first_of(self.filled.first_from(bin_for(sure))?)
     }
 
     /// # Safety
@@ -119,10 +149,11 @@ impl RunBins {
         }
     }
 
-    /// The first run that is in `bin`, or in the next bin that has one.
+    /// The first run of `bin`.
     #[inline]
-    fn first_from(&self, bin: u32) -> Option<Run> {
-        self.runs(self.filled.first_from(bin)?).next()
+    fn first_of(&self, bin: u32) -> Option<Run> {
+        // SAFETY: a node of a run whose books are there while it is in a bin.
+        self.list(bin)?.first().map(|node| unsafe { Run::of(node) })
     }
 
     /// Every run, with the number of its bin.
@@ -217,7 +248,7 @@ mod tests {
     #[test]
     fn a_short_fit_is_found_without_a_look() {
         let (bins, _books) = bins(&[3, 17]);
-        let found = [1, 3, 4, 15, 16].map(|len| bins.find_short(len).map(|run| run.len));
+        let found = [1, 3, 4, 15, 16].map(|len| bins.find_short(len).map(|(_, run)| run.len));
         assert_eq!(found, [Some(3), Some(3), Some(17), Some(17), None]);
     }
 

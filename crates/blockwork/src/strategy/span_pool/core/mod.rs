@@ -191,8 +191,17 @@ impl SpanPoolCore {
         if layout.align() > self.shape.block {
             return None;
         }
-        let run = self.bins.find_short(len)?;
-        (self.is_listed(run.chunk) && !run.is_whole()).then(|| self.cut(run, len))
+        let (bin, run) = self.bins.find_short(len)?;
+        if run.is_whole() || !self.is_listed(run.chunk) {
+            return None;
+        }
+        let (span, rest) = run.split(len);
+        // SAFETY: the first of its bin; the rest is marked next.
+        unsafe { self.bins.shorten_first(bin, rest) }
+        if rest.len != 0 {
+            rest.mark_free();
+        }
+        Some(self.begin_life(span))
     }
 
     /// Every other way.
@@ -314,8 +323,17 @@ impl SpanPoolCore {
             unsafe { self.bins.insert(all) }
         }
         all.mark_free();
-        if all.is_whole() {
-            self.retire(parent, all.chunk);
+        if all.len >= self.shape.notable {
+            self.settle(parent, all);
+        }
+    }
+
+    /// Decides what goes back, now that `run` is free.
+    #[cold]
+    #[inline(never)]
+    fn settle<A: Allocate + ?Sized>(&self, parent: &A, run: Run) {
+        if run.is_whole() {
+            self.retire(parent, run.chunk);
         }
         if self.shape.retain.release == Release::Aggressive {
             self.shed(parent, self.shape.retain.keep, PATIENCE);
@@ -348,12 +366,22 @@ impl SpanPoolCore {
         let address = block.addr().get();
         let slot = address & self.shape.slots;
         // A chunk is made of whole slots, so who has the start of one has all of it.
-        let chunk = self.directory.find(slot).or_else(|| self.directory.find(address))?;
+        let chunk = match self.directory.find(slot) {
+            Some(chunk) => chunk,
+            None => self.find_large(address)?,
+        };
         // SAFETY: chunks in the directory are open.
         let chunk = unsafe { Chunk::from_ptr(chunk) };
         let offset = address.wrapping_sub(chunk.head().base.addr().get());
         // Inside of a block, the low bits come out on top: no chunk has so many blocks.
         chunk.live_at(offset.rotate_right(self.shape.shift))
+    }
+
+    /// The larger chunk with a live span at `address`.
+    #[cold]
+    #[inline(never)]
+    fn find_large(&self, address: usize) -> Option<NonNull<ChunkHead>> {
+        self.directory.find(address)
     }
 
     /// Whether the directory has the chunk itself, rather than its spans.
@@ -393,7 +421,6 @@ const PATIENCE: usize = 16;
 /// Giving chunks back.
 impl SpanPoolCore {
     /// Decides what becomes of `chunk`, which has just become free as a whole.
-    #[cold]
     fn retire<A: Allocate + ?Sized>(&self, parent: &A, chunk: Chunk) {
         // SAFETY: it had a live span until now.
         unsafe { self.busy.remove(chunk.as_ptr()) }

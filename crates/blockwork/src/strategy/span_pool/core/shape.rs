@@ -5,7 +5,10 @@ use core::alloc::Layout;
 use crate::{
     alloc::AllocError,
     math::bins::LEN_MAX,
-    strategy::span_pool::{SpanPoolConfig, config::Retain},
+    strategy::span_pool::{
+        SpanPoolConfig,
+        config::{Release, Retain},
+    },
 };
 
 /// The configuration, as the methods need it.
@@ -23,6 +26,9 @@ pub(super) struct Shape {
     pub(super) size_max: usize,
     pub(super) capacity: usize,
     pub(super) retain: Retain,
+    /// A run that becomes free may matter to `retain` if it is of so many blocks:
+    /// shorter ones are no chunk.
+    pub(super) notable: u32,
 }
 
 /// A request, in blocks.
@@ -41,6 +47,7 @@ impl Shape {
         let layout_max = MAX_BYTES.wrapping_shr(shift);
         let len_max = if layout_max < LEN_MAX as usize { layout_max } else { LEN_MAX as usize };
         let size_max = len_max.wrapping_shl(shift);
+        let notable = if matches!(config.retain.release, Release::Aggressive) { 0 } else { request_len };
         Self {
             block,
             shift,
@@ -50,6 +57,7 @@ impl Shape {
             size_max,
             capacity: config.capacity,
             retain: config.retain,
+            notable,
         }
     }
 
