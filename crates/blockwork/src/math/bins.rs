@@ -25,6 +25,14 @@ pub(crate) const fn bin_of(len: u32) -> u32 {
     shift.wrapping_mul(8).wrapping_add(len.wrapping_shr(shift))
 }
 
+/// Whether runs of the one and the other length belong to one bin.
+#[inline]
+pub(crate) const fn share_bin(one: u32, other: u32) -> bool {
+    // No bit differs that tells the bins of the longer of the two apart.
+    let longer = one | other;
+    (one ^ other).wrapping_shr(shift_of(longer)) == 0
+}
+
 /// Below this each length has a bin of its own, of that number.
 pub(crate) const EXACT: u32 = 16;
 
@@ -120,6 +128,16 @@ mod tests {
     fn short_runs_have_a_bin_each() {
         for len in 1..EXACT {
             assert_eq!((bin_of(len), bin_for(len), class_of(len)), (len, len, len));
+        }
+    }
+
+    #[test]
+    fn two_lengths_share_a_bin_as_they_are_sorted() {
+        for long in lengths() {
+            for short in (long.saturating_sub(40).max(1)..=long).chain([1, long / 2 + 1]) {
+                let same = bin_of(long) == bin_of(short);
+                assert_eq!((share_bin(long, short), share_bin(short, long)), (same, same), "{long} {short}");
+            }
         }
     }
 

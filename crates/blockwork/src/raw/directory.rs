@@ -175,18 +175,16 @@ impl<T> Directory<T> {
     #[inline]
     pub(crate) fn find(&self, key: usize) -> Option<NonNull<T>> {
         let table = self.table.get();
-        let mut at = spread(key, table.shift);
-        // Ends: half of the entries at least are empty.
-        loop {
-            let entry = self.look(table, at);
-            if entry.key == key {
-                return entry.value;
-            }
-            if entry.key == 0 {
-                return None;
-            }
-            at = table.after(at);
-        }
+        let entry = self.look(table, spread(key, table.shift));
+        if entry.key == key { entry.value } else { self.find_further(key) }
+    }
+
+    /// What `key` belongs to, which is not where it would be first.
+    #[cold]
+    #[inline(never)]
+    fn find_further(&self, key: usize) -> Option<NonNull<T>> {
+        let table = self.table.get();
+        table.get(self.place(table, key)).value
     }
 
     /// Says that `key`, which is not zero and not here yet, belongs to `value`; the

@@ -8,7 +8,7 @@
 use core::ptr::NonNull;
 
 use crate::{
-    math::bins::{BinSet, COUNT, EXACT, bin_for, bin_of},
+    math::bins::{BinSet, COUNT, EXACT, bin_for, bin_of, share_bin},
     raw::{
         list::List,
         span::chunk::{Node, Run},
@@ -51,35 +51,7 @@ impl RunBins {
     #[inline]
     pub(crate) unsafe fn remove(&self, run: Run) {
         // SAFETY: `insert` put it there, says the caller.
-        unsafe { self.unlink(run.node(), bin_of(run.len)) }
-    }
-
-    /// Leaves `rest`, which may be of no block, of the first run of `bin`; both
-    /// end at the same block.
-    ///
-    /// # Safety
-    ///
-    /// - As for removing the run, then inserting `rest`.
-    #[inline]
-    pub(crate) unsafe fn shorten_first(&self, bin: u32, rest: Run) {
-        let to = bin_of(rest.len);
-        if to == bin {
-            // The node already leads to where both end.
-            return;
-        }
-        if let Some(list) = self.list(bin)
-            && let Some(node) = list.first()
-        {
-            // SAFETY: it is the list's first.
-            unsafe { list.remove_first(node) }
-            if list.first().is_none() {
-                self.filled.remove(bin);
-            }
-            if rest.len != 0 {
-                // SAFETY: just taken out.
-                unsafe { self.link(node, to) }
-            }
-        }
+        unsafe { self.unlink(run.node()) }
     }
 
     /// Puts `new`, which ends where `old` ends, in the place of `old`.
@@ -89,22 +61,18 @@ impl RunBins {
     /// - As for removing `old`, then inserting `new`.
     #[inline]
     pub(crate) unsafe fn replace(&self, old: Run, new: Run) {
-        let (from, to) = (bin_of(old.len), bin_of(new.len));
         // The node already leads to where both end.
-        if from != to {
+        if !share_bin(old.len, new.len) {
             // SAFETY: the old run is in its bin, says the caller.
-            unsafe { self.unlink(old.node(), from) }
-            // SAFETY: just unlinked.
-            unsafe { self.link(old.node(), to) }
+            unsafe { self.relink(old.node(), new.len) }
         }
     }
 
-    /// The shortest run that holds `len` blocks and the bin of which it is the
-    /// first, if that are so few that each length has a bin of its own.
+    /// A shortest run that holds `len` blocks, if these are so few that each
+    /// length has a bin of its own.
     #[inline]
-    pub(crate) fn find_short(&self, len: u32) -> Option<(u32, Run)> {
-        let bin = if (1..EXACT).contains(&len) { self.filled.first_from(len)? } else { return None };
-        Some((bin, self.first_of(bin)?))
+    pub(crate) fn find_short(&self, len: u32) -> Option<Run> {
+        if (1..EXACT).contains(&len) { self.first_of(self.filled.first_from(len)?) } else { None }
     }
 
     /// A run for `len` blocks: one that `fits`, out of the bin where some do,
@@ -130,6 +98,8 @@ impl RunBins {
             if list.first().is_none() {
                 self.filled.insert(bin);
             }
+            // SAFETY: valid while it is in here.
+            unsafe { node.as_ref() }.bin.set(bin);
             // SAFETY: in no list; valid while it is in here.
             unsafe { list.push(node) }
         }
@@ -137,16 +107,29 @@ impl RunBins {
 
     /// # Safety
     ///
-    /// - `node` is in the list of `bin`.
+    /// - `node` is linked.
     #[inline]
-    unsafe fn unlink(&self, node: NonNull<Node>, bin: u32) {
+    unsafe fn unlink(&self, node: NonNull<Node>) {
+        // SAFETY: linked nodes are valid.
+        let bin = unsafe { node.as_ref() }.bin.get();
         if let Some(list) = self.list(bin) {
-            // SAFETY: in this list, says the caller.
+            // SAFETY: `link` put it into this list.
             unsafe { list.remove(node) }
             if list.first().is_none() {
                 self.filled.remove(bin);
             }
         }
+    }
+
+    /// # Safety
+    ///
+    /// - `node` is linked, and leads to a run of `len` blocks.
+    #[inline]
+    unsafe fn relink(&self, node: NonNull<Node>, len: u32) {
+        // SAFETY: linked, says the caller.
+        unsafe { self.unlink(node) }
+        // SAFETY: just unlinked.
+        unsafe { self.link(node, bin_of(len)) }
     }
 
     /// The first run of `bin`.
@@ -248,7 +231,7 @@ mod tests {
     #[test]
     fn a_short_fit_is_found_without_a_look() {
         let (bins, _books) = bins(&[3, 17]);
-        let found = [1, 3, 4, 15, 16].map(|len| bins.find_short(len).map(|(_, run)| run.len));
+        let found = [1, 3, 4, 15, 16].map(|len| bins.find_short(len).map(|run| run.len));
         assert_eq!(found, [Some(3), Some(3), Some(17), Some(17), None]);
     }
 

@@ -62,6 +62,8 @@ pub(crate) struct Node {
     links: Links<Self>,
     /// The block at which the run ends that is linked here.
     last: Cell<u32>,
+    /// The bin in which it is.
+    pub(super) bin: Cell<u32>,
 }
 
 // SAFETY: `repr(C)`, links first.
@@ -136,8 +138,8 @@ impl Chunk {
         // SAFETY: inside and aligned (`layout`).
         unsafe { place.write(head) }
         let chunk = Self(place);
-        chunk.set_tag(NO_BLOCK, Tag::EDGE);
-        chunk.set_tag(len, Tag::EDGE);
+        chunk.tag_before(0).set(Tag::EDGE);
+        chunk.tag_of(len).set(Tag::EDGE);
         chunk.whole().mark_free();
         chunk
     }
@@ -182,50 +184,48 @@ impl Chunk {
         }
         #[expect(clippy::cast_possible_truncation, reason = "below a length, which is a `u32`")]
         let at = at as u32;
-        let tag = self.tag(at);
+        let tag = self.tag_of(at).get();
         tag.is_live_head().then(|| Run { chunk: self, at, len: tag.len() })
     }
 
     /// The free run that begins at block `at`, where a run ends before.
     #[inline]
     pub(crate) fn free_at(self, at: u32) -> Option<Run> {
-        let tag = self.tag(at);
+        let tag = self.tag_of(at).get();
         tag.is_free().then(|| Run { chunk: self, at, len: tag.0 })
     }
 
     /// The free run that ends before block `at`, where a run begins.
     #[inline]
     fn free_before(self, at: u32) -> Option<Run> {
-        let tag = self.tag(at.wrapping_sub(1));
+        let tag = self.tag_before(at).get();
         tag.is_free().then(|| Run { chunk: self, at: at.wrapping_sub(tag.0), len: tag.0 })
     }
 
+    /// The tag of block `at`, or of the edge behind the last.
     #[inline]
-    fn tag(self, at: u32) -> Tag {
-        // SAFETY: in the books, zero or written since.
-        unsafe { self.tag_of(at).as_ref() }.get()
+    fn tag_of<'a>(self, at: u32) -> &'a Cell<Tag> {
+        self.tag_at((at as usize).wrapping_add(1))
     }
 
+    /// The tag of the block before `at`, or of the edge before the first.
     #[inline]
-    fn set_tag(self, at: u32, tag: Tag) {
-        // SAFETY: in the books, zero or written since.
-        unsafe { self.tag_of(at).as_ref() }.set(tag);
+    fn tag_before<'a>(self, at: u32) -> &'a Cell<Tag> {
+        self.tag_at(at as usize)
     }
 
-    /// Where the tag of block `at` is, or of an edge.
+    /// A tag by its place among the tags, at which the first edge is 0.
     #[inline]
-    fn tag_of(self, at: u32) -> NonNull<Cell<Tag>> {
-        let index = at.wrapping_add(1);
-        os::check(index <= self.head().len.wrapping_add(1), "no such block in this chunk");
+    fn tag_at<'a>(self, index: usize) -> &'a Cell<Tag> {
+        os::check(index <= (self.head().len as usize).wrapping_add(1), "no such block in this chunk");
         // SAFETY: the tags follow the head (`layout`), in the same memory.
         let tags = unsafe { self.0.add(1) }.cast::<Cell<Tag>>();
         // SAFETY: runs lie in their chunk, and there is an edge on either side.
-        unsafe { tags.add(index as usize) }
+        let tag = unsafe { tags.add(index) };
+        // SAFETY: in the books, zero or written since; they outlive the handle.
+        unsafe { tag.as_ref() }
     }
 }
-
-/// What comes before the first block.
-const NO_BLOCK: u32 = u32::MAX;
 
 /// The nodes of `len` blocks.
 const fn nodes_of(len: u32) -> usize {
@@ -261,7 +261,7 @@ impl Run {
         let last = unsafe { node.as_ref() }.last.get();
         // SAFETY: the head lies so many nodes behind the one of block `last`.
         let chunk = Chunk(unsafe { node.add(nodes_from(last)) }.cast());
-        let len = chunk.tag(last).0;
+        let len = chunk.tag_of(last).get().0;
         Self { chunk, at: last.wrapping_add(1).wrapping_sub(len), len }
     }
 
@@ -316,28 +316,38 @@ impl Run {
     #[inline]
     pub(crate) fn mark_live(self) {
         // In this order: a single block is a head.
-        self.chunk.set_tag(self.last(), Tag::live_tail(self.len));
-        self.chunk.set_tag(self.at, Tag::live_head(self.len));
+        self.last_tag().set(Tag::live_tail(self.len));
+        self.first_tag().set(Tag::live_head(self.len));
     }
 
     /// Writes into the books that the run is free.
     #[inline]
     pub(crate) fn mark_free(self) {
-        self.chunk.set_tag(self.last(), Tag::free(self.len));
-        self.chunk.set_tag(self.at, Tag::free(self.len));
+        self.last_tag().set(Tag::free(self.len));
+        self.first_tag().set(Tag::free(self.len));
     }
 
     /// Writes into the books that no live run begins where this one did; its
     /// neighbours are to take it in.
     #[inline]
     pub(crate) fn end_life(self) {
-        self.chunk.set_tag(self.at, Tag::free(0));
+        self.first_tag().set(Tag::free(0));
     }
 
     /// Whether the last block tells the same as the first.
     pub(crate) fn ends_agree(self) -> bool {
-        let (first, last) = (self.chunk.tag(self.at), self.chunk.tag(self.last()));
+        let (first, last) = (self.first_tag().get(), self.last_tag().get());
         first.len() == last.len() && first.is_free() == last.is_free() && (self.len == 1 || !last.is_live_head())
+    }
+
+    #[inline]
+    fn first_tag<'a>(self) -> &'a Cell<Tag> {
+        self.chunk.tag_of(self.at)
+    }
+
+    #[inline]
+    fn last_tag<'a>(self) -> &'a Cell<Tag> {
+        self.chunk.tag_before(self.at.wrapping_add(self.len))
     }
 
     #[inline]

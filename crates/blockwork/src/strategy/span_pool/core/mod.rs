@@ -191,17 +191,8 @@ impl SpanPoolCore {
         if layout.align() > self.shape.block {
             return None;
         }
-        let (bin, run) = self.bins.find_short(len)?;
-        if run.is_whole() || !self.is_listed(run.chunk) {
-            return None;
-        }
-        let (span, rest) = run.split(len);
-        // SAFETY: the first of its bin; the rest is marked next.
-        unsafe { self.bins.shorten_first(bin, rest) }
-        if rest.len != 0 {
-            rest.mark_free();
-        }
-        Some(self.begin_life(span))
+        let run = self.bins.find_short(len)?;
+        (self.is_listed(run.chunk) && !run.is_whole()).then(|| self.cut(run, len))
     }
 
     /// Every other way.
