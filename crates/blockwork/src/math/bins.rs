@@ -33,6 +33,25 @@ pub(crate) const fn share_bin(one: u32, other: u32) -> bool {
     (one ^ other).wrapping_shr(shift_of(longer)) == 0
 }
 
+/// The least length of `bin`.
+#[inline]
+pub(crate) fn least_of(bin: u32) -> u32 {
+    LEAST.get(bin as usize).copied().unwrap_or(u32::MAX)
+}
+
+static LEAST: [u32; COUNT as usize] = {
+    let mut table = [0; COUNT as usize];
+    let mut len = 0;
+    while len <= LEN_MAX {
+        #[expect(clippy::indexing_slicing, reason = "while compiling")]
+        {
+            table[bin_of(len) as usize] = len;
+        }
+        len = class_of(len.wrapping_add(1));
+    }
+    table
+};
+
 /// Below this each length has a bin of its own, of that number.
 pub(crate) const EXACT: u32 = 16;
 
@@ -89,11 +108,18 @@ impl BinSet {
         }
     }
 
+    /// The first bin of the set that is not below `bin`, if it shares a word with
+    /// `bin`.
+    #[inline]
+    pub(crate) fn first_near(&self, bin: u32) -> Option<u32> {
+        let here = self.word_of(bin)?.get() & u64::MAX.wrapping_shl(bin);
+        (here != 0).then(|| (bin & !LOW) | here.trailing_zeros())
+    }
+
     /// The first bin of the set that is not below `bin`.
     #[inline]
     pub(crate) fn first_from(&self, bin: u32) -> Option<u32> {
-        let here = self.word_of(bin)?.get() & u64::MAX.wrapping_shl(bin);
-        if here != 0 { Some((bin & !LOW) | here.trailing_zeros()) } else { self.first_beyond(bin) }
+        self.first_near(bin).or_else(|| self.first_beyond(bin))
     }
 
     /// The first bin of the set in a word beyond that of `bin`.
@@ -157,6 +183,7 @@ mod tests {
             assert_eq!(bin_of(class), bin_for(len), "{len}");
             // The class is the least of its bin, so the rest of the bin is longer.
             assert!(bin_of(class - 1) < bin_of(class), "{len}");
+            assert!(least_of(bin_of(len)) <= len && (class > LEN_MAX || least_of(bin_of(class)) == class), "{len}");
         }
     }
 

@@ -190,16 +190,16 @@ impl<V: Value> Directory<V> {
     #[inline]
     pub(crate) fn find(&self, key: usize) -> Option<V> {
         let table = self.table.get();
-        let entry = self.look(table, spread(key, table.shift));
-        if entry.key == key { entry.value } else { self.find_further(key) }
+        table.get(self.place(table, key)).value
     }
 
-    /// What `key` belongs to, which is not where it would be first.
-    #[cold]
-    #[inline(never)]
-    fn find_further(&self, key: usize) -> Option<V> {
+    /// What `key`, which is not zero, belongs to, if it lies where it should:
+    /// where nobody was before.
+    #[inline]
+    pub(crate) fn find_first(&self, key: usize) -> Option<V> {
         let table = self.table.get();
-        table.get(self.place(table, key)).value
+        let entry = self.look(table, spread(key, table.shift));
+        if entry.key == key { entry.value } else { None }
     }
 
     /// Says that `key`, which is not zero and not here yet, belongs to `value`; the

@@ -8,7 +8,7 @@
 use core::ptr::NonNull;
 
 use crate::{
-    math::bins::{BinSet, COUNT, EXACT, bin_for, bin_of, share_bin},
+    math::bins::{BinSet, COUNT, bin_for, bin_of, least_of, share_bin},
     raw::{
         list::List,
         span::chunk::{Node, Run},
@@ -43,6 +43,18 @@ impl RunBins {
         unsafe { self.link(run.claim_node(), bin_of(run.len)) }
     }
 
+    /// Whether a run of `bin` that gets shorter stays in it with `len` blocks.
+    #[inline]
+    pub(crate) fn stays(&self, bin: u32, len: u32) -> bool {
+        least_of(bin) <= len
+    }
+
+    /// Whether a run of `len` blocks stays in its bin with `more`.
+    #[inline]
+    pub(crate) fn stays_grown(&self, len: u32, more: u32) -> bool {
+        share_bin(more, len)
+    }
+
     /// Takes `run` out of its bin.
     ///
     /// # Safety
@@ -68,11 +80,38 @@ impl RunBins {
         }
     }
 
-    /// A shortest run that holds `len` blocks, if these are so few that each
-    /// length has a bin of its own.
+    /// The bin of the shortest run that holds `len` blocks, which are so few that
+    /// each length has a bin of its own; only if it is not much longer.
     #[inline]
-    pub(crate) fn find_short(&self, len: u32) -> Option<Run> {
-        if (1..EXACT).contains(&len) { self.first_of(self.filled.first_from(len)?) } else { None }
+    pub(crate) fn near(&self, len: u32) -> Option<u32> {
+        self.filled.first_near(len)
+    }
+
+    /// The same among all runs.
+    #[inline]
+    pub(crate) fn far(&self, len: u32) -> Option<u32> {
+        self.filled.first_from(len)
+    }
+
+    /// The first run of `bin`.
+    #[inline]
+    pub(crate) fn first_of(&self, bin: u32) -> Option<Run> {
+        // SAFETY: a node of a run whose books are there while it is in a bin.
+        self.list(bin)?.first().map(|node| unsafe { Run::of(node) })
+    }
+
+    /// Takes the first run of `bin` out.
+    #[inline]
+    pub(crate) fn remove_first(&self, bin: u32) {
+        if let Some(list) = self.list(bin)
+            && let Some(node) = list.first()
+        {
+            // SAFETY: just asked for.
+            unsafe { list.remove_first(node) }
+            if list.first().is_none() {
+                self.filled.remove(bin);
+            }
+        }
     }
 
     /// A run for `len` blocks: one that `fits`, out of the bin where some do,
@@ -124,19 +163,11 @@ impl RunBins {
     /// # Safety
     ///
     /// - `node` is linked, and leads to a run of `len` blocks.
-    #[inline]
     unsafe fn relink(&self, node: NonNull<Node>, len: u32) {
         // SAFETY: linked, says the caller.
         unsafe { self.unlink(node) }
         // SAFETY: just unlinked.
         unsafe { self.link(node, bin_of(len)) }
-    }
-
-    /// The first run of `bin`.
-    #[inline]
-    fn first_of(&self, bin: u32) -> Option<Run> {
-        // SAFETY: a node of a run whose books are there while it is in a bin.
-        self.list(bin)?.first().map(|node| unsafe { Run::of(node) })
     }
 
     /// Every run, with the number of its bin.
@@ -231,8 +262,8 @@ mod tests {
     #[test]
     fn a_short_fit_is_found_without_a_look() {
         let (bins, _books) = bins(&[3, 17]);
-        let found = [1, 3, 4, 15, 16].map(|len| bins.find_short(len).map(|run| run.len));
-        assert_eq!(found, [Some(3), Some(3), Some(17), Some(17), None]);
+        let found = [1, 3, 4, 15].map(|len| bins.far(len).and_then(|bin| bins.first_of(bin)).map(|run| run.len));
+        assert_eq!(found, [Some(3), Some(3), Some(17), Some(17)]);
     }
 
     #[test]

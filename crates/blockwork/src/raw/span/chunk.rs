@@ -306,6 +306,12 @@ impl Run {
         self.chunk.free_at(self.at.wrapping_add(self.len))
     }
 
+    /// Whether a free run ends where this one begins.
+    #[inline]
+    pub(crate) fn is_after_free(self) -> bool {
+        self.chunk.tag_before(self.at).get().is_free()
+    }
+
     /// The free run that ends where this one begins.
     #[inline]
     pub(crate) fn free_before(self) -> Option<Self> {

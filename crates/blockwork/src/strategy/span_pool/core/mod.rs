@@ -23,6 +23,7 @@ use crate::{
 mod check;
 mod parent;
 mod shape;
+mod usual;
 
 use self::shape::{Shape, Want};
 
@@ -132,15 +133,7 @@ unsafe impl Core for SpanPoolCore {
         if layout.size() == 0 {
             return;
         }
-        let Some(span) = self.span_at(block) else {
-            return os::check(false, "block is not a live span of this pool");
-        };
-        os::check(self.shape.len_of(layout) == Ok(span.len), "layout does not fit the span");
-        if !self.is_listed(span.chunk) {
-            self.directory.remove(block.addr().get());
-        }
-        self.spans_live.set(self.spans_live.get().wrapping_sub(1));
-        self.put_back(parent, span);
+        self.deallocate_near(parent, block, layout);
     }
 
     #[inline]
@@ -183,20 +176,9 @@ unsafe impl Core for SpanPoolCore {
 
 /// Taking, cutting and joining runs: nothing here asks the parent for memory.
 impl SpanPoolCore {
-    /// The usual way to a span: the front of a run that is sure to fit, in a
-    /// chunk that is in use and in the directory already.
-    #[inline]
-    fn hit(&self, layout: Layout) -> Option<NonNull<u8>> {
-        let len = self.shape.len_of(layout).ok()?;
-        if layout.align() > self.shape.block {
-            return None;
-        }
-        let run = self.bins.find_short(len)?;
-        (self.is_listed(run.chunk) && !run.is_whole()).then(|| self.cut(run, len))
-    }
-
-    /// Every other way.
+    /// A span by any way but the [usual](Self::hit) one.
     #[cold]
+    #[inline(never)]
     fn miss<A: Allocate + ?Sized>(&self, parent: &A, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         if layout.size() == 0 {
             return Ok(empty(layout));
@@ -250,7 +232,6 @@ impl SpanPoolCore {
 
     /// Makes a live span out of the first `len` blocks of `run`, which is in
     /// its bin, and in a busy chunk.
-    #[inline]
     fn cut(&self, run: Run, len: u32) -> NonNull<u8> {
         let (span, rest) = run.split(len);
         self.set_front(run, rest);
@@ -273,7 +254,6 @@ impl SpanPoolCore {
 
     /// Leaves `rest`, which may be of no block, of `run`, which is in its bin;
     /// both end at the same block.
-    #[inline]
     fn set_front(&self, run: Run, rest: Run) {
         if rest.len == 0 {
             // SAFETY: in its bin, says the caller.
@@ -294,10 +274,31 @@ impl SpanPoolCore {
         self.start_of(span)
     }
 
-    /// Makes `run`, which was live, free, and joins it with its neighbours.
-    #[inline(always)]
+    /// Counts `span` as live no more.
+    #[inline]
+    fn end_life(&self, span: Run) {
+        self.spans_live.set(self.spans_live.get().wrapping_sub(1));
+        self.blocks_free.set(self.blocks_free.get().wrapping_add(span.len as usize));
+    }
+
+    /// Takes back the span at `block`, wherever it is.
+    #[cold]
+    #[inline(never)]
+    fn deallocate_far<A: Allocate + ?Sized>(&self, parent: &A, block: NonNull<u8>, layout: Layout) {
+        let Some(span) = self.span_at(block) else {
+            return os::check(false, "block is not a live span of this pool");
+        };
+        os::check(self.shape.len_of(layout) == Ok(span.len), "layout does not fit the span");
+        if !self.is_listed(span.chunk) {
+            self.directory.remove(block.addr().get());
+        }
+        self.end_life(span);
+        self.put_back(parent, span);
+    }
+
+    /// Makes `run`, which is no longer live, free, and joins it with its
+    /// neighbours.
     fn put_back<A: Allocate + ?Sized>(&self, parent: &A, run: Run) {
-        self.blocks_free.set(self.blocks_free.get().wrapping_add(run.len as usize));
         let mut all = run;
         if let Some(front) = run.free_before() {
             // SAFETY: free runs are in their bins.
@@ -315,16 +316,16 @@ impl SpanPoolCore {
         }
         all.mark_free();
         if all.len >= self.shape.notable {
-            self.settle(parent, all);
+            self.settle(parent, all.chunk, all.len);
         }
     }
 
-    /// Decides what goes back, now that `run` is free.
+    /// Decides what goes back, now that a run of `len` blocks of `chunk` is free.
     #[cold]
     #[inline(never)]
-    fn settle<A: Allocate + ?Sized>(&self, parent: &A, run: Run) {
-        if run.is_whole() {
-            self.retire(parent, run.chunk);
+    fn settle<A: Allocate + ?Sized>(&self, parent: &A, chunk: Chunk, len: u32) {
+        if len == chunk.head().len {
+            self.retire(parent, chunk);
         }
         if self.shape.retain.release == Release::Aggressive {
             self.shed(parent, self.shape.retain.keep, PATIENCE);
@@ -336,6 +337,7 @@ impl SpanPoolCore {
         let (kept, tail) = span.split(len);
         if tail.len != 0 {
             kept.mark_live();
+            self.blocks_free.set(self.blocks_free.get().wrapping_add(tail.len as usize));
             self.put_back(parent, tail);
         }
     }
@@ -352,27 +354,20 @@ impl SpanPoolCore {
     }
 
     /// The live span that begins at `block`.
-    #[inline(always)]
     fn span_at(&self, block: NonNull<u8>) -> Option<Run> {
         let address = block.addr().get();
-        let slot = address & self.shape.slots;
         // A chunk is made of whole slots, so who has the start of one has all of it.
-        let chunk = match self.directory.find(slot) {
-            Some(chunk) => chunk,
-            None => self.find_large(address)?,
-        };
+        let chunk = self.directory.find(address & self.shape.slots).or_else(|| self.directory.find(address))?;
         // SAFETY: chunks in the directory are open.
-        let chunk = unsafe { Chunk::from_ptr(chunk) };
+        self.span_in(unsafe { Chunk::from_ptr(chunk) }, address)
+    }
+
+    /// The live span of `chunk` that begins at `address`.
+    #[inline]
+    fn span_in(&self, chunk: Chunk, address: usize) -> Option<Run> {
         let offset = address.wrapping_sub(chunk.head().base.addr().get());
         // Inside of a block, the low bits come out on top: no chunk has so many blocks.
         chunk.live_at(offset.rotate_right(self.shape.shift))
-    }
-
-    /// The larger chunk with a live span at `address`.
-    #[cold]
-    #[inline(never)]
-    fn find_large(&self, address: usize) -> Option<NonNull<ChunkHead>> {
-        self.directory.find(address)
     }
 
     /// Whether the directory has the chunk itself, rather than its spans.

@@ -4,7 +4,7 @@ use core::alloc::Layout;
 
 use crate::{
     alloc::AllocError,
-    math::bins::LEN_MAX,
+    math::bins::{EXACT, LEN_MAX},
     strategy::span_pool::{
         SpanPoolConfig,
         config::{Release, Retain},
@@ -15,6 +15,8 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shape {
     pub(super) block: usize,
+    /// The offset of a block's last byte.
+    last_byte: usize,
     /// The logarithm of `block`.
     pub(super) shift: u32,
     pub(super) request: usize,
@@ -50,6 +52,7 @@ impl Shape {
         let notable = if matches!(config.retain.release, Release::Aggressive) { 0 } else { request_len };
         Self {
             block,
+            last_byte: block.wrapping_sub(1),
             shift,
             request,
             slots: request.wrapping_neg(),
@@ -69,10 +72,26 @@ impl Shape {
         if layout.size() > self.size_max {
             return Err(AllocError);
         }
-        let rounded = layout.size().wrapping_add(self.block.wrapping_sub(1));
         #[expect(clippy::cast_possible_truncation, reason = "`size_max` is of LEN_MAX blocks at most")]
-        let len = rounded.wrapping_shr(self.shift) as u32;
+        let len = self.blocks_of(layout) as u32;
         Ok(len)
+    }
+
+    /// The blocks that `layout` needs, if they are so few that each length has a
+    /// bin of its own, and not none.
+    #[inline]
+    pub(super) const fn short_len_of(self, layout: Layout) -> Option<u32> {
+        match self.blocks_of(layout) {
+            #[expect(clippy::cast_possible_truncation, reason = "a few")]
+            len @ 1..EXACT_LEN => Some(len as u32),
+            _ => None,
+        }
+    }
+
+    #[inline]
+    const fn blocks_of(self, layout: Layout) -> usize {
+        // Fits: a size and a block are below half of the address space each.
+        layout.size().wrapping_add(self.last_byte).wrapping_shr(self.shift)
     }
 
     /// The bytes of `blocks` that there are or that a layout can have.
@@ -94,6 +113,9 @@ impl Shape {
         len & !self.request_len.wrapping_sub(1)
     }
 }
+
+/// As a number of blocks.
+const EXACT_LEN: usize = EXACT as usize;
 
 /// No layout is larger.
 const MAX_BYTES: usize = isize::MAX.unsigned_abs();
