@@ -3,13 +3,13 @@
 use core::{alloc::Layout, hint::black_box, ptr::NonNull};
 
 use blockwork::{
-    Allocate, BlockOf, BlockPool, BlockPoolConfig, Bump, Chain, ChunkSize, Const, Memo, Quad, Segregate, SizeClasses,
-    SlabHead, SlabPolicy, SpanPool, SpanPoolConfig, System, UpTo,
+    Allocate, Arena, ArenaConfig, ArenaString, ArenaVec, BlockOf, BlockPool, BlockPoolConfig, Bump, Chain, ChunkSize,
+    Const, Memo, Quad, Region, Segregate, SizeClasses, SlabHead, SlabPolicy, SpanPool, SpanPoolConfig, System, UpTo,
 };
 
 use crate::{
     by_hand::{FreeList, OneClass},
-    opaque::{opaque, opaque_ref},
+    opaque::{opaque, opaque_mut, opaque_ref},
 };
 
 /// Something whose cost is counted.
@@ -26,6 +26,13 @@ pub(crate) const PATHS: &[Path] = &[
     Path { name: "block pool: alloc_block, free_block", bar: Some(8.0), run: block_pool_blocks },
     Path { name: "block pool: allocate, deallocate", bar: Some(8.0), run: block_pool_layouts },
     Path { name: "bump: 8 bytes", bar: Some(8.0), run: bump_8 },
+    Path { name: "arena: 8 bytes", bar: Some(7.0), run: arena_8 },
+    Path { name: "arena: a value of 8 bytes", bar: Some(8.0), run: arena_value },
+    Path { name: "arena: layout at run time", bar: Some(20.0), run: arena_run_time },
+    Path { name: "std vec: push", bar: None, run: std_vec_push },
+    Path { name: "arena: vec push", bar: Some(14.5), run: arena_vec_push },
+    Path { name: "std string: push_str of 7 bytes", bar: None, run: std_push_str },
+    Path { name: "arena: push_str of 7 bytes", bar: Some(45.0), run: arena_push_str },
     Path { name: "one class of slabs by hand: 64 bytes", bar: None, run: one_class_by_hand },
     Path { name: "size-class heap: 64 bytes", bar: Some(ONE_CLASS), run: heap_64 },
     Path { name: "size-class heap, counted: 64 bytes", bar: None, run: heap_counted_64 },
@@ -102,6 +109,67 @@ fn bump_8(rounds: u64) {
     for _ in 0..rounds {
         let Ok(block) = opaque_ref(&bump).allocate(LAYOUT) else { exhausted() };
         opaque(block);
+    }
+}
+
+/// With room for all of a path, as after a reset.
+fn arena() -> Arena<System> {
+    const SIZE: usize = 1 << 20;
+    Arena::try_new(System, ArenaConfig { span_first: SIZE, span_max: SIZE, keep: SIZE }).expect("a good configuration")
+}
+
+fn arena_8(rounds: u64) {
+    const LAYOUT: Layout = Layout::new::<u64>();
+    let arena = arena();
+    for _ in 0..rounds {
+        let Ok(block) = opaque_ref(&arena).allocate(LAYOUT) else { exhausted() };
+        opaque(block);
+    }
+}
+
+fn arena_value(rounds: u64) {
+    let arena = arena();
+    for round in 0..rounds {
+        opaque(NonNull::from(opaque_ref(&arena).alloc(round)));
+    }
+}
+
+fn arena_run_time(rounds: u64) {
+    let arena = arena();
+    let layout = black_box(Layout::new::<u64>());
+    for _ in 0..rounds {
+        let Ok(block) = opaque_ref(&arena).allocate(*opaque_ref(&layout)) else { exhausted() };
+        opaque(block);
+    }
+}
+
+fn std_vec_push(rounds: u64) {
+    let mut vec = Vec::new();
+    for round in 0..rounds {
+        opaque_mut(&mut vec).push(round as u32);
+    }
+}
+
+fn arena_vec_push(rounds: u64) {
+    let arena = arena();
+    let mut vec = ArenaVec::new_in(&arena);
+    for round in 0..rounds {
+        opaque_mut(&mut vec).push(round as u32);
+    }
+}
+
+fn std_push_str(rounds: u64) {
+    let mut string = String::new();
+    for _ in 0..rounds {
+        opaque_mut(&mut string).push_str(black_box("7 bytes"));
+    }
+}
+
+fn arena_push_str(rounds: u64) {
+    let arena = arena();
+    let mut string = ArenaString::new_in(&arena);
+    for _ in 0..rounds {
+        opaque_mut(&mut string).push_str(black_box("7 bytes"));
     }
 }
 

@@ -10,9 +10,15 @@ mod combine;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod current;
+#[cfg(test)]
 mod mutants;
 #[cfg(test)]
+mod policies;
+#[cfg(test)]
 mod pools;
+#[cfg(test)]
+mod seeds;
 #[cfg(test)]
 mod send_sync;
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use core::alloc::GlobalAlloc;
 
 use blockwork::{
-    Allocate, BlockOf, BlockPool, Buffer, Bump, Counted, Fallback, FromApi2_02, FromApi2_04, FromGlobal, LastResort,
-    Locked, Memo, MixedSlab, Null, Pages, PagesWith, Quad, Segregate, SizeClasses, Slab, SlabHead, SpanPool, SpinLock,
-    System, UpTo,
+    Allocate, Beside, BlockOf, BlockPool, Buffer, Bump, Checked, Const, Counted, Fallback, FromApi2_02, FromApi2_04,
+    FromGlobal, Ignore, LastResort, Locked, Memo, MixedSlab, Null, OnFailure, Pages, PagesWith, Quad, Quota, Scrubbed,
+    Segregate, SizeClasses, Slab, SlabHead, SpanPool, SpinLock, Stop, System, UpTo, current,
     testing::{Failing, Misaligned, Reentrant, Shuffled, Strict},
 };
 
@@ -49,8 +49,16 @@ const _: () = {
     speaks::<SizeClasses<Quad<128>, SlabHead<usize>, System>>();
     speaks::<Segregate<UpTo<64>, System, System>>();
     speaks::<Counted<System>>();
+    speaks::<Quota<System, Const<64>>>();
+    speaks::<OnFailure<System, Stop>>();
+    speaks::<Scrubbed<System>>();
+    speaks::<Checked<System>>();
+    speaks::<Checked<System, Ignore, Beside<System>>>();
     speaks::<Fallback<Null, System>>();
     speaks::<LastResort<System, Null>>();
+    speaks::<current::Handle>();
+    speaks::<current::SyncHandle>();
+    speaks::<current::Scoped<'_>>();
     speaks::<Locked<System>>();
     speaks::<Locked<System, SpinLock>>();
     speaks::<Failing<System>>();
