@@ -25,3 +25,7 @@ mod send_sync;
 mod slabs;
 #[cfg(test)]
 mod span_pool;
+#[cfg(test)]
+mod stacks;
+#[cfg(test)]
+mod statics;
