@@ -37,7 +37,12 @@
 //! | a region of your own | [`Buffer`] |
 //! | a second choice when the first is exhausted | [`Fallback`], [`LastResort`] |
 //! | a question about what is live | [`Counted`] |
+//! | a bound on what is live | [`Quota`] |
+//! | something to be done when memory runs out | [`OnFailure`] |
+//! | secrets in memory | [`Scrubbed`] |
+//! | a suspicion about who frees what | [`Checked`] |
 //! | more than one thread | [`Locked`] |
+//! | call paths that cannot pass an allocator | `current` |
 //!
 //! # Using one
 //!
@@ -86,19 +91,24 @@ pub use crate::source::foreign::FromApi2_04;
 pub use crate::source::foreign::FromStd;
 #[cfg(all(feature = "os", unix))]
 pub use crate::source::pages::{PageOptions, Pages, PagesWith};
-#[cfg(feature = "std")]
-pub use crate::source::system::System;
 #[cfg(feature = "critical-section")]
 pub use crate::sync::CriticalSection;
 pub use crate::{
     alloc::{AllocError, Allocate, Check, ConfigError, Core, Head, HeadConfig, Owns, Reset, Valid},
     combine::{
         chain::Chain,
+        checked::{
+            Below, Beside, BlockInfo, BooksMemory, Checked, Finding, Ignore, LiveBlocks, Log, Misuse, MisuseKind,
+            Operation, Report, Tally,
+        },
         counted::{Counted, Counts},
         fallback::Fallback,
         last_resort::LastResort,
         locked::Locked,
+        on_failure::{OnFailure, Remedy, Retry, Return, Stop},
+        quota::Quota,
         recorded::wire,
+        scrubbed::Scrubbed,
         segregate::{Boundary, Segregate, SmallSide, UpTo, UpToAt, Within},
         size_classes::SizeClasses,
     },
@@ -125,6 +135,8 @@ pub use crate::{
     },
     sync::{DefaultLock, Lock, SpinLock},
 };
+#[cfg(feature = "std")]
+pub use crate::{combine::current, source::system::System};
 
 /// Compiles the examples of the README.
 #[cfg(all(doctest, feature = "std", feature = "os"))]

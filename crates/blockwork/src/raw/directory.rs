@@ -10,14 +10,27 @@
 //!
 //! Knuth, "The Art of Computer Programming" 3, 6.4, algorithms L and R.
 
-use core::{alloc::Layout, cell::Cell, ptr::NonNull};
+use core::{alloc::Layout, cell::Cell, num::NonZero, ptr::NonNull};
 
 use crate::math::spread::spread;
 
-/// A table from keys to pointers, in memory that its owner brings.
+/// What a key can belong to.
+///
+/// # Safety
+///
+/// - Zero bytes are `None` of `Option<Self>`.
+pub(crate) unsafe trait Value: Copy {}
+
+// SAFETY: null is `None`, as std promises.
+unsafe impl<T> Value for NonNull<T> {}
+
+// SAFETY: zero is `None`, as std promises.
+unsafe impl Value for NonZero<u128> {}
+
+/// A table from keys to values, in memory that its owner brings.
 #[derive(Debug)]
-pub(crate) struct Directory<T> {
-    table: Cell<Option<Table<T>>>,
+pub(crate) struct Directory<V> {
+    table: Cell<Option<Table<V>>>,
     used: Cell<usize>,
     /// The low bits that are the same in all keys.
     shift: u32,
@@ -28,8 +41,8 @@ pub(crate) struct Directory<T> {
 
 /// The memory of a directory.
 #[derive(Debug)]
-pub(crate) struct Table<T> {
-    entries: NonNull<Entry<T>>,
+pub(crate) struct Table<V> {
+    entries: NonNull<Entry<V>>,
     /// Invariant: `1 << bits` entries are here.
     bits: u32,
     /// What its owner asked for.
@@ -37,32 +50,32 @@ pub(crate) struct Table<T> {
 }
 
 #[derive(Debug)]
-struct Entry<T> {
+struct Entry<V> {
     key: usize,
     /// Invariant: `None` where no key is.
-    value: Option<NonNull<T>>,
+    value: Option<V>,
 }
 
-impl<T> Clone for Table<T> {
+impl<V> Clone for Table<V> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<T> Copy for Table<T> {}
+impl<V> Copy for Table<V> {}
 
-impl<T> Clone for Entry<T> {
+impl<V: Copy> Clone for Entry<V> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<T> Copy for Entry<T> {}
+impl<V: Copy> Copy for Entry<V> {}
 
-impl<T> Table<T> {
+impl<V: Value> Table<V> {
     /// The memory for `1 << bits` entries.
     pub(crate) fn layout(bits: u32) -> Option<Layout> {
-        Layout::array::<Entry<T>>(1_usize.checked_shl(bits)?).ok()
+        Layout::array::<Entry<V>>(1_usize.checked_shl(bits)?).ok()
     }
 
     /// A table in `memory`, which was asked for with `layout`: as large as fits.
@@ -73,7 +86,7 @@ impl<T> Table<T> {
     ///   it; all of its `bytes` bytes, no fewer than it says, are zero.
     /// - Nobody else touches it while the table is in use.
     pub(crate) unsafe fn at(memory: NonNull<u8>, bytes: usize, layout: Layout) -> Self {
-        let entries = bytes.checked_div(size_of::<Entry<T>>()).unwrap_or(0);
+        let entries = bytes.checked_div(size_of::<Entry<V>>()).unwrap_or(0);
         Self { entries: memory.cast(), bits: entries.checked_ilog2().unwrap_or(0), layout }
     }
 
@@ -109,23 +122,23 @@ impl<T> Table<T> {
         at.wrapping_add(1) & self.mask()
     }
 
-    fn get(self, at: usize) -> Entry<T> {
+    fn get(self, at: usize) -> Entry<V> {
         // SAFETY: masked, so inside; zero bytes and every entry written are entries.
         unsafe { self.slot(at).read() }
     }
 
-    fn set(self, at: usize, entry: Entry<T>) {
+    fn set(self, at: usize, entry: Entry<V>) {
         // SAFETY: masked, so inside; the memory is ours alone.
         unsafe { self.slot(at).write(entry) }
     }
 
-    fn slot(self, at: usize) -> NonNull<Entry<T>> {
+    fn slot(self, at: usize) -> NonNull<Entry<V>> {
         // SAFETY: `at` is masked, so below the number of entries.
         unsafe { self.entries.add(at & self.mask()) }
     }
 }
 
-impl<T> Directory<T> {
+impl<V: Value> Directory<V> {
     /// An empty directory without memory, for keys whose low `shift` bits tell
     /// nothing.
     pub(crate) const fn new(shift: u32) -> Self {
@@ -162,17 +175,24 @@ impl<T> Directory<T> {
 
     /// What `key` belongs to.
     #[inline]
-    pub(crate) fn find(&self, key: usize) -> Option<NonNull<T>> {
+    pub(crate) fn find(&self, key: usize) -> Option<V> {
         let table = self.table.get()?;
         table.get(self.place(table, key)).value
     }
 
     /// Says that `key`, which is not here yet, belongs to `value`; the
     /// directory is not [full](Self::is_full).
-    pub(crate) fn insert(&self, key: usize, value: NonNull<T>) {
+    pub(crate) fn insert(&self, key: usize, value: V) {
         if let Some(table) = self.table.get() {
             table.set(self.place(table, key), Entry { key, value: Some(value) });
             self.used.set(self.used().wrapping_add(1));
+        }
+    }
+
+    /// Says that `key`, which is here, belongs to `value` now.
+    pub(crate) fn replace(&self, key: usize, value: V) {
+        if let Some(table) = self.table.get() {
+            table.set(self.place(table, key), Entry { key, value: Some(value) });
         }
     }
 
@@ -198,7 +218,7 @@ impl<T> Directory<T> {
     /// Moves all keys to `new`, and returns the table that held them.
     ///
     /// At most half of `new` is filled by that.
-    pub(crate) fn move_to(&self, new: Table<T>) -> Option<Table<T>> {
+    pub(crate) fn move_to(&self, new: Table<V>) -> Option<Table<V>> {
         let old = self.table.replace(Some(new));
         if let Some(old) = old {
             for entry in (0..=old.mask()).map(|at| old.get(at)).filter(|entry| entry.value.is_some()) {
@@ -209,19 +229,28 @@ impl<T> Directory<T> {
     }
 
     /// Forgets all keys, and returns the table that held them.
-    pub(crate) fn clear(&self) -> Option<Table<T>> {
+    pub(crate) fn clear(&self) -> Option<Table<V>> {
         self.used.set(0);
         self.table.take()
     }
 
     /// Counts the keys by looking at every entry.
     pub(crate) fn count(&self) -> usize {
-        self.table.get().map_or(0, |table| (0..=table.mask()).filter(|&at| table.get(at).value.is_some()).count())
+        self.iter().count()
+    }
+
+    /// The keys with their values, as far as they stay where they are: what is
+    /// removed or moved meanwhile may be seen twice, or not at all.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, V)> + '_ {
+        // The table is looked up for each entry: the next one may be another.
+        (0..)
+            .map_while(|at| self.table.get().filter(|table| at < table.capacity()).map(|table| table.get(at)))
+            .filter_map(|Entry { key, value }| Some((key, value?)))
     }
 
     /// Where `key` is, or where it would go.
     #[inline]
-    fn place(&self, table: Table<T>, key: usize) -> usize {
+    fn place(&self, table: Table<V>, key: usize) -> usize {
         let mut at = self.home(table, key);
         // Ends: half of the entries at least are empty.
         while let Entry { key: other, value: Some(_) } = self.look(table, at) {
@@ -234,12 +263,12 @@ impl<T> Directory<T> {
     }
 
     #[inline]
-    fn home(&self, table: Table<T>, key: usize) -> usize {
+    fn home(&self, table: Table<V>, key: usize) -> usize {
         spread(key.wrapping_shr(self.shift), table.bits)
     }
 
     #[inline]
-    fn look(&self, table: Table<T>, at: usize) -> Entry<T> {
+    fn look(&self, table: Table<V>, at: usize) -> Entry<V> {
         #[cfg(test)]
         self.steps.set(self.steps.get().wrapping_add(1));
         table.get(at)
@@ -257,7 +286,7 @@ mod tests {
         vec![0; 1 << bits].into_boxed_slice()
     }
 
-    fn table(memory: &mut [u128]) -> Table<u8> {
+    fn table(memory: &mut [u128]) -> Table<NonNull<u8>> {
         let (bytes, layout) = (size_of_val(memory), Layout::for_value(memory));
         // SAFETY: zero, aligned, of that size; the tests keep it for the table.
         unsafe { Table::at(NonNull::from(memory).cast(), bytes, layout) }
@@ -269,7 +298,7 @@ mod tests {
 
     #[test]
     fn an_empty_directory_finds_nothing_and_is_full() {
-        let directory = Directory::<u8>::new(0);
+        let directory = Directory::<NonNull<u8>>::new(0);
         assert_eq!(directory.find(7), None);
         assert!(directory.is_full() && directory.clear().is_none());
         directory.remove(7);
@@ -302,6 +331,33 @@ mod tests {
     }
 
     #[test]
+    fn a_key_can_be_given_another_value() {
+        let mut memory = memory(4);
+        let directory = Directory::new(0);
+        directory.move_to(table(&mut memory));
+        directory.insert(7, value(1));
+        directory.insert(8, value(2));
+        directory.replace(7, value(3));
+        assert_eq!((directory.find(7), directory.find(8)), (Some(value(3)), Some(value(2))));
+        assert_eq!((directory.used(), directory.count()), (2, 2));
+    }
+
+    #[test]
+    fn all_keys_are_listed_with_their_values() {
+        let mut memory = memory(4);
+        let directory = Directory::new(0);
+        assert_eq!(directory.iter().count(), 0);
+        directory.move_to(table(&mut memory));
+        for key in 0..8 {
+            directory.insert(key, value(key));
+        }
+        directory.remove(3);
+        let mut listed: Vec<_> = directory.iter().collect();
+        listed.sort_unstable();
+        assert_eq!(listed, [0, 1, 2, 4, 5, 6, 7].map(|key| (key, value(key))));
+    }
+
+    #[test]
     fn a_larger_table_takes_over_all_keys() {
         let (mut small, mut large) = (memory(4), memory(5));
         let directory = Directory::new(0);
@@ -321,8 +377,8 @@ mod tests {
     fn a_table_uses_all_memory_that_is_a_power_of_two() {
         let mut odd = vec![0_u128; 13];
         assert_eq!(table(&mut odd).bits, 3);
-        assert_eq!(Table::<u8>::layout(3).unwrap().size(), 8 * size_of::<Entry<u8>>());
-        assert_eq!(Table::<u8>::layout(usize::BITS), None);
-        assert_eq!(Table::<u8>::layout(usize::BITS - 2), None);
+        assert_eq!(Table::<NonNull<u8>>::layout(3).unwrap().size(), 8 * size_of::<Entry<NonNull<u8>>>());
+        assert_eq!(Table::<NonNull<u8>>::layout(usize::BITS), None);
+        assert_eq!(Table::<NonNull<u8>>::layout(usize::BITS - 2), None);
     }
 }

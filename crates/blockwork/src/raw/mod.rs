@@ -10,3 +10,4 @@ pub(crate) mod shelf;
 pub(crate) mod slab;
 pub(crate) mod span;
 pub(crate) mod span_stack;
+pub(crate) mod wipe;

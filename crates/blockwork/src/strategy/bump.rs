@@ -132,6 +132,8 @@ impl<A: Allocate> Bump<A> {
 
     /// Calls `work`, then frees at once what it allocated.
     ///
+    /// A block from before that `work` resizes is freed with the rest.
+    ///
     /// ```
     /// # use core::{alloc::Layout, mem::MaybeUninit};
     /// # use blockwork::{Allocate, Buffer, Bump};
@@ -601,6 +603,14 @@ mod tests {
             })
         }));
         assert!(unwound.is_err());
+        assert_eq!(bump.used(), 8);
+    }
+
+    #[test]
+    fn a_scope_ends_what_was_resized_in_it() {
+        let mut bump = Bump::new(Ledger::new(), 64);
+        let before = bump.allocate(layout(8, 8)).unwrap();
+        bump.scope(|scratch| resize(scratch, before, layout(8, 8), layout(32, 8))).unwrap();
         assert_eq!(bump.used(), 8);
     }
 

@@ -34,7 +34,7 @@ pub struct SpanPoolCore {
     bins: RunBins,
     /// Chunks of one backing request by their address, and the live spans of
     /// larger chunks by theirs.
-    pub(super) directory: Directory<ChunkHead>,
+    pub(super) directory: Directory<NonNull<ChunkHead>>,
     /// Chunks with a live span.
     busy: List<ChunkHead>,
     /// Chunks of one backing request that are free as a whole.
