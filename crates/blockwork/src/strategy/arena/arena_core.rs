@@ -100,17 +100,35 @@ impl ArenaCore {
 
     /// Takes a span that holds `layout` from the parent, or changes nothing.
     fn take_span<A: Allocate + ?Sized>(&self, parent: &A, layout: Layout, own: Layout) -> Result<Span, AllocError> {
-        let size = self.next.get();
-        let (start, asked) = match shared_span(size, layout) {
-            Some(shared) => take_any(parent, shared, own)?,
-            None => (parent.allocate(own)?, own),
+        let (start, asked) = if self.is_large(own) {
+            (parent.allocate(own)?, own)
+        } else {
+            let shared = self.shared_span(layout).ok_or(AllocError)?;
+            let taken = take_any(parent, shared, own)?;
+            // What the parent asked of us meanwhile may have grown it more.
+            let next = shared.size().saturating_mul(2).max(self.next.get());
+            self.next.set(next.min(self.config.span_max));
+            taken
         };
-        self.next.set(size.saturating_mul(2).min(self.config.span_max));
         // Granted at least what was asked, so the body is no shorter.
         let body = body_of(parent.granted(asked)).unwrap_or(0);
         // SAFETY: fresh from the parent, valid for all that is granted, and
         // aligned to `SPAN_ALIGN` or better.
         Ok(unsafe { Span::make(start, body, asked) })
+    }
+
+    /// The next span to ask for that holds `layout`, for which the cap is
+    /// enough: twice as large as the one before, or as much larger as it takes.
+    fn shared_span(&self, layout: Layout) -> Option<Layout> {
+        let mut size = self.next.get();
+        while body_of(size)? < layout.size() {
+            size = size.checked_mul(2)?.min(self.config.span_max);
+        }
+        // Wherever the span lies, the block will fit: aligned as usual if there
+        // is room for padding, and as the block otherwise.
+        let padded = layout.size().checked_add(layout.align().saturating_sub(SPAN_ALIGN))?;
+        let align = if padded <= body_of(size)? { SPAN_ALIGN } else { layout.align().max(SPAN_ALIGN) };
+        Layout::from_size_align(size, align).ok()
     }
 
     pub(super) fn mark(&self) -> ArenaMark {
@@ -220,17 +238,10 @@ impl ArenaCore {
     }
 }
 
-/// The span to ask for if it holds `layout` and nothing else.
+/// The least span that holds `layout`.
 fn own_span(layout: Layout) -> Option<Layout> {
     let body = layout.size().checked_next_multiple_of(FOOTER_ALIGN)?;
     Layout::from_size_align(body.checked_add(FOOTER_SIZE)?, layout.align().max(SPAN_ALIGN)).ok()
-}
-
-/// The span of `size` to ask for if it holds `layout` wherever it lies.
-fn shared_span(size: usize, layout: Layout) -> Option<Layout> {
-    let padding = layout.align().saturating_sub(SPAN_ALIGN);
-    let fits = layout.size().checked_add(padding)? <= body_of(size)?;
-    if fits { Layout::from_size_align(size, SPAN_ALIGN).ok() } else { None }
 }
 
 /// Takes `shared`, or if the parent cannot, a half of it, and so on, as long
@@ -241,8 +252,9 @@ fn take_any<A: Allocate + ?Sized>(
     own: Layout,
 ) -> Result<(NonNull<u8>, Layout), AllocError> {
     let mut asked = shared;
-    // Padding is what `own` lacks to be enough wherever it lies.
-    let least = own.size().saturating_add(own.align());
+    // A span that is aligned to less than the block has to have room for padding.
+    let padding = if shared.align() < own.align() { own.align() } else { 0 };
+    let least = own.size().saturating_add(padding);
     while asked.size() > least {
         if let Ok(start) = parent.allocate(asked) {
             return Ok((start, asked));
