@@ -104,7 +104,7 @@ pub use crate::{
     },
     math::{
         amount::{Amount, Const},
-        size_class::{Classes, List, Listed, Pow2, Quad},
+        size_class::{Classes, Listed, Pow2, Quad, Sizes},
     },
     source::{
         buffer::Buffer,

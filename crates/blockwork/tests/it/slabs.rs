@@ -2,7 +2,7 @@
 //! through every law, alone and over other parts.
 
 use blockwork::{
-    Allocate, Const, Counted, List, Listed, MixedSlab, Pow2, Quad, Segregate, SizeClasses, Slab, SlabConfig, SlabHead,
+    Allocate, Const, Counted, Listed, MixedSlab, Pow2, Quad, Segregate, SizeClasses, Sizes, Slab, SlabConfig, SlabHead,
     SlabPolicy, UpTo, Within, check_allocator,
     math::size_class::Initial,
     send_sync, suite,
@@ -20,7 +20,7 @@ const fn kept(slabs: usize, size: usize) -> usize {
 #[derive(Clone, Copy, Debug, Default)]
 struct Gaps;
 
-impl List for Gaps {
+impl Sizes for Gaps {
     const SIZES: &'static [usize] = &[16, 24, 48, 200, 1000];
     type PerSize<T: Initial> = [T; 5];
 }
