@@ -17,3 +17,5 @@ mod send_sync;
 mod slabs;
 #[cfg(test)]
 mod span_pool;
+#[cfg(test)]
+mod typed;
