@@ -63,6 +63,7 @@ unsafe impl Handle for Null {
 /// Declares zero-size [`Handle`](crate::Handle)s to `static` allocators.
 ///
 /// ```
+/// #![forbid(unsafe_code)] // is not in the way
 /// use blockwork::{List, Locked, SpanPool, SpanPoolConfig, System, handle};
 ///
 /// static SPANS: Locked<SpanPool<System>> = Locked::new(SpanPool::new(System, match SpanPoolConfig::DEFAULT.check() {
