@@ -29,3 +29,5 @@ mod span_pool;
 mod stacks;
 #[cfg(test)]
 mod statics;
+#[cfg(test)]
+mod typed;

@@ -4,7 +4,7 @@
 use core::alloc::Layout;
 
 use blockwork::{
-    Allocate, Const, Counted, List, Listed, Locked, MixedSlab, Pow2, Quad, Segregate, SizeClasses, Slab, SlabConfig,
+    Allocate, Const, Counted, Listed, Locked, MixedSlab, Pow2, Quad, Segregate, SizeClasses, Sizes, Slab, SlabConfig,
     SlabHead, SlabPolicy, System, UpTo, Within, check_allocator,
     math::size_class::Initial,
     send_sync,
@@ -22,7 +22,7 @@ const fn kept(slabs: usize, size: usize) -> usize {
 #[derive(Clone, Copy, Debug, Default)]
 struct Gaps;
 
-impl List for Gaps {
+impl Sizes for Gaps {
     const SIZES: &'static [usize] = &[16, 24, 48, 200, 1000];
     type PerSize<T: Initial> = [T; 5];
 }

@@ -7,9 +7,9 @@ use core::alloc::Layout;
 use std::env;
 
 use blockwork::{
-    BlockAt, BlockPool, BlockPoolConfig, Buffer, Bump, ChunkSize, Counted, Fallback, FromApi2_04, LastResort, List,
-    Listed, Locked, Memo, MixedSlab, Pow2, Quad, Retain, Segregate, SizeClasses, Slab, SlabConfig, SlabHead,
-    SlabPolicy, SpanPool, SpanPoolConfig, SpinLock, Threshold, UpTo,
+    BlockAt, BlockPool, BlockPoolConfig, Buffer, Bump, ChunkSize, Counted, Fallback, FromApi2_04, LastResort, Listed,
+    Locked, Memo, MixedSlab, Pow2, Quad, Retain, Segregate, SizeClasses, Sizes, Slab, SlabConfig, SlabHead, SlabPolicy,
+    SpanPool, SpanPoolConfig, SpinLock, Threshold, UpTo,
     math::size_class::{Classes, Initial},
     suite,
     testing::{Misaligned, Parent, Shuffled, Suite},
@@ -53,7 +53,7 @@ enum Table {
 #[derive(Clone, Copy, Debug, Default)]
 struct Sparse;
 
-impl List for Sparse {
+impl Sizes for Sparse {
     const SIZES: &'static [usize] = &[8, 16, 24, 104, 192, 408, 512, 1000];
     type PerSize<T: Initial> = [T; 8];
 }
@@ -61,7 +61,7 @@ impl List for Sparse {
 #[derive(Clone, Copy, Debug, Default)]
 struct One;
 
-impl List for One {
+impl Sizes for One {
     const SIZES: &'static [usize] = &[72];
     type PerSize<T: Initial> = [T; 1];
 }
