@@ -57,8 +57,9 @@ pub fn bar(part: u64, whole: u64, width: u64) -> String {
     "█".repeat(eighths / 8) + EIGHTHS[eighths % 8]
 }
 
-/// Names with how often each occurs, in order of first occurrence: `cc1 ×2, as`.
-pub fn tally(names: &[String]) -> String {
+/// Names with how often each occurs, in order of first occurrence: `cc1 ×2, as`;
+/// of `total` things, which may be more than have names.
+pub fn tally(names: &[String], total: u32) -> String {
     const SHOWN: usize = 12;
     let mut counts: Vec<(&str, u64)> = Vec::new();
     for name in names {
@@ -74,7 +75,7 @@ pub fn tally(names: &[String]) -> String {
         // Writing into a string does not fail.
         let _ = write!(text, "{separator}{name}{times}");
     }
-    if counts.len() > SHOWN {
+    if counts.len() > SHOWN || names.len() < total as usize {
         text.push_str(", …");
     }
     text
@@ -117,7 +118,8 @@ mod tests {
     #[test]
     fn names_are_counted_in_order() {
         let names = ["sh", "cc1", "as", "cc1"].map(String::from);
-        assert_eq!(tally(&names), "sh, cc1 ×2, as");
+        assert_eq!(tally(&names, 4), "sh, cc1 ×2, as");
+        assert_eq!(tally(&names, 5), "sh, cc1 ×2, as, …");
     }
 
     #[test]

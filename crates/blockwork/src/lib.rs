@@ -30,14 +30,19 @@
 //! | you have | take |
 //! |---|---|
 //! | blocks of one size, freed in any order | [`BlockPool`]; [`Slab`] if memory should go back on the way |
-//! | blocks that all end together | [`Bump`] |
+//! | blocks that all end together | [`Arena`]; [`Bump`] if their total is known |
 //! | blocks of many small sizes | [`SizeClasses`] of slabs, behind a [`Segregate`] |
 //! | blocks of pages and more | [`SpanPool`] over `Pages` |
 //! | the same few sizes again and again, over a slow parent | [`Memo`] |
 //! | a region of your own | [`Buffer`] |
 //! | a second choice when the first is exhausted | [`Fallback`], [`LastResort`] |
 //! | a question about what is live | [`Counted`] |
+//! | a bound on what is live | [`Quota`] |
+//! | something to be done when memory runs out | [`OnFailure`] |
+//! | secrets in memory | [`Scrubbed`] |
+//! | a suspicion about who frees what | [`Checked`] |
 //! | more than one thread | [`Locked`] |
+//! | call paths that cannot pass an allocator | `current` |
 //!
 //! # Using one
 //!
@@ -89,19 +94,24 @@ pub use crate::source::foreign::FromApi2_04;
 pub use crate::source::foreign::FromStd;
 #[cfg(all(feature = "os", unix))]
 pub use crate::source::pages::{PageOptions, Pages, PagesWith};
-#[cfg(feature = "std")]
-pub use crate::source::system::System;
 #[cfg(feature = "critical-section")]
 pub use crate::sync::CriticalSection;
 pub use crate::{
     alloc::{AllocError, Allocate, Check, ConfigError, Core, Head, HeadConfig, Owns, Reset, Valid},
     combine::{
         chain::Chain,
+        checked::{
+            Below, Beside, BlockInfo, BooksMemory, Checked, Finding, Ignore, LiveBlocks, Log, Misuse, MisuseKind,
+            Operation, Report, Tally,
+        },
         counted::{Counted, Counts},
         fallback::Fallback,
         last_resort::LastResort,
         locked::Locked,
+        on_failure::{OnFailure, Remedy, Retry, Return, Stop},
+        quota::Quota,
         recorded::wire,
+        scrubbed::Scrubbed,
         segregate::{Boundary, Segregate, SmallSide, UpTo, UpToAt, Within},
         size_classes::SizeClasses,
     },
@@ -115,6 +125,10 @@ pub use crate::{
         null::Null,
     },
     strategy::{
+        arena::{
+            Arena, ArenaBox, ArenaConfig, ArenaCore, ArenaIntoIter, ArenaMark, ArenaScope, ArenaString, ArenaVec,
+            Region,
+        },
         block::{Block, BlockError},
         block_pool::{BlockAt, BlockOf, BlockPool, BlockPoolConfig, BlockPoolCore, BlockShape, ChunkSize},
         bump::{Bump, BumpCore, BumpMark},
@@ -129,6 +143,8 @@ pub use crate::{
         slice::{Sentinel, Slice, Terminated, Zero},
     },
 };
+#[cfg(feature = "std")]
+pub use crate::{combine::current, source::system::System};
 
 /// Compiles the examples of the README.
 #[cfg(all(doctest, feature = "std", feature = "os"))]

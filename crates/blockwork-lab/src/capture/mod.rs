@@ -14,7 +14,7 @@ use std::{
     ffi::OsString,
     fmt,
     fs::{self, File, Permissions},
-    io::{self, BufWriter, Seek},
+    io::{self, BufWriter, Seek, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -98,7 +98,6 @@ impl Recording {
 
     /// Says on standard error what happened.
     pub fn report(&self) {
-        let say = |title: &str, text: &str| eprintln!("{title:>11} {text}");
         if !matches!(self.end, End::Exited(_)) {
             say("Ended", &format!("{} {}", self.program, self.end));
         }
@@ -129,18 +128,18 @@ impl Recording {
     /// Says on standard error what to do with the recording.
     pub fn suggest(&self) {
         if self.packed.is_ok() && !self.is_empty() {
-            eprintln!("{:>11} blockwork compare {}", "Next", text::shell(&self.path));
+            say("Next", &format!("blockwork compare {}", text::shell(&self.path)));
         }
     }
 
     fn remarks(&self, summary: &Summary) -> Vec<(&'static str, String)> {
         let mut remarks = Vec::new();
-        if summary.totals.events() == 0 {
-            remarks.push(("Nothing", format!("was allocated through malloc by {}. {NO_EVENTS}", self.program)));
+        if let Some(image) = &summary.silent {
+            remarks.push(("Nothing", format!("was allocated through malloc by {image}. {NO_EVENTS}")));
         }
         if summary.children > 0 {
             let children = text::counted(summary.children.into(), "child", "children");
-            remarks.push(("Skipped", format!("{children}: {}", text::tally(&summary.child_names))));
+            remarks.push(("Skipped", format!("{children}: {}", text::tally(&summary.child_names, summary.children))));
         }
         if summary.totals.strays > 0 {
             let strays = text::counted(summary.totals.strays, "free", "frees");
@@ -156,6 +155,11 @@ impl Recording {
         }
         remarks
     }
+}
+
+/// Prints a line for people; if nobody listens, that is fine.
+fn say(title: &str, text: &str) {
+    drop(writeln!(io::stderr(), "{title:>11} {text}"));
 }
 
 const NOT_REACHED: &str = "It, or what it called `exec` for, is set-user-id, statically linked, or cleared its \

@@ -137,6 +137,9 @@ impl Read for Follow<'_> {
             if there > 0 {
                 let length = bytes.len().min(usize::try_from(there).unwrap_or(usize::MAX));
                 let read = self.spool.file.read_at(&mut bytes[..length], layout::EVENTS.saturating_add(at))?;
+                if read == 0 {
+                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it was cut while it was written"));
+                }
                 self.spool.followed.store(at + read as u64, Relaxed); // for display, and for us
                 return Ok(read);
             }
@@ -171,6 +174,16 @@ mod tests {
         });
         spool.trim().unwrap();
         assert_eq!(spool.file.metadata().unwrap().len(), layout::EVENTS + 5);
+    }
+
+    #[test]
+    fn a_spool_that_someone_cuts_is_an_error_and_not_an_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = Spool::create(&directory.path().join("spool"), false).unwrap();
+        spool.header().committed.store(3, Release);
+        spool.end();
+        let error = spool.follow().read(&mut [0; 8]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
     }
 
     #[test]

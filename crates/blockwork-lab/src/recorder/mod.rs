@@ -5,7 +5,7 @@
 //! compiles on its own. Its modules appear here again for tests and lints.
 
 use std::{
-    ffi::{CString, OsString},
+    ffi::{CString, OsStr, OsString},
     fs::Permissions,
     io::{self, Write},
     os::unix::{ffi::OsStrExt, fs::PermissionsExt},
@@ -35,6 +35,9 @@ use blockwork::wire;
 /// The library; empty where it cannot be built.
 const LIBRARY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/recorder.so"));
 
+/// How the library's file is called, up to a random part.
+const PREFIX: &str = "blockwork-recorder-";
+
 /// Whether programs can be recorded on this platform.
 pub const AVAILABLE: bool = !LIBRARY.is_empty();
 
@@ -45,7 +48,7 @@ pub fn install(beside: &Path) -> io::Result<TempPath> {
         io::Error::other("no directory to load the recorder from: all are mounted noexec, or have a space or a colon in their names; set TMPDIR")
     })?;
     let mut file = tempfile::Builder::new()
-        .prefix("blockwork-recorder-")
+        .prefix(PREFIX)
         .suffix(".so")
         .permissions(Permissions::from_mode(0o755))
         .tempfile_in(directory)?;
@@ -76,12 +79,16 @@ fn is_noexec(directory: &[u8]) -> bool {
 }
 
 /// The value of `LD_PRELOAD` that loads `library` before all that is asked for
-/// already. First, because whoever is first gets the calls.
+/// already. First, because whoever is first gets the calls; and alone, for a
+/// recorder of an outer `record` would write into the same spool.
 pub fn preload(library: &Path, before: Option<OsString>) -> OsString {
     let mut value = library.as_os_str().to_owned();
-    if let Some(before) = before.filter(|before| !before.is_empty()) {
-        value.push(":");
-        value.push(before);
+    let before = before.unwrap_or_default();
+    for other in before.as_bytes().split(|byte| b" :".contains(byte)) {
+        if !other.is_empty() && !other.windows(PREFIX.len()).any(|part| part == PREFIX.as_bytes()) {
+            value.push(":");
+            value.push(OsStr::from_bytes(other));
+        }
     }
     value
 }

@@ -112,7 +112,8 @@ fn a_preload_of_the_users_stays_behind_ours() {
     let ours = Path::new("/tmp/r.so");
     assert_eq!(preload(ours, None), "/tmp/r.so");
     assert_eq!(preload(ours, Some("".into())), "/tmp/r.so");
-    assert_eq!(preload(ours, Some("/lib/x.so /lib/y.so".into())), "/tmp/r.so:/lib/x.so /lib/y.so");
+    assert_eq!(preload(ours, Some("/lib/x.so /lib/y.so".into())), "/tmp/r.so:/lib/x.so:/lib/y.so");
+    assert_eq!(preload(ours, Some("/tmp/blockwork-recorder-x.so:/lib/x.so".into())), "/tmp/r.so:/lib/x.so");
 }
 
 #[test]

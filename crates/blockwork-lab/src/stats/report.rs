@@ -61,11 +61,11 @@ fn write_images(report: &Report, out: &mut impl Write) -> io::Result<()> {
     for image in &report.images {
         writeln!(
             out,
-            "  {}: {} allocations, {} frees, {} reallocations, {} asked for, {} in {} live at its end",
+            "  {}: {}, {}, {}, {} asked for, {} in {} live at its end",
             image.path,
-            grouped(image.allocations),
-            grouped(image.frees),
-            grouped(image.reallocations),
+            counted(image.allocations, "allocation", "allocations"),
+            counted(image.frees, "free", "frees"),
+            counted(image.reallocations, "reallocation", "reallocations"),
             bytes(image.requested_bytes),
             bytes(image.live_at_end_bytes),
             counted(image.live_at_end_blocks, "block", "blocks"),
@@ -108,7 +108,10 @@ fn write_remarks(report: &Report, out: &mut impl Write) -> io::Result<()> {
     let mut remarks = Vec::new();
     if report.skipped_children > 0 {
         let children = counted(report.skipped_children.into(), "child", "children");
-        remarks.push(format!("{children} not recorded: {}", tally(&report.skipped_children_names)));
+        remarks.push(format!(
+            "{children} not recorded: {}",
+            tally(&report.skipped_children_names, report.skipped_children)
+        ));
     }
     if report.unknown_frees > 0 {
         let frees = counted(report.unknown_frees, "free", "frees");

@@ -27,7 +27,11 @@ pub const MAGIC: [u8; 8] = *b"\x89bwrec\r\n";
 /// The version that is written and read.
 pub const VERSION: u32 = 1;
 
-/// Events are packed when they have grown to this.
+/// Events are packed when they have grown to this, or to a quarter of what
+/// was packed before, whichever is more: a file that is cut loses its last
+/// part, which is never much of the whole.
+const PART_MIN: usize = 4 << 10;
+/// Events are packed when they have grown to this, whatever was before.
 const PART: usize = 1 << 20;
 /// No part is larger, packed or not; what says so is corrupt.
 const PART_MAX: usize = 2 * PART;
@@ -46,9 +50,12 @@ struct Head {
 
 /// What stands at the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Summary {
     /// All calls.
     pub totals: Totals,
+    /// The file of the last image, if that called nothing.
+    pub silent: Option<String>,
     /// Processes that were not recorded.
     pub children: u32,
     /// The names of the first of them.
@@ -69,11 +76,15 @@ pub struct Writer<W> {
     number: u32,
     /// The part in the making.
     part: Vec<u8>,
+    /// Bytes of events in the parts before it, unpacked.
+    before: usize,
     events: u32,
     encoder: Encoder,
     /// Who calls.
     thread: u64,
     totals: Totals,
+    /// The last image, as long as it has called nothing.
+    silent: Option<String>,
 }
 
 impl<W: Write> Writer<W> {
@@ -83,10 +94,12 @@ impl<W: Write> Writer<W> {
             output,
             number: 0,
             part: Vec::with_capacity(PART_MAX),
+            before: 0,
             events: 0,
             encoder: Encoder::new(),
             thread: 0,
             totals: Totals::default(),
+            silent: None,
         };
         writer.output.write_all(&MAGIC)?;
         writer.output.write_all(&VERSION.to_le_bytes())?;
@@ -99,21 +112,29 @@ impl<W: Write> Writer<W> {
     pub fn push(&mut self, event: &Event<'_>) -> io::Result<()> {
         match *event {
             Event::Thread { index } => self.thread = index,
-            Event::Image { .. } => self.thread = 0,
+            Event::Image { path } => {
+                self.thread = 0;
+                self.silent = Some(String::from_utf8_lossy(path).into_owned());
+            }
             Event::Allocate { .. } => self.totals.allocations += 1,
             Event::Free { .. } => self.totals.frees += 1,
             Event::Reallocate { .. } => self.totals.reallocations += 1,
             Event::Stray { double } => self.totals.count_stray(double),
             Event::ReallocateBegin { .. } | Event::ReallocateEnd { .. } | Event::ReallocateFailed => {}
         }
+        if !matches!(event, Event::Thread { .. } | Event::Image { .. }) {
+            self.silent = None;
+        }
         self.put(event)?;
-        if self.part.len() >= PART { self.end_part() } else { Ok(()) }
+        let enough = (self.before / 4).clamp(PART_MIN, PART);
+        if self.part.len() >= enough { self.end_part() } else { Ok(()) }
     }
 
-    /// Ends the recording; the totals of `summary` are filled in.
+    /// Ends the recording; what the writer knows itself is filled in.
     pub fn finish(mut self, mut summary: Summary) -> io::Result<(W, Summary)> {
         self.write_events()?;
         summary.totals = self.totals;
+        summary.silent = self.silent.take();
         let end = serde_json::to_vec(&summary)?;
         self.write_part(END, 0, &end)?;
         self.output.flush()?;
@@ -140,6 +161,7 @@ impl<W: Write> Writer<W> {
         let part = std::mem::take(&mut self.part);
         if !part.is_empty() {
             self.write_part(EVENTS, self.events, &part)?;
+            self.before += part.len();
         }
         self.part = part;
         self.part.clear();

@@ -1,7 +1,7 @@
 //! Programs that exec, fork and spawn: the process is recorded, its children
 //! are not.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{ffi::OsStr, fs, os::unix::fs::PermissionsExt};
 
 use crate::support::{Bench, Run, has};
 
@@ -24,6 +24,25 @@ fn every_image_is_named_and_counted() {
     stats.balances();
     let text = Run::of(bench.blockwork().args(["stats", "r.bwrec"])).out;
     assert!(text.contains("3 images"), "{text}");
+}
+
+#[test]
+fn an_image_with_its_own_malloc_is_told_apart() {
+    let bench = Bench::new();
+    let Some(program) = bench.compile(
+        r"
+        #include <stddef.h>
+        static char heap[1 << 20]; static size_t used;
+        void *malloc(size_t size) { used += (size + 15) & ~15ul; return heap + used; }
+        void free(void *block) {}
+        int main(void) { free(malloc(10)); return 0; }",
+    ) else {
+        return;
+    };
+    bench
+        .record([OsStr::new("env"), program.as_os_str()])
+        .says(&["Nothing was allocated through malloc by /", "program"]);
+    assert!(bench.stats().number("events") > 0, "env allocates");
 }
 
 #[test]
@@ -128,6 +147,18 @@ fn a_preload_of_the_users_is_kept() {
     let (ours, theirs) = run.out.trim().split_once(':').unwrap();
     assert!(ours.contains("blockwork-recorder"), "{ours}");
     assert_eq!(theirs, "libc.so.6");
+}
+
+#[test]
+fn recording_a_recording_gives_two() {
+    let bench = Bench::new();
+    let inner = [env!("CARGO_BIN_EXE_blockwork"), "record", "-o", "inner.bwrec", "--", "ls", "-l", "/"];
+    bench.record(inner);
+    bench.stats().balances();
+    assert_eq!(bench.stats().images(), ["blockwork"]);
+    fs::rename(bench.path().join("inner.bwrec"), bench.path().join("r.bwrec")).unwrap();
+    bench.stats().balances();
+    assert_eq!(bench.stats().images(), ["ls"]);
 }
 
 #[test]

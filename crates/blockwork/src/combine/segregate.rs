@@ -45,9 +45,15 @@ use crate::{
 };
 
 /// How large a request may be to count as small.
-pub trait Boundary: Copy {
+///
+/// # Safety
+///
+/// - [`up_to`](Self::up_to) always answers the same for the same alignment,
+///   for copies too.
+/// - It answers the most for alignment 1.
+pub unsafe trait Boundary: Copy {
     /// The largest size that is small when it has to be aligned to `align`;
-    /// zero if none is. Always the same for the same alignment.
+    /// zero if none is.
     #[must_use]
     fn up_to(self, align: usize) -> usize;
 }
@@ -72,14 +78,16 @@ impl UpTo<0> {
     }
 }
 
-impl<const N: usize> Boundary for UpTo<N> {
+// SAFETY: a constant, rounded down.
+unsafe impl<const N: usize> Boundary for UpTo<N> {
     #[inline]
     fn up_to(self, align: usize) -> usize {
         UpTo::at(N).up_to(align)
     }
 }
 
-impl Boundary for UpToAt {
+// SAFETY: a number that never changes, rounded down.
+unsafe impl Boundary for UpToAt {
     #[inline]
     fn up_to(self, align: usize) -> usize {
         align_down(self.size, align)
@@ -102,7 +110,8 @@ impl<C> Within<C> {
     }
 }
 
-impl<C: Classes> Boundary for Within<C> {
+// SAFETY: a constant table; a class for some alignment is one for all below it.
+unsafe impl<C: Classes> Boundary for Within<C> {
     #[inline]
     fn up_to(self, align: usize) -> usize {
         C::max_aligned(align)

@@ -233,12 +233,12 @@ mod tests {
         for layout in grid(C::MAX) {
             let grant = heap.granted(layout);
             assert!(grant >= layout.size() && (grant == 0) == (layout.size() == 0));
+            let class = C::of(layout);
+            assert_eq!(grant, if class < C::COUNT { C::size(class) } else { layout.size() }, "{layout:?}");
             let whole = Layout::from_size_align(grant, layout.align()).unwrap();
             assert_eq!(heap.granted(whole), grant, "idempotent: {layout:?}");
             assert!(last.align() != layout.align() || last_grant <= grant, "monotone: {layout:?}");
-            if grant != 0 && C::of(layout) < C::COUNT {
-                assert_eq!(C::of(whole), C::of(layout), "one class: {layout:?}");
-            }
+            assert!(class >= C::COUNT || C::of(whole) == class, "one class: {layout:?}");
             (last, last_grant) = (layout, grant);
         }
     }

@@ -7,13 +7,23 @@
 use core::fmt::Debug;
 
 /// A number fixed by its type or by its value; see the [module](self).
-pub trait Amount: Copy + Debug + Send + Sync + 'static {
+///
+/// Nobody else can implement it: allocators lay out memory by what it answers,
+/// which has to be the same every time.
+pub trait Amount: Copy + Debug + Send + Sync + sealed::Sealed + 'static {
     /// The number, when the type alone says it.
     const KNOWN: Option<usize>;
 
     /// The number.
     #[must_use]
     fn get(self) -> usize;
+}
+
+mod sealed {
+    pub trait Sealed {}
+
+    impl Sealed for usize {}
+    impl<const N: usize> Sealed for super::Const<N> {}
 }
 
 /// The number `N`, in no space.

@@ -86,6 +86,15 @@ impl RawSlab {
         slots(size, HEADER_SIZE, slot)
     }
 
+    /// The smallest power of two in which a slab has `count` slots of `slot` bytes.
+    pub(crate) const fn size_for(count: usize, slot: usize) -> Option<usize> {
+        let Some(bytes) = count.checked_mul(slot) else { return None };
+        match bytes.checked_add(first_slot(HEADER_SIZE, slot)) {
+            Some(size) => size.checked_next_power_of_two(),
+            None => None,
+        }
+    }
+
     /// Makes a slab of `size` bytes at `memory`, all of its slots free.
     ///
     /// # Safety
@@ -169,6 +178,10 @@ impl RawSlab {
         let from = header.carved.get();
         let page = CARVED_BYTES.checked_div(header.slot).unwrap_or(0).max(1);
         let to = header.capacity.min(from.saturating_add(page));
+        if from >= to {
+            // Not even a zero is written: this may be the slab that is none.
+            return false;
+        }
         // From the back, so that the list ascends.
         for index in (from..to).rev() {
             // SAFETY: below the capacity.
@@ -177,7 +190,7 @@ impl RawSlab {
             unsafe { header.free.push(block) }
         }
         header.carved.set(to);
-        from < to
+        true
     }
 
     /// Forgets the slots of an empty slab, so that its addresses ascend again.

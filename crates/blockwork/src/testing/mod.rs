@@ -108,7 +108,10 @@
 //! The message names the part, the law, the scenario and, for a sequence, the
 //! shortest one that was found; [`Suite::replay`] runs it again. A bug may also
 //! end the process; `cargo test NAME -- --nocapture` then shows what ran last.
-//! Random cases depend on fixed seeds: a run repeats.
+//! A run repeats: random cases depend on fixed seeds, and on the number in the
+//! environment variable `BLOCKWORK_SEED`, for those who want others. Under
+//! `AddressSanitizer` set `ASAN_OPTIONS=allocator_may_return_null=1`: the harness
+//! asks for sizes that no allocator has.
 //!
 //! # Threads
 //!

@@ -22,15 +22,19 @@ use super::{
 #[derive(Debug)]
 struct Live {
     block: NonNull<u8>,
+    /// The bytes that are its own.
     granted: usize,
+    /// The bytes that its pattern fills. Invariant: `granted <= filled`.
+    filled: usize,
     /// Whose pattern fills it.
     id: usize,
 }
 
 impl Live {
-    fn write(&self) {
+    fn write(&mut self) {
         // SAFETY: the caller of `begin` or `change` said that the block is live.
         unsafe { bytes::write_pattern(self.block, self.granted, self.id) }
+        self.filled = self.granted;
     }
 
     fn verify(&self, len: usize) -> Result<(), Violation> {
@@ -42,6 +46,10 @@ impl Live {
             }
         }
     }
+}
+
+fn not_live(block: NonNull<u8>) -> Violation {
+    blocks(format!("{block:p} is no live block"))
 }
 
 fn blocks(detail: heap::string::String) -> Violation {
@@ -90,7 +98,7 @@ impl Model {
             return Err(blocks(format!("the block {block:p} is not aligned to {}", layout.align())));
         }
         self.is_free(block, granted)?;
-        let live = Live { block, granted, id: self.next };
+        let mut live = Live { block, granted, filled: 0, id: self.next };
         self.next = self.next.wrapping_add(1);
         live.write();
         self.live.insert(block.addr().get(), live);
@@ -104,7 +112,33 @@ impl Model {
     /// It is not live, or its bytes changed.
     pub fn end(&mut self, block: NonNull<u8>) -> Result<(), Violation> {
         let live = self.live.remove(&block.addr().get());
-        live.map_or_else(|| Err(blocks(format!("{block:p} is no live block"))), |live| live.verify(live.granted))
+        live.map_or_else(|| Err(not_live(block)), |live| live.verify(live.granted))
+    }
+
+    /// A block is about to be resized to `granted` bytes: if these are less, the
+    /// rest is no longer its own.
+    ///
+    /// # Errors
+    ///
+    /// It is not live.
+    pub fn narrow(&mut self, block: NonNull<u8>, granted: usize) -> Result<(), Violation> {
+        let Some(live) = self.live.get_mut(&block.addr().get()) else { return Err(not_live(block)) };
+        live.granted = live.filled.min(granted);
+        Ok(())
+    }
+
+    /// The resize was refused: the block is again what it was before `narrow`.
+    ///
+    /// # Errors
+    ///
+    /// It is not live, or its bytes changed, or are another block's.
+    pub fn restore(&mut self, block: NonNull<u8>) -> Result<(), Violation> {
+        let Some(mut live) = self.live.remove(&block.addr().get()) else { return Err(not_live(block)) };
+        self.is_free(block, live.filled)?;
+        live.granted = live.filled;
+        live.verify(live.granted)?;
+        self.live.insert(block.addr().get(), live);
+        Ok(())
     }
 
     /// A block was resized in place, and now has `granted` bytes: its first
@@ -119,9 +153,7 @@ impl Model {
     /// - Unless it overlaps another live block, `block` is valid for `granted`
     ///   bytes until it leaves the model.
     pub unsafe fn change(&mut self, block: NonNull<u8>, kept: usize, granted: usize) -> Result<(), Violation> {
-        let Some(mut live) = self.live.remove(&block.addr().get()) else {
-            return Err(blocks(format!("{block:p} is no live block")));
-        };
+        let Some(mut live) = self.live.remove(&block.addr().get()) else { return Err(not_live(block)) };
         live.verify(kept.min(live.granted).min(granted))?;
         self.is_free(block, granted)?;
         live.granted = granted;
@@ -205,6 +237,27 @@ mod tests {
             assert!(region.begin(16).is_ok());
             assert!(region.begin(offset).is_err());
         }
+    }
+
+    #[test]
+    fn a_block_that_may_shrink_leaves_its_tail_to_others() {
+        let mut region = Region::new();
+        let block = region.begin(0).unwrap();
+        region.model.narrow(block, 8).unwrap();
+        // SAFETY: inside a block of 64 bytes.
+        let tail = unsafe { block.add(8) };
+        // SAFETY: eight bytes of that block.
+        unsafe { region.model.begin(tail, Layout::new::<u64>(), 8) }.unwrap();
+        assert!(region.model.restore(block).is_err());
+    }
+
+    #[test]
+    fn a_block_that_does_not_shrink_has_its_tail_again() {
+        let mut region = Region::new();
+        let block = region.begin(0).unwrap();
+        region.model.narrow(block, 8).unwrap();
+        region.model.restore(block).unwrap();
+        assert!(region.begin(8).is_err());
     }
 
     #[test]

@@ -25,10 +25,6 @@ pub struct Pick(pub u8);
 
 impl Pick {
     /// A layout that fits a block of `part` which `asked` fits.
-    ///
-    /// # Panics
-    ///
-    /// Never: a size between zero and a grant has a layout.
     #[must_use]
     pub fn layout(self, part: &dyn Allocate, asked: Layout) -> Layout {
         if self.0 == 0 || asked.size() == 0 {

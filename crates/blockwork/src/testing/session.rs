@@ -132,7 +132,7 @@ impl<'s, 'p> Session<'s, 'p> {
     /// Frees every block, in the order of the slots.
     pub(super) fn free_all(&self) -> Verdict {
         for slot in 0..SLOTS {
-            self.free(slot, Pick(u8::try_from(slot % 256).unwrap_or(0)))?;
+            self.free(slot, Pick(u8::try_from(slot).unwrap_or(0)))?;
             self.audit()?;
         }
         Ok(())
@@ -150,7 +150,7 @@ impl<'s, 'p> Session<'s, 'p> {
     }
 
     fn relocate(&mut self) {
-        // It has no size, so the box that stands in takes no memory.
+        // Stands in while the part is on its way.
         let nobody: Box<dyn Subject + 'p> = Tested::new(Shared::NEW).boxed();
         let (part, home) = core::mem::replace(&mut self.part, nobody).relocate();
         self.part = part;
@@ -250,15 +250,20 @@ impl<'s, 'p> Session<'s, 'p> {
     /// Resizes in place, or finds that the part rightly refuses.
     pub(super) fn resize(&self, held: Held, pick: Pick, new: Layout) -> Verdict<bool> {
         let old = pick.layout(&*self.part, held.layout);
-        let before = self.parents_holdings();
-        // SAFETY: the block is live, from this part, and `old` is of its class.
-        let done = unsafe { self.part.resize(held.block, old, new) }.is_ok();
         let asked = || format!("resize from {} to {}", words(old), words(new));
         if !can_resize(old, new) {
+            // SAFETY: the block is live, from this part, and `old` is of its class.
+            let done = unsafe { self.part.resize(held.block, old, new) }.is_ok();
             return if done { broken(Law::Resize, asked()) } else { Ok(false) };
         }
         let (granted_old, granted_new) = (self.part.granted(old), self.part.granted(new));
+        let before = self.parents_holdings();
+        // What is given up may be somebody else's before `resize` returns.
+        self.model.borrow_mut().narrow(held.block, granted_new)?;
+        // SAFETY: the block is live, from this part, and `old` is of its class.
+        let done = unsafe { self.part.resize(held.block, old, new) }.is_ok();
         if !done {
+            self.model.borrow_mut().restore(held.block)?;
             self.unchanged(before, "resize", new)?;
             return if granted_old == granted_new {
                 broken(Law::Class, format!("{} was refused, though both are granted {granted_new}", asked()))

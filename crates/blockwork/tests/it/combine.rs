@@ -1,6 +1,7 @@
 //! The combinators and the foreign sources through every law, alone and over
 //! other parts, and in which of them threads may meet.
 
+use alloc::rc::Rc;
 use core::alloc::Layout;
 use std::sync::Mutex;
 
@@ -47,7 +48,7 @@ check_allocator!(
     |parent| Failing::new(parent, When::Every(5)).last_resort(bump(parent, 1 << 20).or_else(Null)).counted(),
     .region()
 );
-check_allocator!(from_global, |parent| FromGlobal::new(Counted::new(parent)), .retains(0));
+check_allocator!(from_global, |parent| FromGlobal::new(Rc::new(Counted::new(parent))), .retains(0));
 check_allocator!(from_api2_02, |parent| FromApi2_02::new(Counted::new(parent)), .retains(0));
 check_allocator!(from_api2_04, |parent| FromApi2_04::new(Counted::new(parent)), .retains(0));
 #[cfg(blockwork_std_allocator)]
@@ -102,8 +103,9 @@ send_sync! {
     LastResort<Shared, Tied>: !Send, !Sync;
 
     Foreign<Shared, Global>: Send, Sync;
-    FromGlobal<Local>: Send, !Sync;
-    FromGlobal<Bound>: !Send, Sync;
+    FromGlobal<&Shared>: Send, Sync;
+    FromGlobal<&Local>: !Send, !Sync;
+    FromGlobal<&Bound>: Send, Sync;
     FromApi2_04<Tied>: !Send, !Sync;
 
     SpinLock: Send, Sync;

@@ -1,20 +1,70 @@
-//! Every part through every law, alone and over every other.
+//! Every part through every law, alone and over every other part.
+//!
+//! More configurations of each part stand in the module of its family.
 
 use core::alloc::Layout;
 
 use blockwork::{
-    Buffer, PageOptions, Pages, System, check_allocators,
-    testing::{Failing, Misaligned, Reentrant, Shuffled, Strict, When},
+    BlockAt, BlockPool, BlockPoolConfig, Buffer, Bump, ChunkSize, Const, Counted, Fallback, LastResort, Locked, Memo,
+    MixedSlab, PageOptions, Pages, Quad, Retain, Segregate, SizeClasses, Slab, SlabConfig, SlabHead, SlabPolicy,
+    SpanPool, SpanPoolConfig, SpinLock, System, Threshold, UpTo, check_allocators,
+    testing::{Failing, Misaligned, Parent, Reentrant, Shuffled, Strict, When},
 };
 
 check_allocators! {
-    buffer: |parent| Buffer::new(parent.region(Layout::new::<[u64; 512]>())), [.region()];
     system: |_| System, [.own_memory()];
     pages: |_| Pages, [.own_memory()];
     pages_with: |_| Pages::with(PageOptions::DEFAULT), [.own_memory()];
-    strict: |_| Strict::new().grain(48).room(100), [.own_memory()];
+    buffer: |parent| buffer(parent), [.region()];
+
+    bump: |parent| Bump::new(parent, 256 * 1024), [.owns_spans().region()];
+    block_pool: |parent| block_pool(parent), [.owns_spans().max_size(640).max_align(128)];
+    memo: |parent| Memo::new(parent, 8192), [.retains(8192)];
+    span_pool: |parent| span_pool(parent, 4096, Retain::never_release()), [.owns_spans()];
+    span_pool_simple: |parent| span_pool(parent, 256, SIMPLE), [.owns_spans()];
+    span_pool_aggressive: |parent| span_pool(parent, 64, AGGRESSIVE), [.owns_spans()];
+    slab: |parent| slab(parent), [.owns_spans().max_size(48).max_align(16)];
+    mixed_slab: |parent| mixed_slab(parent), [.owns_spans()];
+
+    size_classes: |parent| size_classes(parent), [.owns_spans().max_size(1024)];
+    segregate: |parent| Segregate::new(UpTo::<1024>, size_classes(parent), parent);
+    fallback: |parent| Fallback::new(Bump::new_all(buffer(parent)), parent), [.region()];
+    last_resort: |parent| LastResort::new(parent, Bump::new_all(buffer(parent))), [.region()];
+    counted: |parent| Counted::new(parent), [.retains(0)];
+    locked: |parent| Locked::with_lock(parent, SpinLock::new()), [.retains(0).not_reentrant()];
+
     failing: |parent| Failing::new(parent, When::Never), [.retains(0)];
     misaligned: |parent| Misaligned::new(parent), [.retains(0)];
     shuffled: |parent| Shuffled::new(parent, 5), [.retains(0).irregular()];
     reentrant: |parent| Reentrant::new(parent), [.retains(0)];
+    strict: |_| Strict::new().grain(48).room(100), [.own_memory()];
+}
+
+const SIMPLE: Retain = Retain::simple(Threshold::bytes(0..=32_768));
+const AGGRESSIVE: Retain = Retain::aggressive(Threshold::percent(25..=50));
+
+fn buffer(parent: Parent<'_>) -> Buffer<'_> {
+    Buffer::new(parent.region(Layout::new::<[u64; 512]>()))
+}
+
+fn block_pool(parent: Parent<'_>) -> BlockPool<Parent<'_>, BlockAt> {
+    let block = BlockAt::new(640, 128).unwrap();
+    BlockPool::try_new(parent, BlockPoolConfig { block, chunk: ChunkSize::Blocks(5) }).unwrap()
+}
+
+fn span_pool(parent: Parent<'_>, block: usize, retain: Retain) -> SpanPool<Parent<'_>> {
+    let backing_request = Some(block.saturating_mul(16));
+    SpanPool::try_new(parent, SpanPoolConfig { block, backing_request, retain, ..SpanPoolConfig::DEFAULT }).unwrap()
+}
+
+fn slab(parent: Parent<'_>) -> Slab<Parent<'_>, Const<48>, Const<4096>> {
+    Slab::try_new(parent, SlabConfig { slot_size: Const, slab_size: Const, keep: 1 }).unwrap()
+}
+
+fn mixed_slab(parent: Parent<'_>) -> MixedSlab<Parent<'_>> {
+    MixedSlab::try_new(parent, SlabPolicy { slab_size: 4096, keep: 1 }).unwrap()
+}
+
+fn size_classes(parent: Parent<'_>) -> SizeClasses<Quad<1024>, SlabHead<Const<4096>>, Parent<'_>> {
+    SizeClasses::try_new(parent, SlabPolicy { slab_size: Const, keep: 1 }).unwrap()
 }

@@ -80,7 +80,7 @@ fn parts(part: Suite) -> Vec<Suite> {
         suite!("memo by class", |parent| Memo::by_class(parent, Quad::<4096>, usize::MAX)),
         suite!("failing", |parent| Failing::new(parent, When::Never), .retains(0)),
         suite!("misaligned", |parent| Misaligned::new(parent), .retains(0)),
-        suite!("shuffled", |parent| Shuffled::new(parent, 5), .retains(0)),
+        suite!("shuffled", |parent| Shuffled::new(parent, 5), .retains(0).irregular()),
         suite!("reentrant", |parent| Reentrant::new(parent), .retains(0)),
     ]
 }

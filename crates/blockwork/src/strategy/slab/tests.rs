@@ -102,6 +102,34 @@ fn nothing_is_asked_for_while_a_slot_is_free() {
 }
 
 #[test]
+fn slabs_with_few_free_slots_serve_before_a_new_one() {
+    let parent = Ledger::new();
+    let slab = Slab::try_new(&parent, SlabConfig { slot_size: 64, slab_size: 4096, keep: 0 }).unwrap();
+    let blocks: Vec<_> = (0..4 * 63).map(|_| slab.allocate(SLOT).unwrap()).collect();
+    let freed: Vec<_> = blocks.into_iter().step_by(63).collect();
+    for &block in &freed {
+        // SAFETY: allocated above, freed once.
+        unsafe { slab.deallocate(block, SLOT) };
+    }
+    let mut served: Vec<_> = freed.iter().map(|_| slab.allocate(SLOT).unwrap()).collect();
+    served.sort();
+    assert!(freed.iter().all(|block| served.contains(block)));
+    assert_eq!((parent.requests(), slab.check()), (4, Ok(())));
+}
+
+#[test]
+fn the_slots_of_a_kept_slab_ascend_again() {
+    let parent = Ledger::new();
+    let slab = keeping(&parent, 2);
+    let blocks = take(&slab, 2 * SLOTS);
+    for index in 0..SLOTS {
+        free(&slab, blocks[index * 7 % SLOTS]);
+    }
+    assert_eq!(parent.blocks(), 2);
+    assert_eq!(take(&slab, SLOTS), blocks[..SLOTS]);
+}
+
+#[test]
 fn what_empties_goes_back_unless_kept() {
     for keep in 0..4 {
         let parent = Ledger::new();

@@ -122,6 +122,13 @@ impl Floor {
 /// What a scenario does with a part.
 type Body<'b> = &'b mut dyn for<'s, 'p> FnMut(Session<'s, 'p>) -> Verdict;
 
+impl Options {
+    /// Whether the part gives back at once what is given back to it.
+    fn passes_on(self) -> bool {
+        self.retains == Some(0) && !self.owns_spans && !self.irregular
+    }
+}
+
 impl Suite {
     /// A suite for the part that `make` puts over a parent; `name` is for
     /// messages. Box the part with [`subject!`](crate::subject).
@@ -137,7 +144,7 @@ impl Suite {
             retains: None,
             shape: Shape { max_size: 64 * 1024, max_align: 4096 },
             cases: CASES,
-            seed: 0,
+            seed: seed(),
             direct: true,
             over_region: false,
             quick: cfg!(miri),
@@ -151,7 +158,8 @@ impl Suite {
     pub fn over(&self, below: &Self) -> Self {
         let (top, bottom) = (self.options, below.options);
         let options = Options {
-            owns_spans: top.owns_spans || bottom.owns_spans,
+            // Blocks from elsewhere do not end with the part below.
+            owns_spans: top.owns_spans || (bottom.owns_spans && !top.own_memory),
             region: top.region,
             own_memory: top.own_memory || bottom.own_memory,
             reentrant: top.reentrant && bottom.reentrant,
@@ -164,7 +172,7 @@ impl Suite {
             },
             cases: 6,
             seed: top.seed,
-            direct: bottom.direct && bottom.retains == Some(0),
+            direct: bottom.direct && bottom.passes_on(),
             over_region: bottom.region || bottom.over_region,
             quick: true,
         };
@@ -246,7 +254,8 @@ impl Suite {
         self
     }
 
-    /// Other random cases than those of seed 0.
+    /// Other random cases than those of seed 0, or of the one in the environment
+    /// variable `BLOCKWORK_SEED`.
     #[must_use]
     pub const fn seed(mut self, seed: u64) -> Self {
         self.options.seed = seed;
@@ -407,6 +416,11 @@ impl Suite {
         })?;
         faultless(&regions)
     }
+}
+
+/// The seed that the environment names.
+fn seed() -> u64 {
+    std::env::var("BLOCKWORK_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
 /// Looks at every guard and freed byte of `strict`.

@@ -34,7 +34,7 @@ pub struct SpanPoolCore {
     bins: RunBins,
     /// Chunks of one backing request by their address, and the live spans of
     /// larger chunks by theirs.
-    pub(super) directory: Directory<ChunkHead>,
+    pub(super) directory: Directory<NonNull<ChunkHead>>,
     /// Chunks with a live span.
     busy: List<ChunkHead>,
     /// Chunks of one backing request that are free as a whole.
@@ -65,7 +65,7 @@ impl SpanPoolCore {
         Self {
             shape,
             bins: RunBins::new(),
-            directory: Directory::new(shape.shift),
+            directory: Directory::new(),
             busy: List::new(),
             idle: List::new(),
             idle_large: List::new(),
@@ -121,20 +121,9 @@ impl SpanPoolCore {
 unsafe impl Core for SpanPoolCore {
     #[inline]
     unsafe fn allocate<A: Allocate + ?Sized>(&self, parent: &A, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        if layout.size() == 0 {
-            return Ok(empty(layout));
-        }
-        let want = Want { len: self.shape.len_of(layout)?, align: layout.align() };
-        loop {
-            let run = match self.find(want) {
-                Some(run) => run,
-                None => self.grow(parent, want)?,
-            };
-            if self.is_listed(run.chunk) || !self.directory.is_full() {
-                return Ok(self.carve(run, want));
-            }
-            // Asking the parent may change everything, if it calls back.
-            self.make_room(parent)?;
+        match self.hit(layout) {
+            Some(block) => Ok(block),
+            None => self.miss(parent, layout),
         }
     }
 
@@ -194,8 +183,39 @@ unsafe impl Core for SpanPoolCore {
 
 /// Taking, cutting and joining runs: nothing here asks the parent for memory.
 impl SpanPoolCore {
-    /// A free run that holds `want`.
+    /// The usual way to a span: the front of a run that is sure to fit, in a
+    /// chunk that is in use and in the directory already.
     #[inline]
+    fn hit(&self, layout: Layout) -> Option<NonNull<u8>> {
+        let len = self.shape.len_of(layout).ok()?;
+        if layout.align() > self.shape.block {
+            return None;
+        }
+        let run = self.bins.find_short(len)?;
+        (self.is_listed(run.chunk) && !run.is_whole()).then(|| self.cut(run, len))
+    }
+
+    /// Every other way.
+    #[cold]
+    fn miss<A: Allocate + ?Sized>(&self, parent: &A, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        if layout.size() == 0 {
+            return Ok(empty(layout));
+        }
+        let want = Want { len: self.shape.len_of(layout)?, align: layout.align() };
+        loop {
+            let run = match self.find(want) {
+                Some(run) => run,
+                None => self.grow(parent, want)?,
+            };
+            if self.is_listed(run.chunk) || !self.directory.is_full() {
+                return Ok(self.carve(run, want));
+            }
+            // Asking the parent may change everything, if it calls back.
+            self.make_room(parent)?;
+        }
+    }
+
+    /// A free run that holds `want`.
     fn find(&self, want: Want) -> Option<Run> {
         let fits = |run| self.fits(run, want);
         self.bins.find(want.len, want.sure(self.shape), fits).or_else(|| {
@@ -211,42 +231,71 @@ impl SpanPoolCore {
     /// Makes a live span out of `run`, which is in its bin and holds `want`.
     ///
     /// The directory has room for the span, if it needs to be there.
-    #[inline]
     fn carve(&self, run: Run, want: Want) -> NonNull<u8> {
-        // SAFETY: in its bin, says the caller.
-        unsafe { self.bins.remove(run) }
         if run.is_whole() {
             // SAFETY: a chunk that is free as a whole is here.
             unsafe { self.idle_of(run.chunk).remove(run.chunk.as_ptr()) }
             // SAFETY: it just left its only list.
             unsafe { self.busy.push(run.chunk.as_ptr()) }
         }
-        let (front, rest) = run.split(self.lead(run, want));
-        let (span, back) = rest.split(want.len);
-        self.set_free(front);
-        self.set_free(back);
-        span.mark_live();
-        let block = self.start_of(span);
-        if !self.is_listed(span.chunk) {
-            self.directory.insert(block.addr().get(), span.chunk.as_ptr());
+        let block = match self.lead(run, want) {
+            0 => self.cut(run, want.len),
+            lead => self.cut_behind(run, lead, want.len),
+        };
+        if !self.is_listed(run.chunk) {
+            self.directory.insert(block.addr().get(), run.chunk.as_ptr());
         }
-        self.spans_live.set(self.spans_live.get().wrapping_add(1));
-        self.blocks_free.set(self.blocks_free.get().wrapping_sub(span.len as usize));
         block
     }
 
-    /// Marks `run`, which may be of no block, as free, and sorts it in.
+    /// Makes a live span out of the first `len` blocks of `run`, which is in
+    /// its bin, and in a busy chunk.
     #[inline]
-    fn set_free(&self, run: Run) {
-        if run.len != 0 {
-            run.mark_free();
-            // SAFETY: marked free, and new.
-            unsafe { self.bins.insert(run) }
+    fn cut(&self, run: Run, len: u32) -> NonNull<u8> {
+        let (span, rest) = run.split(len);
+        self.set_front(run, rest);
+        self.begin_life(span)
+    }
+
+    /// As [`cut`](Self::cut), but leaves the first `lead` blocks, at least one.
+    fn cut_behind(&self, run: Run, lead: u32, len: u32) -> NonNull<u8> {
+        // SAFETY: in its bin, says the caller.
+        unsafe { self.bins.remove(run) }
+        let (lead, rest) = run.split(lead);
+        let (span, rest) = rest.split(len);
+        for free in [lead, rest].into_iter().filter(|free| free.len != 0) {
+            free.mark_free();
+            // SAFETY: just marked, and new; the span lies between the two.
+            unsafe { self.bins.insert(free) }
+        }
+        self.begin_life(span)
+    }
+
+    /// Leaves `rest`, which may be of no block, of `run`, which is in its bin;
+    /// both end at the same block.
+    #[inline]
+    fn set_front(&self, run: Run, rest: Run) {
+        if rest.len == 0 {
+            // SAFETY: in its bin, says the caller.
+            unsafe { self.bins.remove(run) }
+        } else {
+            // SAFETY: in its bin, says the caller; what is left is marked next.
+            unsafe { self.bins.replace(run, rest) }
+            rest.mark_free();
         }
     }
 
-    /// Makes `run`, which was live, free, and joins it with its neighbours.
+    /// Makes `span`, which is in no bin, live.
     #[inline]
+    fn begin_life(&self, span: Run) -> NonNull<u8> {
+        span.mark_live();
+        self.spans_live.set(self.spans_live.get().wrapping_add(1));
+        self.blocks_free.set(self.blocks_free.get().wrapping_sub(span.len as usize));
+        self.start_of(span)
+    }
+
+    /// Makes `run`, which was live, free, and joins it with its neighbours.
+    #[inline(always)]
     fn put_back<A: Allocate + ?Sized>(&self, parent: &A, run: Run) {
         self.blocks_free.set(self.blocks_free.get().wrapping_add(run.len as usize));
         let mut all = run;
@@ -257,13 +306,25 @@ impl SpanPoolCore {
             all = front.join(all);
         }
         if let Some(back) = run.free_after() {
-            // SAFETY: free runs are in their bins.
-            unsafe { self.bins.remove(back) }
             all = all.join(back);
+            // SAFETY: free runs are in their bins; the whole is marked below.
+            unsafe { self.bins.replace(back, all) }
+        } else {
+            // SAFETY: in no bin: it was live, or just left it; marked below.
+            unsafe { self.bins.insert(all) }
         }
-        self.set_free(all);
-        if all.is_whole() {
-            self.retire(parent, all.chunk);
+        all.mark_free();
+        if all.len >= self.shape.notable {
+            self.settle(parent, all);
+        }
+    }
+
+    /// Decides what goes back, now that `run` is free.
+    #[cold]
+    #[inline(never)]
+    fn settle<A: Allocate + ?Sized>(&self, parent: &A, run: Run) {
+        if run.is_whole() {
+            self.retire(parent, run.chunk);
         }
         if self.shape.retain.release == Release::Aggressive {
             self.shed(parent, self.shape.retain.keep, PATIENCE);
@@ -283,28 +344,35 @@ impl SpanPoolCore {
     fn grow_to(&self, span: Run, len: u32) -> Result<(), AllocError> {
         let more = len.wrapping_sub(span.len);
         let next = span.free_after().filter(|next| more <= next.len).ok_or(AllocError)?;
-        // SAFETY: free runs are in their bins.
-        unsafe { self.bins.remove(next) }
         let (taken, rest) = next.split(more);
-        self.set_free(rest);
+        self.set_front(next, rest);
         span.join(taken).mark_live();
         self.blocks_free.set(self.blocks_free.get().wrapping_sub(more as usize));
         Ok(())
     }
 
     /// The live span that begins at `block`.
-    #[inline]
+    #[inline(always)]
     fn span_at(&self, block: NonNull<u8>) -> Option<Run> {
         let address = block.addr().get();
-        let slot = address & !self.shape.request.wrapping_sub(1);
+        let slot = address & self.shape.slots;
         // A chunk is made of whole slots, so who has the start of one has all of it.
-        let chunk = self.directory.find(slot).or_else(|| self.directory.find(address))?;
+        let chunk = match self.directory.find(slot) {
+            Some(chunk) => chunk,
+            None => self.find_large(address)?,
+        };
         // SAFETY: chunks in the directory are open.
         let chunk = unsafe { Chunk::from_ptr(chunk) };
         let offset = address.wrapping_sub(chunk.head().base.addr().get());
-        let is_start = offset & self.shape.block.wrapping_sub(1) == 0;
-        let at = u32::try_from(offset.wrapping_shr(self.shape.shift)).ok()?;
-        chunk.live_at(at).filter(|_| is_start)
+        // Inside of a block, the low bits come out on top: no chunk has so many blocks.
+        chunk.live_at(offset.rotate_right(self.shape.shift))
+    }
+
+    /// The larger chunk with a live span at `address`.
+    #[cold]
+    #[inline(never)]
+    fn find_large(&self, address: usize) -> Option<NonNull<ChunkHead>> {
+        self.directory.find(address)
     }
 
     /// Whether the directory has the chunk itself, rather than its spans.
@@ -344,7 +412,6 @@ const PATIENCE: usize = 16;
 /// Giving chunks back.
 impl SpanPoolCore {
     /// Decides what becomes of `chunk`, which has just become free as a whole.
-    #[cold]
     fn retire<A: Allocate + ?Sized>(&self, parent: &A, chunk: Chunk) {
         // SAFETY: it had a live span until now.
         unsafe { self.busy.remove(chunk.as_ptr()) }

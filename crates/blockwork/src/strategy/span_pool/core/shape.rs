@@ -5,7 +5,10 @@ use core::alloc::Layout;
 use crate::{
     alloc::AllocError,
     math::bins::LEN_MAX,
-    strategy::span_pool::{SpanPoolConfig, config::Retain},
+    strategy::span_pool::{
+        SpanPoolConfig,
+        config::{Release, Retain},
+    },
 };
 
 /// The configuration, as the methods need it.
@@ -15,12 +18,17 @@ pub(super) struct Shape {
     /// The logarithm of `block`.
     pub(super) shift: u32,
     pub(super) request: usize,
+    /// The bits of an address that tell the multiples of `request` apart.
+    pub(super) slots: usize,
     /// The blocks of one `request`.
     pub(super) request_len: u32,
     /// The largest size of whole blocks that a layout and a tag can have.
     pub(super) size_max: usize,
     pub(super) capacity: usize,
     pub(super) retain: Retain,
+    /// A run that becomes free may matter to `retain` if it is of so many blocks:
+    /// shorter ones are no chunk.
+    pub(super) notable: u32,
 }
 
 /// A request, in blocks.
@@ -39,7 +47,18 @@ impl Shape {
         let layout_max = MAX_BYTES.wrapping_shr(shift);
         let len_max = if layout_max < LEN_MAX as usize { layout_max } else { LEN_MAX as usize };
         let size_max = len_max.wrapping_shl(shift);
-        Self { block, shift, request, request_len, size_max, capacity: config.capacity, retain: config.retain }
+        let notable = if matches!(config.retain.release, Release::Aggressive) { 0 } else { request_len };
+        Self {
+            block,
+            shift,
+            request,
+            slots: request.wrapping_neg(),
+            request_len,
+            size_max,
+            capacity: config.capacity,
+            retain: config.retain,
+            notable,
+        }
     }
 
     /// The blocks that `layout` needs.
