@@ -141,8 +141,10 @@ mod tests {
     fn bump(memory: &mut Memory) -> RawBump {
         let start = NonNull::from(&mut memory.0).cast::<u8>();
         let bump = RawBump::nowhere();
+        // SAFETY: the end of the array.
+        let end = unsafe { start.add(64) };
         // SAFETY: the array, which the caller lends.
-        unsafe { bump.open(start, start.add(64)) };
+        unsafe { bump.open(start, end) };
         bump
     }
 
@@ -177,8 +179,8 @@ mod tests {
         let inner = bump.take(layout(8, 8)).unwrap();
         let last = bump.take(layout(8, 8)).unwrap();
         // SAFETY: both are live, with eight bytes, and from this span.
-        let resized = unsafe { (bump.resize(inner, 8, 9), bump.resize(inner, 8, 4), bump.resize(last, 8, 56)) };
-        assert_eq!((resized, bump.room()), ((false, true, true), 0));
+        let resized = [(inner, 9), (inner, 4), (last, 56)].map(|(block, new)| unsafe { bump.resize(block, 8, new) });
+        assert_eq!((resized, bump.room()), ([false, true, true], 0));
         // SAFETY: live, with 56 bytes.
         assert!(!unsafe { bump.resize(last, 56, 57) });
         // SAFETY: live, with these sizes.

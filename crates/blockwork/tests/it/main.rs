@@ -4,6 +4,8 @@
 extern crate alloc;
 
 #[cfg(test)]
+mod arena;
+#[cfg(test)]
 mod bridge;
 #[cfg(test)]
 mod combine;

@@ -3,9 +3,10 @@
 use core::alloc::GlobalAlloc;
 
 use blockwork::{
-    Allocate, Beside, BlockOf, BlockPool, Buffer, Bump, Checked, Const, Counted, Fallback, FromApi2_02, FromApi2_04,
-    FromGlobal, Ignore, LastResort, Locked, Memo, MixedSlab, Null, OnFailure, Pages, PagesWith, Quad, Quota, Scrubbed,
-    Segregate, SizeClasses, Slab, SlabHead, SpanPool, SpinLock, Stop, System, UpTo, current,
+    Allocate, Arena, ArenaScope, Beside, BlockOf, BlockPool, Buffer, Bump, Checked, Const, Counted, Fallback,
+    FromApi2_02, FromApi2_04, FromGlobal, Ignore, LastResort, Locked, Memo, MixedSlab, Null, OnFailure, Pages,
+    PagesWith, Quad, Quota, Scrubbed, Segregate, SizeClasses, Slab, SlabHead, SpanPool, SpinLock, Stop, System, UpTo,
+    current,
     testing::{Failing, Misaligned, Reentrant, Shuffled, Strict},
 };
 
@@ -41,6 +42,8 @@ const _: () = {
     speaks::<FromApi2_02<System>>();
     speaks::<FromApi2_04<System>>();
     speaks::<Bump<System>>();
+    speaks::<Arena<System>>();
+    speaks::<ArenaScope<'_, System>>();
     speaks::<BlockPool<System, BlockOf<16>>>();
     speaks::<Memo<System>>();
     speaks::<SpanPool<System>>();

@@ -47,7 +47,7 @@ fn of_two_spans_the_one_with_more_room_is_gone_on_with() {
     assert_eq!(arena.room(), body - 21);
 }
 
-/// Zig's arena takes half as much again as it has: TigerBeetle could not fit a
+/// Zig's arena takes half as much again as it has: `TigerBeetle` could not fit a
 /// cache of 86 GiB into 128 GiB (#3750); bumpalo #314 is of the kind.
 #[test]
 fn a_large_block_takes_what_it_needs_and_no_more() {

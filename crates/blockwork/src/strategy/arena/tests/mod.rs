@@ -36,13 +36,13 @@ fn take(arena: &Arena<Ledger>, size: usize) -> NonNull<u8> {
     block
 }
 
-/// Counts its drops, and unwinds at one of them if told to.
+/// Counts its drops.
 #[derive(Debug)]
 struct Counts<'c>(&'c Cell<usize>);
 
 impl Drop for Counts<'_> {
     fn drop(&mut self) {
-        self.0.set(self.0.get() + 1);
+        self.0.set(self.0.get().wrapping_add(1));
     }
 }
 

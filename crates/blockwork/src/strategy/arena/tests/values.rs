@@ -46,7 +46,7 @@ fn values_without_bytes_take_nothing_and_are_dropped_as_often_as_built() {
     std::thread_local!(static DROPS: Cell<usize> = const { Cell::new(0) });
     impl Drop for Zero {
         fn drop(&mut self) {
-            DROPS.set(DROPS.get() + 1);
+            DROPS.set(DROPS.get().wrapping_add(1));
         }
     }
     arena.alloc(());
@@ -144,7 +144,8 @@ fn closures_clones_and_iterators_that_unwind_drop_what_was_made() {
         let left: &Cell<usize> = &left;
         let fuse = || left.set(left.get().checked_sub(1).expect("one call too many"));
         let check = |work: &dyn Fn()| {
-            (drops.set(0), left.set(k));
+            drops.set(0);
+            left.set(k);
             assert!(unwinds(work));
             assert_eq!((drops.get(), arena.check()), (k, Ok(())));
         };
@@ -269,5 +270,7 @@ fn handles_are_covariant() {
     fn iterators<'a, R: Allocate>(long: ArenaIntoIter<&'static str, R>) -> ArenaIntoIter<&'a str, R> {
         long
     }
-    let _: (fn(_) -> _, fn(ArenaVec<_, System>) -> _, fn(ArenaIntoIter<_, System>) -> _) = (boxes, vecs, iterators);
+    let _: fn(_) -> _ = boxes;
+    let _: fn(ArenaVec<_, System>) -> _ = vecs;
+    let _: fn(ArenaIntoIter<_, System>) -> _ = iterators;
 }

@@ -121,7 +121,8 @@ fn drops_that_unwind_drop_nothing_twice() {
         let full = || {
             let mut vec = ArenaVec::with_capacity_in(5, &arena);
             vec.extend(core::iter::repeat_with(|| Fuse(&left, &drops)).take(5));
-            (left.set(k), drops.set(0));
+            left.set(k);
+            drops.set(0);
             vec
         };
         for work in [
