@@ -305,7 +305,7 @@ mod tests {
                 assert_eq!(books.check(), Ok(()));
             }
         };
-        for number in [1, 20, 100] {
+        for number in [1, 20, 1000] {
             source.during(&|| begin(number), || begin(number));
             assert_eq!((books.live(), books.check()), (next.get(), Ok(())));
             assert!((0..next.get()).all(|address| books.find(address).is_some()));
