@@ -3,6 +3,8 @@
 pub mod chain;
 pub mod checked;
 pub mod counted;
+#[cfg(feature = "std")]
+pub mod current;
 pub mod fallback;
 pub mod last_resort;
 pub mod locked;

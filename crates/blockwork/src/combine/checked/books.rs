@@ -74,7 +74,7 @@ unsafe impl Send for Books {}
 
 impl Books {
     pub(super) const fn new() -> Self {
-        Self { directory: Directory::new(0), freed: Cell::new(0) }
+        Self { directory: Directory::new(), freed: Cell::new(0) }
     }
 
     /// Blocks that are live.
