@@ -23,3 +23,10 @@ pub(crate) fn opaque_ref<T>(value: &T) -> &T {
     // SAFETY: unchanged.
     unsafe { &*raw }
 }
+
+/// The same for a reference that is the only one.
+#[inline(always)]
+pub(crate) fn opaque_mut<T>(value: &mut T) -> &mut T {
+    // SAFETY: unchanged, and still the only one.
+    unsafe { opaque(NonNull::from(value)).as_mut() }
+}

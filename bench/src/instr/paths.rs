@@ -3,13 +3,13 @@
 use core::{alloc::Layout, hint::black_box, ptr::NonNull};
 
 use blockwork::{
-    Allocate, BlockOf, BlockPool, BlockPoolConfig, Bump, Chain, ChunkSize, Const, Memo, Quad, Segregate, SizeClasses,
-    SlabHead, SlabPolicy, SpanPool, SpanPoolConfig, System, UpTo,
+    Allocate, Arena, ArenaConfig, ArenaString, ArenaVec, BlockOf, BlockPool, BlockPoolConfig, Bump, Chain, ChunkSize,
+    Const, Memo, Pages, Quad, Region, Segregate, SizeClasses, SlabHead, SlabPolicy, SpanPool, SpanPoolConfig, System, UpTo,
 };
 
 use crate::{
     by_hand::{FreeList, OneClass},
-    opaque::{opaque, opaque_ref},
+    opaque::{opaque, opaque_mut, opaque_ref},
 };
 
 /// Something whose cost is counted.
@@ -26,17 +26,38 @@ pub(crate) const PATHS: &[Path] = &[
     Path { name: "block pool: alloc_block, free_block", bar: Some(8.0), run: block_pool_blocks },
     Path { name: "block pool: allocate, deallocate", bar: Some(8.0), run: block_pool_layouts },
     Path { name: "bump: 8 bytes", bar: Some(8.0), run: bump_8 },
+    Path { name: "arena: 8 bytes", bar: Some(7.0), run: arena_8 },
+    Path { name: "arena: a value of 8 bytes", bar: Some(8.0), run: arena_value },
+    Path { name: "arena: layout at run time", bar: Some(20.0), run: arena_run_time },
+    Path { name: "std vec: push", bar: None, run: std_vec_push },
+    Path { name: "arena: vec push", bar: Some(14.5), run: arena_vec_push },
+    Path { name: "std string: push_str of 7 bytes", bar: None, run: std_push_str },
+    Path { name: "arena: push_str of 7 bytes", bar: Some(45.0), run: arena_push_str },
     Path { name: "one class of slabs by hand: 64 bytes", bar: None, run: one_class_by_hand },
     Path { name: "size-class heap: 64 bytes", bar: Some(ONE_CLASS), run: heap_64 },
     Path { name: "size-class heap, counted: 64 bytes", bar: None, run: heap_counted_64 },
     Path { name: "size-class heap: layout at run time", bar: None, run: heap_run_time },
     Path { name: "size-class heap behind dyn: 64 bytes", bar: None, run: heap_dyn },
     Path { name: "memo over system: 64 bytes", bar: None, run: memo_64 },
-    Path { name: "span pool: 8 KiB", bar: None, run: span_pool_8k },
+    Path { name: "memo over pages: 64 KiB", bar: Some(30.0), run: memo_pages },
+    Path { name: "span pool: 8 KiB", bar: Some(120.0), run: span_pool_8k },
+    Path { name: EMPTY_CHURN, bar: None, run: empty_churn },
+    Path { name: CHURN_FEW, bar: Some(120.0), run: |rounds| span_pool_churn(rounds, 100) },
+    Path { name: CHURN_MANY, bar: Some(CHURN_FEW_TAKES * 1.1), run: |rounds| span_pool_churn(rounds, 1_000_000) },
 ];
+
+const EMPTY_CHURN: &str = "empty churn";
+const CHURN_FEW: &str = "span pool: 1 to 8 blocks, 100 live";
+const CHURN_MANY: &str = "span pool: 1 to 8 blocks, 1000000 live";
+
+/// What a path is held against when it is not the empty loop.
+pub(crate) const NET_OF: &[(&str, &str)] = &[(CHURN_FEW, EMPTY_CHURN), (CHURN_MANY, EMPTY_CHURN)];
+
 
 /// What the hand-written class takes: a composition may take no more.
 const ONE_CLASS: f64 = 13.0;
+/// What the churn takes among few live spans: among many it may take a tenth more.
+const CHURN_FEW_TAKES: f64 = 120.0;
 
 /// A path that runs out of memory counts nothing worth knowing.
 #[cold]
@@ -102,6 +123,67 @@ fn bump_8(rounds: u64) {
     for _ in 0..rounds {
         let Ok(block) = opaque_ref(&bump).allocate(LAYOUT) else { exhausted() };
         opaque(block);
+    }
+}
+
+/// With room for all of a path, as after a reset.
+fn arena() -> Arena<System> {
+    const SIZE: usize = 1 << 20;
+    Arena::try_new(System, ArenaConfig { span_first: SIZE, span_max: SIZE, keep: SIZE }).expect("a good configuration")
+}
+
+fn arena_8(rounds: u64) {
+    const LAYOUT: Layout = Layout::new::<u64>();
+    let arena = arena();
+    for _ in 0..rounds {
+        let Ok(block) = opaque_ref(&arena).allocate(LAYOUT) else { exhausted() };
+        opaque(block);
+    }
+}
+
+fn arena_value(rounds: u64) {
+    let arena = arena();
+    for round in 0..rounds {
+        opaque(NonNull::from(opaque_ref(&arena).alloc(round)));
+    }
+}
+
+fn arena_run_time(rounds: u64) {
+    let arena = arena();
+    let layout = black_box(Layout::new::<u64>());
+    for _ in 0..rounds {
+        let Ok(block) = opaque_ref(&arena).allocate(*opaque_ref(&layout)) else { exhausted() };
+        opaque(block);
+    }
+}
+
+fn std_vec_push(rounds: u64) {
+    let mut vec = Vec::new();
+    for round in 0..rounds {
+        opaque_mut(&mut vec).push(round as u32);
+    }
+}
+
+fn arena_vec_push(rounds: u64) {
+    let arena = arena();
+    let mut vec = ArenaVec::new_in(&arena);
+    for round in 0..rounds {
+        opaque_mut(&mut vec).push(round as u32);
+    }
+}
+
+fn std_push_str(rounds: u64) {
+    let mut string = String::new();
+    for _ in 0..rounds {
+        opaque_mut(&mut string).push_str(black_box("7 bytes"));
+    }
+}
+
+fn arena_push_str(rounds: u64) {
+    let arena = arena();
+    let mut string = ArenaString::new_in(&arena);
+    for _ in 0..rounds {
+        opaque_mut(&mut string).push_str(black_box("7 bytes"));
     }
 }
 
@@ -174,6 +256,75 @@ fn memo_64(rounds: u64) {
     pairs(&Memo::new(System, usize::MAX), || SIXTY_FOUR, rounds);
 }
 
+fn memo_pages(rounds: u64) {
+    const BLOCK: Layout = match Layout::from_size_align(64 << 10, 64 << 10) {
+        Ok(layout) => layout,
+        Err(_) => panic!("a power of two"),
+    };
+    pairs(&Memo::new(Pages, usize::MAX), || BLOCK, rounds);
+}
+
 fn span_pool_8k(rounds: u64) {
     pairs(&spans(), || Layout::new::<[u64; 1024]>(), rounds);
+}
+
+/// Numbers that look random, for a few instructions each.
+struct Dice(u64);
+
+impl Dice {
+    #[inline(always)]
+    fn roll(&mut self, below: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (((self.0 >> 32) * below as u64) >> 32) as usize
+    }
+
+    /// From one to eight blocks of 4 KiB.
+    #[inline(always)]
+    fn layout(&mut self) -> Layout {
+        Layout::from_size_align(4096 + self.roll(8) * 4096, 8).expect("small")
+    }
+}
+
+/// Replaces one of `live` spans each round, at random.
+#[inline(always)]
+fn churn(
+    rounds: u64,
+    live: usize,
+    allocate: impl Fn(Layout) -> NonNull<u8>,
+    deallocate: impl Fn(NonNull<u8>, Layout),
+) {
+    let mut dice = Dice(1);
+    let mut spans: Vec<_> = (0..live)
+        .map(|_| {
+            let layout = dice.layout();
+            (allocate(layout), layout)
+        })
+        .collect();
+    // Until the holes are as they will be.
+    for round in 0..rounds + 4 * live as u64 {
+        black_box(round);
+        let at = dice.roll(live);
+        let (span, layout) = &mut spans[at];
+        deallocate(opaque(*span), *layout);
+        *layout = dice.layout();
+        *span = allocate(*layout);
+    }
+}
+
+fn empty_churn(rounds: u64) {
+    churn(rounds, 100, |_| opaque(NonNull::dangling()), |_, _| {});
+}
+
+fn span_pool_churn(rounds: u64, live: usize) {
+    let pool = spans();
+    churn(
+        rounds,
+        live,
+        |layout| match opaque_ref(&pool).allocate(layout) {
+            Ok(span) => span,
+            Err(_) => exhausted(),
+        },
+        // SAFETY: the churn frees what it has allocated, with its layout.
+        |span, layout| unsafe { opaque_ref(&pool).deallocate(span, layout) },
+    );
 }

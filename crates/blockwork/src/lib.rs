@@ -30,20 +30,27 @@
 //! | you have | take |
 //! |---|---|
 //! | blocks of one size, freed in any order | [`BlockPool`]; [`Slab`] if memory should go back on the way |
-//! | blocks that all end together | [`Bump`] |
+//! | blocks that all end together | [`Arena`]; [`Bump`] if their total is known |
 //! | blocks of many small sizes | [`SizeClasses`] of slabs, behind a [`Segregate`] |
 //! | blocks of pages and more | [`SpanPool`] over `Pages` |
 //! | the same few sizes again and again, over a slow parent | [`Memo`] |
 //! | a region of your own | [`Buffer`] |
 //! | a second choice when the first is exhausted | [`Fallback`], [`LastResort`] |
 //! | a question about what is live | [`Counted`] |
+//! | a bound on what is live | [`Quota`] |
+//! | something to be done when memory runs out | [`OnFailure`] |
+//! | secrets in memory | [`Scrubbed`] |
+//! | a suspicion about who frees what | [`Checked`] |
 //! | more than one thread | [`Locked`] |
+//! | call paths that cannot pass an allocator | `current` |
 //!
 //! # Using one
 //!
 //! - By itself: [`Allocate`], and [`reallocate`](alloc::reallocate()).
 //! - In collections: std's `Allocator` where the compiler has it, and
 //!   allocator-api2 0.2 and 0.4 by feature: `Vec::new_in(&heap)`.
+//! - In [`List`] and [`Slice`]: arrays that know a `static` allocator by its
+//!   type, on any compiler.
 //! - For a whole program: any `Sync` composition can be the
 //!   `#[global_allocator]`.
 //! - Behind a pointer: `&dyn Allocate`, and `&A`, `Box<A>`, `Rc<A>`, `Arc<A>` of
@@ -77,6 +84,7 @@ pub mod strategy;
 pub mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod typed;
 
 #[cfg(feature = "allocator-api2-02")]
 pub use crate::source::foreign::FromApi2_02;
@@ -86,25 +94,30 @@ pub use crate::source::foreign::FromApi2_04;
 pub use crate::source::foreign::FromStd;
 #[cfg(all(feature = "os", unix))]
 pub use crate::source::pages::{PageOptions, Pages, PagesWith};
-#[cfg(feature = "std")]
-pub use crate::source::system::System;
 #[cfg(feature = "critical-section")]
 pub use crate::sync::CriticalSection;
 pub use crate::{
     alloc::{AllocError, Allocate, Check, ConfigError, Core, Head, HeadConfig, Owns, Reset, Valid},
     combine::{
         chain::Chain,
+        checked::{
+            Below, Beside, BlockInfo, BooksMemory, Checked, Finding, Ignore, LiveBlocks, Log, Misuse, MisuseKind,
+            Operation, Report, Tally,
+        },
         counted::{Counted, Counts},
         fallback::Fallback,
         last_resort::LastResort,
         locked::Locked,
+        on_failure::{OnFailure, Remedy, Retry, Return, Stop},
+        quota::Quota,
         recorded::wire,
+        scrubbed::Scrubbed,
         segregate::{Boundary, Segregate, SmallSide, UpTo, UpToAt, Within},
         size_classes::SizeClasses,
     },
     math::{
         amount::{Amount, Const},
-        size_class::{Classes, List, Listed, Pow2, Quad},
+        size_class::{Classes, Listed, Pow2, Quad, Sizes},
     },
     source::{
         buffer::Buffer,
@@ -112,6 +125,10 @@ pub use crate::{
         null::Null,
     },
     strategy::{
+        arena::{
+            Arena, ArenaBox, ArenaConfig, ArenaCore, ArenaIntoIter, ArenaMark, ArenaScope, ArenaString, ArenaVec,
+            Region,
+        },
         block::{Block, BlockError},
         block_pool::{BlockAt, BlockOf, BlockPool, BlockPoolConfig, BlockPoolCore, BlockShape, ChunkSize},
         bump::{Bump, BumpCore, BumpMark},
@@ -120,7 +137,14 @@ pub use crate::{
         span_pool::{Retain, SpanPool, SpanPoolConfig, SpanPoolCore, SpanPoolStats, Threshold},
     },
     sync::{DefaultLock, Lock, SpinLock},
+    typed::{
+        handle::Handle,
+        list::List,
+        slice::{Sentinel, Slice, Terminated, Zero},
+    },
 };
+#[cfg(feature = "std")]
+pub use crate::{combine::current, source::system::System};
 
 /// Compiles the examples of the README.
 #[cfg(all(doctest, feature = "std", feature = "os"))]

@@ -17,9 +17,11 @@ use crate::math::size_class::Initial;
 /// only what changes: an array of heads is a constant, and an allocator of forty
 /// sizes keeps one configuration.
 ///
-/// Every call is given the same `parent`, a `config` that
-/// [`validate`](Self::validate) accepted, and the same `slot`, the size of the
-/// blocks, a multiple of eight. "As ever" in the conditions below means just that.
+/// Every call is given the same `parent`, the same `config`, and the same
+/// `slot`, the size of the blocks, a multiple of eight. "As ever" in the
+/// conditions below means just that. The configuration is
+/// [`Valid`](super::Valid), or [`validate`](Self::validate) accepted it; the
+/// former may be too small for the slot, of which no block can be had then.
 ///
 /// # Safety
 ///

@@ -83,8 +83,9 @@ pub unsafe trait Allocate {
     /// the caller's to use.
     ///
     /// At least what is asked, and zero exactly for zero; idempotent; monotone
-    /// in the size for a fixed alignment. Reads configuration that never
-    /// changes, so it may be called at any time, from any thread.
+    /// in the size for a fixed alignment; with the alignment it makes a layout.
+    /// What can never be served is granted as asked. Reads configuration that
+    /// never changes, so it may be called at any time, from any thread.
     #[inline]
     fn granted(&self, layout: Layout) -> usize {
         layout.size()

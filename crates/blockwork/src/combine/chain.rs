@@ -26,17 +26,23 @@
 //! # Ok::<(), blockwork::AllocError>(())
 //! ```
 
+use core::alloc::Layout;
+
 use super::{
+    checked::{Checked, Report},
     counted::Counted,
     fallback::Fallback,
     last_resort::LastResort,
     locked::Locked,
+    on_failure::{OnFailure, Retry, Stop},
+    quota::Quota,
+    scrubbed::Scrubbed,
     segregate::{Boundary, SmallSide},
     size_classes::SizeClasses,
 };
 use crate::{
     alloc::{Allocate, HeadConfig, Owns, Valid},
-    math::size_class::Classes,
+    math::{amount::Amount, size_class::Classes},
 };
 
 /// Methods that wrap an allocator in a combinator; see the [module](self).
@@ -48,6 +54,52 @@ pub trait Chain: Allocate {
         Self: Sized,
     {
         Counted::new(self)
+    }
+
+    /// Lets at most `limit` bytes be live: [`Quota::new`].
+    #[must_use]
+    fn capped<L: Amount>(self, limit: L) -> Quota<Self, L>
+    where
+        Self: Sized,
+    {
+        Quota::new(self, limit)
+    }
+
+    /// Finds misused blocks and tells `report`: [`Checked::new`].
+    #[must_use]
+    fn checked<R: Report>(self, report: R) -> Checked<Self, R>
+    where
+        Self: Sized,
+    {
+        Checked::new(self, report)
+    }
+
+    /// Overwrites with zeroes what is freed: [`Scrubbed::new`].
+    #[must_use]
+    fn scrubbed(self) -> Scrubbed<Self>
+    where
+        Self: Sized,
+    {
+        Scrubbed::new(self)
+    }
+
+    /// Asks again after a failure and `callback`, `limit` times at most:
+    /// [`Retry::new`].
+    #[must_use]
+    fn retrying<F: Fn(&Self, Layout) -> bool>(self, limit: usize, callback: F) -> OnFailure<Self, Retry<F>>
+    where
+        Self: Sized,
+    {
+        OnFailure::new(self, Retry::new(limit, callback))
+    }
+
+    /// Ends the program when there is no memory: [`OnFailure`] with [`Stop`].
+    #[must_use]
+    fn or_stop(self) -> OnFailure<Self, Stop>
+    where
+        Self: Sized,
+    {
+        OnFailure::new(self, Stop)
     }
 
     /// Lets threads share it: [`Locked::new`].
@@ -107,11 +159,11 @@ impl<A: Allocate + ?Sized> Chain for A {}
 
 #[cfg(test)]
 mod tests {
-    use core::{alloc::Layout, mem::MaybeUninit};
+    use core::mem::MaybeUninit;
 
     use super::*;
     use crate::{
-        combine::segregate::UpTo,
+        combine::{checked::Tally, segregate::UpTo},
         math::{amount::Const, size_class::Quad},
         source::{buffer::Buffer, system::System},
         strategy::slab::SlabPolicy,
@@ -144,6 +196,19 @@ mod tests {
         unsafe { heap.deallocate(block, large) };
         drop(heap);
         assert_eq!(spans.counts().bytes_live, 0);
+    }
+
+    #[test]
+    fn policies_are_chained_like_anything_else() {
+        let mut memory = [MaybeUninit::uninit(); 64];
+        let tally = Tally::new();
+        let buffer = Buffer::new(&mut memory);
+        let heap: OnFailure<Quota<&Buffer<'_>, Const<8>>, Retry<_>> =
+            buffer.by_ref().capped(Const::<8>).retrying(1, |quota, _| quota.used() > 8);
+        let heap: Checked<Scrubbed<_>, &Tally> = heap.scrubbed().checked(&tally);
+        assert!(heap.allocate(Layout::new::<[u8; 9]>()).is_err());
+        let all: OnFailure<Quota<&Buffer<'_>>, Stop> = buffer.by_ref().capped(64).or_stop();
+        assert!(all.allocate(Layout::new::<[u8; 64]>()).is_ok());
     }
 
     #[test]

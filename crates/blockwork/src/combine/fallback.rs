@@ -40,7 +40,10 @@
 
 use core::{alloc::Layout, ptr::NonNull};
 
-use crate::alloc::{AllocError, Allocate, Check, Owns, Reset, can_resize, empty, with_size};
+use crate::{
+    alloc::{AllocError, Allocate, Check, Owns, Reset, can_resize, empty, with_size},
+    os,
+};
 
 /// Serves from `P`, and from `F` what `P` cannot; see the [module](self).
 ///
@@ -172,12 +175,21 @@ impl<P: Owns, F: Allocate> Fallback<P, F> {
 
     #[cold]
     fn fall_back(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        self.fallback.allocate(self.inner(layout))
+        self.kept_apart(self.fallback.allocate(self.inner(layout))?, layout)
     }
 
     #[cold]
     fn fall_back_zeroed(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        self.fallback.allocate_zeroed(self.inner(layout))
+        self.kept_apart(self.fallback.allocate_zeroed(self.inner(layout))?, layout)
+    }
+
+    /// A fresh block of the fallback, which the primary must not claim: it
+    /// would be freed there.
+    fn kept_apart(&self, block: NonNull<u8>, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        if cfg!(debug_assertions) {
+            os::check(!self.primary.owns(block, layout), "the primary claims a block of the fallback");
+        }
+        Ok(block)
     }
 
     /// Frees a block of the fallback.
@@ -199,6 +211,8 @@ mod tests {
     use core::mem::MaybeUninit;
 
     use super::*;
+    #[cfg(all(debug_assertions, not(miri)))]
+    use crate::combine::testers::{Claiming, last_words};
     use crate::{
         alloc::reallocate,
         combine::{counted::Counted, testers::Rounding},
@@ -318,5 +332,29 @@ mod tests {
         let most = Layout::from_size_align(isize::MAX as usize, 1).unwrap();
         assert_eq!(both.allocate(most), Err(AllocError));
         assert_eq!(both.allocate_zeroed(most), Err(AllocError));
+    }
+
+    #[test]
+    #[cfg(all(debug_assertions, not(miri)))]
+    fn a_primary_that_claims_blocks_of_the_fallback_is_found() {
+        let words =
+            last_words("combine::fallback::tests::a_primary_that_claims_blocks_of_the_fallback_is_found", || {
+                let mut memory = [MaybeUninit::uninit(); 64];
+                assert!(Fallback::new(Claiming, Buffer::new(&mut memory)).allocate(ALL).is_ok());
+            });
+        assert!(words.contains("the primary claims a block of the fallback"), "{words}");
+    }
+
+    #[test]
+    #[cfg(all(debug_assertions, not(miri)))]
+    fn a_primary_that_claims_blocks_of_the_fallback_is_found_when_they_are_zeroed() {
+        let words = last_words(
+            "combine::fallback::tests::a_primary_that_claims_blocks_of_the_fallback_is_found_when_they_are_zeroed",
+            || {
+                let mut memory = [MaybeUninit::uninit(); 64];
+                assert!(Fallback::new(Claiming, Buffer::new(&mut memory)).allocate_zeroed(ALL).is_ok());
+            },
+        );
+        assert!(words.contains("the primary claims a block of the fallback"), "{words}");
     }
 }

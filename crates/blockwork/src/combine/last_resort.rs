@@ -39,7 +39,10 @@
 
 use core::{alloc::Layout, ptr::NonNull};
 
-use crate::alloc::{AllocError, Allocate, Check, Owns, Reset, can_resize, empty, with_size};
+use crate::{
+    alloc::{AllocError, Allocate, Check, Owns, Reset, can_resize, empty, with_size},
+    os,
+};
 
 /// Serves from `P`, and in need from the reserve `R`; see the [module](self).
 ///
@@ -88,7 +91,7 @@ unsafe impl<P: Allocate, R: Owns> Allocate for LastResort<P, R> {
             return Ok(empty(layout));
         }
         match self.primary.allocate(layout) {
-            Ok(block) => Ok(block),
+            Ok(block) => Ok(self.kept_apart(block, layout)),
             Err(AllocError) => self.resort(layout),
         }
     }
@@ -136,7 +139,7 @@ unsafe impl<P: Allocate, R: Owns> Allocate for LastResort<P, R> {
             return Ok(empty(layout));
         }
         match self.primary.allocate_zeroed(layout) {
-            Ok(block) => Ok(block),
+            Ok(block) => Ok(self.kept_apart(block, layout)),
             Err(AllocError) => self.resort_zeroed(layout),
         }
     }
@@ -176,6 +179,16 @@ impl<P: Allocate, R: Owns> LastResort<P, R> {
         with_size(layout, self.primary.granted(layout))
     }
 
+    /// A fresh block of the primary, which the reserve must not claim: it would
+    /// be freed there.
+    #[inline]
+    fn kept_apart(&self, block: NonNull<u8>, layout: Layout) -> NonNull<u8> {
+        if cfg!(debug_assertions) {
+            os::check(!self.reserve.owns(block, self.inner(layout)), "the reserve claims a block of the primary");
+        }
+        block
+    }
+
     #[cold]
     fn resort(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         self.reserve.allocate(self.inner(layout))
@@ -192,6 +205,8 @@ mod tests {
     use core::mem::MaybeUninit;
 
     use super::*;
+    #[cfg(all(debug_assertions, not(miri)))]
+    use crate::combine::testers::{Claiming, last_words};
     use crate::{
         alloc::reallocate,
         combine::{
@@ -309,5 +324,29 @@ mod tests {
         assert!(heap.allocate(ALL).is_ok() && heap.allocate(ALL).is_ok());
         heap.reset();
         assert!(heap.allocate(ALL).is_ok() && heap.allocate(ALL).is_ok());
+    }
+
+    #[test]
+    #[cfg(all(debug_assertions, not(miri)))]
+    fn a_reserve_that_claims_blocks_of_the_primary_is_found() {
+        let words =
+            last_words("combine::last_resort::tests::a_reserve_that_claims_blocks_of_the_primary_is_found", || {
+                let mut memory = [MaybeUninit::uninit(); 64];
+                assert!(LastResort::new(Buffer::new(&mut memory), Claiming).allocate(ALL).is_ok());
+            });
+        assert!(words.contains("the reserve claims a block of the primary"), "{words}");
+    }
+
+    #[test]
+    #[cfg(all(debug_assertions, not(miri)))]
+    fn a_reserve_that_claims_blocks_of_the_primary_is_found_when_they_are_zeroed() {
+        let words = last_words(
+            "combine::last_resort::tests::a_reserve_that_claims_blocks_of_the_primary_is_found_when_they_are_zeroed",
+            || {
+                let mut memory = [MaybeUninit::uninit(); 64];
+                assert!(LastResort::new(Buffer::new(&mut memory), Claiming).allocate_zeroed(ALL).is_ok());
+            },
+        );
+        assert!(words.contains("the reserve claims a block of the primary"), "{words}");
     }
 }

@@ -1,11 +1,17 @@
 //! Allocators made of other allocators: they decide or observe, never carve.
 
 pub mod chain;
+pub mod checked;
 pub mod counted;
+#[cfg(feature = "std")]
+pub mod current;
 pub mod fallback;
 pub mod last_resort;
 pub mod locked;
+pub mod on_failure;
+pub mod quota;
 pub mod recorded;
+pub mod scrubbed;
 pub mod segregate;
 pub mod size_classes;
 

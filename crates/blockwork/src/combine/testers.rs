@@ -1,6 +1,8 @@
 //! Parts for the unit tests of this layer.
 
 use core::{alloc::Layout, ptr::NonNull};
+#[cfg(not(miri))]
+use heap::string::String;
 
 use crate::alloc::{AllocError, Allocate, Check, Owns, with_size};
 
@@ -94,4 +96,50 @@ unsafe impl<S: Owns, L: Owns> Owns for BySize<S, L> {
     fn owns(&self, block: NonNull<u8>, layout: Layout) -> bool {
         self.side(layout).owns(block, layout)
     }
+}
+
+/// Gives nothing, and claims every block there is.
+#[cfg(all(debug_assertions, not(miri)))]
+pub(crate) struct Claiming;
+
+// SAFETY: gives nothing.
+#[cfg(all(debug_assertions, not(miri)))]
+unsafe impl Allocate for Claiming {
+    fn allocate(&self, _: Layout) -> Result<NonNull<u8>, AllocError> {
+        Err(AllocError)
+    }
+
+    unsafe fn deallocate(&self, _: NonNull<u8>, _: Layout) {}
+}
+
+// SAFETY: none; whoever asks has to notice.
+#[cfg(all(debug_assertions, not(miri)))]
+unsafe impl Owns for Claiming {
+    fn owns(&self, _: NonNull<u8>, _: Layout) -> bool {
+        true
+    }
+}
+
+/// Runs `body` in a process of its own, which must not survive it, and returns
+/// what that wrote to its standard error; `name` is the path of the test.
+#[cfg(not(miri))]
+pub(crate) fn last_words(name: &str, body: impl FnOnce()) -> String {
+    last_words_with(name, ("BLOCKWORK_TEST_CHOICE", ""), body)
+}
+
+/// As [`last_words`], with a variable of the environment for that process.
+#[cfg(not(miri))]
+pub(crate) fn last_words_with(name: &str, (variable, value): (&str, &str), body: impl FnOnce()) -> String {
+    const INSIDE: &str = "BLOCKWORK_TEST_DIES";
+    if std::env::var_os(INSIDE).is_some() {
+        body();
+        std::process::exit(0);
+    }
+    let this = std::env::current_exe().unwrap();
+    let mut command = std::process::Command::new(this);
+    command.args([name, "--exact", "--nocapture"]).env(INSIDE, "1").env(variable, value);
+    let run = command.output().unwrap();
+    let words = String::from_utf8_lossy(&run.stderr).into_owned();
+    assert!(!run.status.success(), "still alive: {words}");
+    words
 }

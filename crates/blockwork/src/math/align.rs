@@ -41,6 +41,50 @@ pub const fn padding(number: usize, align: usize) -> usize {
     number.wrapping_neg() & align.wrapping_sub(1)
 }
 
+/// The most that [`natural_align`] answers: what C's `max_align_t` is aligned
+/// to on the machines of today.
+pub const NATURAL_ALIGN_MAX: usize = 16;
+
+/// The alignment that anything of `size` bytes can need, where nobody says
+/// more: the largest power of two that divides `size`, 16 at most.
+///
+/// A type's size is a multiple of its alignment, so no type of that size needs
+/// more, but for those that ask for more than 16. One for zero.
+///
+/// ```
+/// use blockwork::math::align::natural_align;
+///
+/// assert_eq!([1, 2, 3, 4, 12, 24, 64].map(natural_align), [1, 2, 1, 4, 4, 8, 16]);
+/// ```
+#[inline]
+#[must_use]
+pub const fn natural_align(size: usize) -> usize {
+    let either = size | NATURAL_ALIGN_MAX;
+    if size == 0 { 1 } else { either & either.wrapping_neg() }
+}
+
+/// Returns the layout of a block for callers that have only a size, as C has.
+///
+/// `None` for sizes that no block can have.
+///
+/// ```
+/// use blockwork::{Allocate, System, math::align::layout_of};
+///
+/// let layout = layout_of(12).unwrap();
+/// assert_eq!((layout.size(), layout.align()), (12, 4));
+/// let block = System.allocate(layout)?;
+/// // SAFETY: just allocated with this layout.
+/// unsafe { System.deallocate(block, layout) };
+/// # Ok::<(), blockwork::AllocError>(())
+/// ```
+#[must_use]
+pub const fn layout_of(size: usize) -> Option<Layout> {
+    match Layout::from_size_align(size, natural_align(size)) {
+        Ok(layout) => Some(layout),
+        Err(_) => None,
+    }
+}
+
 /// Returns the layout of blocks of `size` and `align` that lie back to back
 /// and store a link while they are free.
 ///
@@ -107,6 +151,44 @@ mod tests {
                 assert!(padding(number, align) < align);
             }
         }
+    }
+
+    /// Seed 003's own test of where a block of four bytes starts.
+    #[test]
+    fn the_next_place_for_a_block_is_aligned_by_its_size() {
+        let places = [0, 1, 3, 4, 5].map(|base| align_up(base, natural_align(4)));
+        assert_eq!(places, [0, 4, 4, 4, 8].map(Some));
+    }
+
+    /// Seed 003, H4: twelve bytes were aligned to eight, by the largest power
+    /// below the size and not by the largest that divides it.
+    #[test]
+    fn the_natural_alignment_divides_the_size_and_no_greater_one_does() {
+        assert_eq!(natural_align(0), 1);
+        for size in (1..=4096).chain(edges().filter(|&size| size != 0)) {
+            let align = natural_align(size);
+            assert!(align.is_power_of_two() && align <= NATURAL_ALIGN_MAX && size.is_multiple_of(align));
+            assert!(align == NATURAL_ALIGN_MAX || !size.is_multiple_of(2 * align));
+        }
+    }
+
+    #[test]
+    fn every_size_that_a_block_can_have_has_a_layout() {
+        for size in edges() {
+            let layout = layout_of(size);
+            assert_eq!(layout.is_some(), size <= SIZE_MAX - (natural_align(size) - 1), "{size}");
+            assert!(layout.is_none_or(|layout| layout.size() == size && layout.align() == natural_align(size)));
+        }
+        fn is_enough<T>() {
+            assert!(natural_align(size_of::<T>()) >= align_of::<T>());
+        }
+        is_enough::<u8>();
+        is_enough::<[u16; 3]>();
+        is_enough::<[u32; 3]>();
+        is_enough::<(u8, u64)>();
+        is_enough::<u128>();
+        is_enough::<Option<f64>>();
+        is_enough::<()>();
     }
 
     #[test]

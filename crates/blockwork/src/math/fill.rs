@@ -63,23 +63,25 @@ impl Fill {
 
 /// The alignment that slots of `slot` bytes back to back can all have: the
 /// largest power of two that divides `slot`. Zero for zero.
+///
+/// What one block of that size needs is [`natural_align`](super::align::natural_align).
 #[inline]
 #[must_use]
-pub const fn natural_align(slot: usize) -> usize {
+pub const fn slot_align(slot: usize) -> usize {
     slot & slot.wrapping_neg()
 }
 
 /// Where the first slot lies in a slab that begins with `header` bytes: the
-/// first multiple of the slot's [natural alignment](natural_align).
+/// first multiple of the slot's [alignment](slot_align).
 ///
 /// In a slab whose size is a power of two this costs no slot, because what is
 /// left behind the last slot was at least as much.
 #[inline]
 #[must_use]
 pub const fn first_slot(header: usize, slot: usize) -> usize {
-    match align_up(header, natural_align(slot)) {
+    match align_up(header, slot_align(slot)) {
         Some(first) => first,
-        None => align_down(usize::MAX, natural_align(slot)),
+        None => align_down(usize::MAX, slot_align(slot)),
     }
 }
 
@@ -124,10 +126,10 @@ mod tests {
     #[test]
     fn the_alignment_of_a_slot_is_the_largest_power_that_divides_it() {
         for slot in 1..5000_usize {
-            let align = natural_align(slot);
+            let align = slot_align(slot);
             assert!(align.is_power_of_two() && slot.is_multiple_of(align) && !slot.is_multiple_of(2 * align));
         }
-        assert_eq!(natural_align(0), 0);
+        assert_eq!(slot_align(0), 0);
     }
 
     #[test]
@@ -135,7 +137,7 @@ mod tests {
         for slab in (7..=16).map(|log| 1 << log) {
             for slot in (8..=slab).step_by(8) {
                 let (first, header) = (first_slot(64, slot), 64);
-                assert!(first >= header && first.is_multiple_of(natural_align(slot)));
+                assert!(first >= header && first.is_multiple_of(slot_align(slot)));
                 assert_eq!(slots(slab, header, slot), (slab - header) / slot, "{slab} / {slot}");
             }
         }

@@ -1,5 +1,6 @@
 //! Unsafe shapes without policy: they know neither `Allocate` nor a parent.
 
+pub(crate) mod bump;
 pub(crate) mod chunk;
 pub(crate) mod directory;
 pub(crate) mod free_list;
@@ -8,3 +9,5 @@ pub(crate) mod mixed_slab;
 pub(crate) mod shelf;
 pub(crate) mod slab;
 pub(crate) mod span;
+pub(crate) mod span_stack;
+pub(crate) mod wipe;

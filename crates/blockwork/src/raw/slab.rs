@@ -86,6 +86,15 @@ impl RawSlab {
         slots(size, HEADER_SIZE, slot)
     }
 
+    /// The smallest power of two in which a slab has `count` slots of `slot` bytes.
+    pub(crate) const fn size_for(count: usize, slot: usize) -> Option<usize> {
+        let Some(bytes) = count.checked_mul(slot) else { return None };
+        match bytes.checked_add(first_slot(HEADER_SIZE, slot)) {
+            Some(size) => size.checked_next_power_of_two(),
+            None => None,
+        }
+    }
+
     /// Makes a slab of `size` bytes at `memory`, all of its slots free.
     ///
     /// # Safety

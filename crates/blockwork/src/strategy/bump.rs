@@ -47,11 +47,9 @@ use core::{alloc::Layout, cell::Cell, ptr::NonNull};
 
 use crate::{
     alloc::{AllocError, Allocate, Check, Core, Owns, Reset, can_resize, empty, over_core::over_core},
-    math::{
-        align::{SIZE_MAX, align_down},
-        bump::step,
-    },
+    math::align::{SIZE_MAX, align_down},
     os,
+    raw::bump::RawBump,
     source::buffer::Buffer,
 };
 
@@ -69,12 +67,9 @@ pub struct Bump<A: Allocate> {
 /// A [`Bump`] without its parent.
 #[derive(Debug)]
 pub struct BumpCore {
-    /// Where the next block may start. Without a span, dangling like `end`,
-    /// so that the first request finds no room, and no test is needed for it.
-    cursor: Cell<NonNull<u8>>,
-    /// The end of the span. Invariant: `cursor <= end`.
-    end: Cell<NonNull<u8>>,
-    /// The span, once it is taken. Invariant: `start <= cursor`.
+    /// What is free of the span; nowhere without one.
+    free: RawBump,
+    /// The span, once it is taken. Invariant: not above the cursor.
     start: Cell<Option<NonNull<u8>>>,
     /// What was asked of the parent for the span, or will be: the alignment is
     /// raised if the first block needs it. Of size zero, nothing ever is asked.
@@ -137,6 +132,8 @@ impl<A: Allocate> Bump<A> {
 
     /// Calls `work`, then frees at once what it allocated.
     ///
+    /// A block from before that `work` resizes is freed with the rest.
+    ///
     /// ```
     /// # use core::{alloc::Layout, mem::MaybeUninit};
     /// # use blockwork::{Allocate, Buffer, Bump};
@@ -192,26 +189,7 @@ impl BumpCore {
     /// Will take a span for `span`; see [`Bump::with_span`].
     #[must_use]
     pub const fn with_span(span: Layout) -> Self {
-        let nowhere = NonNull::dangling();
-        Self {
-            cursor: Cell::new(nowhere),
-            end: Cell::new(nowhere),
-            start: Cell::new(None),
-            span: Cell::new(span),
-            on_trial: false,
-        }
-    }
-
-    /// Takes a block from the span, if it has room and is there at all.
-    #[inline]
-    fn bump(&self, layout: Layout) -> Option<NonNull<u8>> {
-        let cursor = self.cursor.get();
-        let step = step(cursor.addr().get(), self.end.get().addr().get(), layout)?;
-        // SAFETY: not past the end of the span.
-        let block = unsafe { cursor.add(step.padding) };
-        // SAFETY: not past the end of the span.
-        self.cursor.set(unsafe { cursor.add(step.total) });
-        Some(block)
+        Self { free: RawBump::nowhere(), start: Cell::new(None), span: Cell::new(span), on_trial: false }
     }
 
     /// Takes the span and a first block, or neither.
@@ -227,15 +205,16 @@ impl BumpCore {
             // The parent called back, and that request has begun the span.
             // SAFETY: from this parent with this layout, and unused.
             unsafe { parent.deallocate(start, span) }
-            return self.bump(layout).ok_or(AllocError);
+            return self.free.take(layout).ok_or(AllocError);
         }
         self.span.set(span);
         self.start.set(Some(start));
-        self.cursor.set(start);
         // SAFETY: the span is valid for all that is granted.
-        self.end.set(unsafe { start.add(parent.granted(span)) });
+        let end = unsafe { start.add(parent.granted(span)) };
+        // SAFETY: start and end of the span, which is ours alone.
+        unsafe { self.free.open(start, end) }
         // Only a span on trial can turn out too short.
-        self.bump(layout).ok_or_else(|| {
+        self.free.take(layout).ok_or_else(|| {
             self.end_span(parent);
             AllocError
         })
@@ -256,9 +235,7 @@ impl BumpCore {
 
     /// Gives the span back, if it was taken.
     fn end_span<A: Allocate + ?Sized>(&self, parent: &A) {
-        let nowhere = NonNull::dangling();
-        self.cursor.set(nowhere);
-        self.end.set(nowhere);
+        self.free.close();
         if let Some(start) = self.start.take() {
             // SAFETY: the span, asked of this parent with this layout; all
             // blocks in it have ended.
@@ -271,8 +248,8 @@ impl BumpCore {
     }
 
     fn used(&self) -> usize {
-        let start = self.start.get().unwrap_or(self.cursor.get());
-        self.cursor.get().addr().get().wrapping_sub(start.addr().get())
+        let start = self.start.get().unwrap_or(self.free.cursor());
+        self.free.cursor().addr().get().wrapping_sub(start.addr().get())
     }
 
     fn rewind(&self, mark: BumpMark) {
@@ -280,31 +257,14 @@ impl BumpCore {
             && mark.used < self.used()
         {
             // SAFETY: less than what is used of the span.
-            self.cursor.set(unsafe { start.add(mark.used) });
+            let cursor = unsafe { start.add(mark.used) };
+            // SAFETY: in the same span, and what was taken since has ended.
+            unsafe { self.free.open(cursor, self.free.end()) }
         }
     }
 
-    /// Whether the block ends where the next one may start.
-    #[inline]
-    fn is_last(&self, block: NonNull<u8>, layout: Layout) -> bool {
-        block.addr().get().wrapping_add(layout.size()) == self.cursor.get().addr().get()
-    }
-
-    /// Makes the last block, of `old` bytes, one of `new` bytes, which the span
-    /// has room for.
-    ///
-    /// The caller's pointer may be good for no more than the old block, so
-    /// the new end comes from the span's own.
-    #[inline]
-    fn move_last(&self, old: usize, new: usize) {
-        // SAFETY: the last block ends at the cursor.
-        let block = unsafe { self.cursor.get().sub(old) };
-        // SAFETY: not past the end of the span.
-        self.cursor.set(unsafe { block.add(new) });
-    }
-
     fn contains(&self, block: NonNull<u8>) -> bool {
-        self.start.get().is_some_and(|start| start <= block) && block < self.end.get()
+        self.start.get().is_some_and(|start| start <= block) && block < self.free.end()
     }
 }
 
@@ -320,7 +280,7 @@ unsafe impl Core for BumpCore {
         if layout.size() == 0 {
             return Ok(empty(layout));
         }
-        match self.bump(layout) {
+        match self.free.take(layout) {
             Some(block) => Ok(block),
             None => self.begin(parent, layout),
         }
@@ -332,9 +292,8 @@ unsafe impl Core for BumpCore {
             return;
         }
         os::check(self.contains(block), "block is not from this bump");
-        if self.is_last(block, layout) {
-            self.move_last(layout.size(), 0);
-        }
+        // SAFETY: from the only span there is, with this size, says the caller.
+        unsafe { self.free.put(block, layout.size()) }
     }
 
     #[inline]
@@ -354,16 +313,8 @@ unsafe impl Core for BumpCore {
             return Err(AllocError);
         }
         os::check(self.contains(block), "block is not from this bump");
-        if !self.is_last(block, old) {
-            // What an inner block gives up stays taken, as if freed.
-            return if new.size() <= old.size() { Ok(()) } else { Err(AllocError) };
-        }
-        let room = self.end.get().addr().get().wrapping_sub(block.addr().get());
-        if new.size() > room {
-            return Err(AllocError);
-        }
-        self.move_last(old.size(), new.size());
-        Ok(())
+        // SAFETY: from the only span there is, with this size, says the caller.
+        if unsafe { self.free.resize(block, old.size(), new.size()) } { Ok(()) } else { Err(AllocError) }
     }
 
     unsafe fn release<A: Allocate + ?Sized>(&mut self, parent: &A) {
@@ -393,7 +344,7 @@ impl<A: Allocate> Reset for Bump<A> {
 
 impl<A: Allocate + Check> Check for Bump<A> {
     fn check(&self) -> Result<(), &'static str> {
-        let (cursor, end) = (self.core.cursor.get(), self.core.end.get());
+        let (cursor, end) = (self.core.free.cursor(), self.core.free.end());
         match self.core.start.get() {
             None if cursor != end => Err("there is room without a span"),
             Some(start) if end.addr().get().wrapping_sub(start.addr().get()) != self.capacity() => {
@@ -652,6 +603,14 @@ mod tests {
             })
         }));
         assert!(unwound.is_err());
+        assert_eq!(bump.used(), 8);
+    }
+
+    #[test]
+    fn a_scope_ends_what_was_resized_in_it() {
+        let mut bump = Bump::new(Ledger::new(), 64);
+        let before = bump.allocate(layout(8, 8)).unwrap();
+        bump.scope(|scratch| resize(scratch, before, layout(8, 8), layout(32, 8))).unwrap();
         assert_eq!(bump.used(), 8);
     }
 

@@ -469,7 +469,7 @@ mod tests {
         assert_eq!(memo.check(), Ok(()));
     }
 
-    /// Seed 003's own test.
+    /// Seed 004's own test.
     #[test]
     fn a_freed_block_comes_back_for_its_size_and_no_other() {
         let memo = Memo::new(Ledger::new(), ALL);
@@ -484,7 +484,7 @@ mod tests {
         }
     }
 
-    /// Seed 003, H5: a header took every block off its alignment.
+    /// Seed 004, H5: a header took every block off its alignment.
     #[test]
     fn recycled_blocks_keep_the_alignment_they_were_asked_with() {
         let memo = Memo::new(Ledger::new(), ALL);
@@ -496,7 +496,7 @@ mod tests {
         }
     }
 
-    /// Seed 003, H6: the end freed only some of the blocks.
+    /// Seed 004, H6: the end freed only some of the blocks.
     #[test]
     fn everything_kept_goes_back_at_the_end() {
         let parent = Ledger::new();
@@ -510,7 +510,7 @@ mod tests {
         assert_eq!(parent.blocks(), 0);
     }
 
-    /// Seed 003, H7: nothing noticed a block that was freed twice.
+    /// Seed 004, H7: nothing noticed a block that was freed twice.
     #[test]
     fn a_walk_finds_a_block_that_was_freed_twice() {
         let memo = Memo::new(Ledger::new(), ALL);
@@ -525,7 +525,7 @@ mod tests {
         unsafe { memo.parent.deallocate(block, layout(16, 8)) };
     }
 
-    /// Seed 003, H8 and H18: what is empty is no block, and freeing it harmless.
+    /// Seed 004, H8 and H18: what is empty is no block, and freeing it harmless.
     #[test]
     fn an_empty_request_takes_nothing_and_leaves_nothing() {
         let memo = Memo::new(Ledger::new(), ALL);
@@ -534,7 +534,7 @@ mod tests {
         assert_eq!((memo.granted(layout(0, 64)), memo.bytes_kept(), memo.parent.requests()), (0, 0, 0));
     }
 
-    /// Seed 003, H9: nobody looked whether the parent had failed.
+    /// Seed 004, H9: nobody looked whether the parent had failed.
     #[test]
     fn a_failing_parent_changes_nothing() {
         let memo = Memo::new(Ledger::new(), ALL);
@@ -547,7 +547,7 @@ mod tests {
         give(&memo, block, 16, 8);
     }
 
-    /// Seed 003, H10: exact sizes recycled nothing, and there was no other way.
+    /// Seed 004, H10: exact sizes recycled nothing, and there was no other way.
     #[test]
     fn classes_recycle_one_anothers_sizes() {
         let memo = Memo::by_class(Ledger::new(), Quad::<128>, ALL);
@@ -558,7 +558,7 @@ mod tests {
         assert_eq!(memo.parent.requests(), 7, "one a class");
     }
 
-    /// Seed 003, H10: nothing bounded what was kept.
+    /// Seed 004, H10: nothing bounded what was kept.
     #[test]
     fn no_more_is_kept_than_the_limit() {
         for limit in [0, 15, 16, 100] {
@@ -571,7 +571,7 @@ mod tests {
         }
     }
 
-    /// Seed 003, H11: the size of the header was added to any size.
+    /// Seed 004, H11: the size of the header was added to any size.
     #[test]
     fn impossible_sizes_fail_and_are_granted_as_asked() {
         fn check<R: Rounding>(memo: &Memo<System, R>) {
@@ -587,7 +587,7 @@ mod tests {
         check(&Memo::by_class(System, Pow2::<16, 1024>, ALL));
     }
 
-    /// Seed 003, H12: past some number of kept sizes, they were mixed up.
+    /// Seed 004, H12: past some number of kept sizes, they were mixed up.
     #[test]
     fn more_sizes_than_lists_are_kept_as_far_as_they_fit() {
         let memo = Memo::new(Ledger::new(), ALL);

@@ -1,5 +1,6 @@
 //! Parts that carve memory which their parent gave.
 
+pub mod arena;
 pub mod block;
 pub mod block_pool;
 pub mod bump;

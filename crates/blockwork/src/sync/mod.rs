@@ -15,6 +15,12 @@ mod atomic {
     pub(crate) use loom::sync::atomic::{AtomicBool, Ordering};
 }
 
+/// Keeps the compiler from moving memory accesses across; costs nothing else.
+#[inline]
+pub(crate) fn compiler_fence() {
+    core::sync::atomic::compiler_fence(core::sync::atomic::Ordering::SeqCst);
+}
+
 #[cfg(feature = "critical-section")]
 pub use self::lock::CriticalSection;
 pub use self::{

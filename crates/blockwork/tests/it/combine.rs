@@ -1,6 +1,7 @@
-//! The combinators and the foreign sources through every law, alone and over
-//! other parts, and in which of them threads may meet.
+//! The combinators and the foreign sources through every law, and in which of
+//! them threads may meet.
 
+use alloc::rc::Rc;
 use core::alloc::Layout;
 use std::sync::Mutex;
 
@@ -8,8 +9,7 @@ use blockwork::{
     BlockOf, BlockPool, Buffer, Bump, Chain, Counted, DefaultLock, Fallback, Foreign, FromApi2_02, FromApi2_04,
     FromGlobal, LastResort, Locked, Null, SpinLock, check_allocator, send_sync,
     source::foreign::Global,
-    suite,
-    testing::{Bound, Failing, Local, Misaligned, Parent, Shared, Suite, Tied, When, pairs},
+    testing::{Bound, Failing, Local, Parent, Shared, Tied, When},
 };
 
 /// A region of `size` bytes that the harness watches.
@@ -47,7 +47,7 @@ check_allocator!(
     |parent| Failing::new(parent, When::Every(5)).last_resort(bump(parent, 1 << 20).or_else(Null)).counted(),
     .region()
 );
-check_allocator!(from_global, |parent| FromGlobal::new(Counted::new(parent)), .retains(0));
+check_allocator!(from_global, |parent| FromGlobal::new(Rc::new(Counted::new(parent))), .retains(0));
 check_allocator!(from_api2_02, |parent| FromApi2_02::new(Counted::new(parent)), .retains(0));
 check_allocator!(from_api2_04, |parent| FromApi2_04::new(Counted::new(parent)), .retains(0));
 #[cfg(blockwork_std_allocator)]
@@ -59,24 +59,6 @@ check_allocator!(
     |parent| Locked::with_lock(parent, blockwork::CriticalSection),
     .retains(0).not_reentrant()
 );
-
-#[test]
-fn every_pair() {
-    pairs(&parts()).for_each(|pair| pair.run());
-}
-
-fn parts() -> Vec<Suite> {
-    vec![
-        suite!("counted", |parent| Counted::new(parent), .retains(0)),
-        suite!("locked", |parent| Locked::new(parent), .retains(0).not_reentrant()),
-        suite!("fallback", |parent| Fallback::new(bump(parent, 4096), parent), .region()),
-        suite!("coarse fallback", |parent| Fallback::new(pool(parent, 2048), parent), .region()),
-        suite!("last resort", |parent| LastResort::new(parent, bump(parent, 4096)), .region()),
-        suite!("foreign", |parent| FromApi2_04::new(Counted::new(parent)), .retains(0)),
-        suite!("bump", |parent| Bump::new(parent, 1 << 18), .region().owns_spans()),
-        suite!("misaligned", |parent| Misaligned::new(parent), .retains(0)),
-    ]
-}
 
 send_sync! {
     Counted<Shared>: Send, !Sync;
@@ -102,8 +84,9 @@ send_sync! {
     LastResort<Shared, Tied>: !Send, !Sync;
 
     Foreign<Shared, Global>: Send, Sync;
-    FromGlobal<Local>: Send, !Sync;
-    FromGlobal<Bound>: !Send, Sync;
+    FromGlobal<&Shared>: Send, Sync;
+    FromGlobal<&Local>: !Send, !Sync;
+    FromGlobal<&Bound>: Send, Sync;
     FromApi2_04<Tied>: !Send, !Sync;
 
     SpinLock: Send, Sync;

@@ -1,7 +1,6 @@
 //! The one integration test binary: each module is a topic.
 #![cfg_attr(blockwork_allocator_gate, feature(allocator_api))]
 
-#[cfg(blockwork_std_allocator)]
 extern crate alloc;
 
 #[cfg(test)]
@@ -11,12 +10,24 @@ mod combine;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod current;
+#[cfg(test)]
 mod mutants;
 #[cfg(test)]
+mod policies;
+#[cfg(test)]
 mod pools;
+#[cfg(test)]
+mod seeds;
 #[cfg(test)]
 mod send_sync;
 #[cfg(test)]
 mod slabs;
 #[cfg(test)]
 mod span_pool;
+#[cfg(test)]
+mod stacks;
+#[cfg(test)]
+mod statics;
+#[cfg(test)]
+mod typed;

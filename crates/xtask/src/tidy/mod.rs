@@ -3,6 +3,7 @@
 
 mod layers;
 mod lists;
+mod named_tests;
 mod spellings;
 
 use std::{
@@ -22,6 +23,7 @@ fn findings(root: &Path) -> Vec<String> {
     let mut found = layers::upward_imports(&library.join("src"));
     found.extend(spellings::banned(root));
     found.extend(lists::incomplete(root));
+    found.extend(named_tests::missing(root));
     found
 }
 

@@ -1,7 +1,7 @@
 //! [`Foreign`]: an allocator of another contract, as a source of blocks.
 //!
 //! ```text
-//! FromGlobal::new(std::alloc::System)      a GlobalAlloc
+//! FromGlobal::new(&std::alloc::System)     a GlobalAlloc, lent or shared (`Rc`, `Arc`)
 //! FromApi2_02::new(&bump)                  an allocator-api2 0.2 allocator (bumpalo)
 //! FromApi2_04::new(..)  FromStd::new(..)   allocator-api2 0.4, std
 //!      └─► Foreign<T, the contract it speaks>: Allocate
@@ -29,7 +29,7 @@
 //! use core::alloc::Layout;
 //! use blockwork::{Allocate, FromGlobal};
 //!
-//! let system = FromGlobal::new(std::alloc::System);
+//! let system = FromGlobal::new(&std::alloc::System);
 //! let layout = Layout::new::<u64>();
 //! let block = system.allocate(layout)?;
 //! // SAFETY: just allocated with this layout.
@@ -51,7 +51,8 @@ pub use self::speaks::Api2_04;
 pub use self::speaks::Std;
 pub use self::speaks::{Global, Speaks};
 
-/// A `GlobalAlloc` as a source.
+/// A `GlobalAlloc` as a source: `T` is a reference, `Rc` or `Arc`, because
+/// moving such an allocator may end its blocks.
 pub type FromGlobal<T> = Foreign<T, Global>;
 
 /// An allocator of std's `Allocator` as a source.

@@ -5,6 +5,9 @@ use core::{
     ptr::NonNull,
 };
 
+#[cfg(feature = "alloc")]
+use heap::{rc::Rc, sync::Arc};
+
 /// The contract that a foreign allocator `T` speaks.
 ///
 /// # Safety
@@ -12,8 +15,8 @@ use core::{
 /// - What [`allocate`](Self::allocate) and
 ///   [`allocate_zeroed`](Self::allocate_zeroed) return is a block of
 ///   `layout.size()` bytes at `layout.align()`, disjoint from every live block,
-///   and live until it is deallocated or `T` is dropped; the bytes of the latter
-///   are zero.
+///   and live until it is deallocated or `T` is dropped, wherever `T` moves; the
+///   bytes of the latter are zero.
 /// - No method unwinds, whatever `T` does.
 pub unsafe trait Speaks<T> {
     /// Asks for a block.
@@ -40,29 +43,47 @@ pub unsafe trait Speaks<T> {
 }
 
 /// The contract of `GlobalAlloc`.
+///
+/// It says nothing about an allocator that moves, and the one in its own
+/// documentation keeps the blocks inside itself. So the allocator is lent or
+/// shared, never given:
+///
+/// ```compile_fail,E0277
+/// blockwork::FromGlobal::new(std::alloc::System);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub enum Global {}
 
-// SAFETY: that contract promises the same of its blocks, and forbids to unwind.
-unsafe impl<T: GlobalAlloc> Speaks<T> for Global {
-    #[inline]
-    unsafe fn allocate(from: &T, layout: Layout) -> Option<NonNull<u8>> {
-        // SAFETY: the caller's promise: not of size zero.
-        NonNull::new(unsafe { from.alloc(layout) })
-    }
+/// Speaks to an allocator that stays where it is, behind this pointer.
+macro_rules! global {
+    ($($pointer:ty),*) => {$(
+        // SAFETY: that contract promises the same of the blocks of an allocator
+        // that does not move, and forbids to unwind.
+        unsafe impl<T: GlobalAlloc + ?Sized> Speaks<$pointer> for Global {
+            #[inline]
+            unsafe fn allocate(from: &$pointer, layout: Layout) -> Option<NonNull<u8>> {
+                // SAFETY: the caller's promise: not of size zero.
+                NonNull::new(unsafe { from.alloc(layout) })
+            }
 
-    #[inline]
-    unsafe fn allocate_zeroed(from: &T, layout: Layout) -> Option<NonNull<u8>> {
-        // SAFETY: the caller's promise: not of size zero.
-        NonNull::new(unsafe { from.alloc_zeroed(layout) })
-    }
+            #[inline]
+            unsafe fn allocate_zeroed(from: &$pointer, layout: Layout) -> Option<NonNull<u8>> {
+                // SAFETY: the caller's promise: not of size zero.
+                NonNull::new(unsafe { from.alloc_zeroed(layout) })
+            }
 
-    #[inline]
-    unsafe fn deallocate(from: &T, block: NonNull<u8>, layout: Layout) {
-        // SAFETY: the caller's promise: a live block, asked for with `layout`.
-        unsafe { from.dealloc(block.as_ptr(), layout) }
-    }
+            #[inline]
+            unsafe fn deallocate(from: &$pointer, block: NonNull<u8>, layout: Layout) {
+                // SAFETY: the caller's promise: a live block, asked for with `layout`.
+                unsafe { from.dealloc(block.as_ptr(), layout) }
+            }
+        }
+    )*};
 }
+
+global!(&T);
+#[cfg(feature = "alloc")]
+global!(Rc<T>, Arc<T>);
 
 /// Names one of the contracts whose blocks are slices.
 #[cfg(any(blockwork_std_allocator, feature = "allocator-api2-02", feature = "allocator-api2-04"))]

@@ -312,6 +312,15 @@ fn a_failed_preallocation_gives_back_what_it_took() {
 }
 
 #[test]
+fn a_preallocation_beyond_all_memory_takes_nothing() {
+    let pool = pool(16, 16);
+    for blocks in [usize::MAX, isize::MAX as usize / 16 + 1] {
+        assert_eq!(pool.prealloc(blocks), Err(AllocError));
+    }
+    assert_eq!(pool.parent.requests(), 0);
+}
+
+#[test]
 fn trimming_gives_back_the_chunks_without_live_blocks() {
     let pool = pool(16, 16);
     let blocks = take(&pool, 18);

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     alloc::{AllocError, Allocate},
+    math::align::SIZE_MAX,
     raw::{chunk::Chunks, free_list::FreeList},
 };
 
@@ -33,6 +34,8 @@ impl<S: BlockShape> BlockPoolCore<S> {
     }
 
     fn prealloc_chunks<A: Allocate + ?Sized>(&self, parent: &A, plan: Plan, blocks: usize) -> Result<(), AllocError> {
+        // More than any memory has is not taken piece by piece until all is gone.
+        blocks.checked_mul(self.stride().size()).filter(|&bytes| bytes <= SIZE_MAX).ok_or(AllocError)?;
         let fresh = Chunks::new();
         let mut blocks_free = self.blocks_free(parent);
         while blocks_free < blocks {

@@ -44,6 +44,28 @@ pub struct SlabConfig<Z = usize, S = usize> {
 impl SlabConfig {
     /// Slots of 64 bytes in slabs of 64 KiB, one of them kept when it is empty.
     pub const DEFAULT: Self = Self { slot_size: 64, slab_size: 64 * 1024, keep: 1 };
+
+    /// The smallest slabs with at least `slots` slots of `slot_size` bytes, one
+    /// of them kept when it is empty.
+    ///
+    /// A slab is a power of two, so there may be more slots than asked for. For
+    /// more than any slab can have, the configuration is one that is refused.
+    ///
+    /// ```
+    /// use blockwork::SlabConfig;
+    ///
+    /// // 48 for each slot, and a header of eight words.
+    /// assert_eq!(SlabConfig::with_slots(20, 48).slab_size, 1024);
+    /// assert!(SlabConfig::with_slots(usize::MAX, 48).check().is_err());
+    /// ```
+    #[must_use]
+    pub const fn with_slots(slots: usize, slot_size: usize) -> Self {
+        let slab_size = match RawSlab::size_for(slots, slot_size) {
+            Some(size) => size,
+            None => 0,
+        };
+        Self { slot_size, slab_size, ..Self::DEFAULT }
+    }
 }
 
 impl<Z: Amount, S: Amount> SlabConfig<Z, S> {
@@ -155,6 +177,25 @@ mod tests {
         assert!(config(960, 1024).is_ok());
         assert!(config(1024, 1024).is_err());
         assert!(config(512, 1024).is_ok());
+    }
+
+    #[test]
+    fn slabs_by_their_slots_are_the_smallest_that_do() {
+        for slot_size in (8..=600).step_by(8) {
+            for slots in 1..=100 {
+                let config = SlabConfig::with_slots(slots, slot_size);
+                assert!(config.check().is_ok());
+                assert!(RawSlab::capacity_of(config.slab_size, slot_size) >= slots);
+                assert!(RawSlab::capacity_of(config.slab_size / 2, slot_size) < slots);
+            }
+        }
+    }
+
+    #[test]
+    fn slots_that_no_slab_can_have_are_refused() {
+        for (slots, slot_size) in [(0, 64), (1, 0), (1, 60), (usize::MAX, 8), (1 << 59, 16), (1, usize::MAX & !7)] {
+            assert!(SlabConfig::with_slots(slots, slot_size).check().is_err(), "{slots} of {slot_size}");
+        }
     }
 
     #[test]

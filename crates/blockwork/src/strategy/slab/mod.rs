@@ -47,6 +47,29 @@
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 //!
+//! By the number of slots rather than by bytes; neighbours lie side by side,
+//! and when a slab is used up there is another one:
+//!
+//! ```
+//! use core::alloc::Layout;
+//! use blockwork::{Allocate, Counted, Slab, SlabConfig, System};
+//!
+//! let parent = Counted::new(System);
+//! let slab = Slab::try_new(&parent, SlabConfig::with_slots(8, 16))?;
+//! let block = || slab.allocate(Layout::new::<[u32; 4]>());
+//!
+//! // Same slab
+//! let (first, second) = (block()?, block()?);
+//! assert_eq!(second.addr().get(), first.addr().get() + 16);
+//! assert_eq!(parent.counts().blocks_live, 1);
+//!
+//! // New slab
+//! while parent.counts().blocks_live == 1 {
+//!     block()?;
+//! }
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
+//!
 //! Sizes that never change belong to the type:
 //!
 //! ```
@@ -75,7 +98,7 @@ pub use self::{
 };
 use crate::{
     alloc::{AllocError, Allocate, Check, ConfigError, Core, Head, Reset, Valid, empty, over_core::over_core},
-    math::{amount::Amount, fill::natural_align, size_class::Initial},
+    math::{amount::Amount, fill::slot_align, size_class::Initial},
 };
 
 /// Slots of one size over `A`; see the [module](self).
@@ -144,7 +167,7 @@ impl<Z: Amount, S: Amount> SlabCore<Z, S> {
     fn fits(&self, layout: Layout) -> bool {
         let slot = self.config.slot_size.get();
         // Size zero wraps to the greatest number.
-        layout.size().wrapping_sub(1) < slot && layout.align() <= natural_align(slot)
+        layout.size().wrapping_sub(1) < slot && layout.align() <= slot_align(slot)
     }
 
     /// Lets the head file what became of the freed `block`.

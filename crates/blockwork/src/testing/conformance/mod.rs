@@ -158,7 +158,8 @@ impl Suite {
     pub fn over(&self, below: &Self) -> Self {
         let (top, bottom) = (self.options, below.options);
         let options = Options {
-            owns_spans: top.owns_spans || bottom.owns_spans,
+            // Blocks from elsewhere do not end with the part below.
+            owns_spans: top.owns_spans || (bottom.owns_spans && !top.own_memory),
             region: top.region,
             own_memory: top.own_memory || bottom.own_memory,
             reentrant: top.reentrant && bottom.reentrant,

@@ -3,8 +3,9 @@
 use core::alloc::GlobalAlloc;
 
 use blockwork::{
-    Allocate, BlockOf, BlockPool, Buffer, Bump, Counted, Fallback, FromApi2_02, FromApi2_04, FromGlobal, LastResort,
-    Locked, Memo, Null, Pages, PagesWith, SpanPool, SpinLock, System,
+    Allocate, Beside, BlockOf, BlockPool, Buffer, Bump, Checked, Const, Counted, Fallback, FromApi2_02, FromApi2_04,
+    FromGlobal, Ignore, LastResort, Locked, Memo, MixedSlab, Null, OnFailure, Pages, PagesWith, Quad, Quota, Scrubbed,
+    Segregate, SizeClasses, Slab, SlabHead, SpanPool, SpinLock, Stop, System, UpTo, current,
     testing::{Failing, Misaligned, Reentrant, Shuffled, Strict},
 };
 
@@ -36,16 +37,28 @@ const _: () = {
     speaks::<PagesWith>();
     speaks::<Buffer<'_>>();
     speaks::<Null>();
-    speaks::<FromGlobal<System>>();
+    speaks::<FromGlobal<&System>>();
     speaks::<FromApi2_02<System>>();
     speaks::<FromApi2_04<System>>();
     speaks::<Bump<System>>();
     speaks::<BlockPool<System, BlockOf<16>>>();
     speaks::<Memo<System>>();
     speaks::<SpanPool<System>>();
+    speaks::<Slab<System>>();
+    speaks::<MixedSlab<System>>();
+    speaks::<SizeClasses<Quad<128>, SlabHead<usize>, System>>();
+    speaks::<Segregate<UpTo<64>, System, System>>();
     speaks::<Counted<System>>();
+    speaks::<Quota<System, Const<64>>>();
+    speaks::<OnFailure<System, Stop>>();
+    speaks::<Scrubbed<System>>();
+    speaks::<Checked<System>>();
+    speaks::<Checked<System, Ignore, Beside<System>>>();
     speaks::<Fallback<Null, System>>();
     speaks::<LastResort<System, Null>>();
+    speaks::<current::Handle>();
+    speaks::<current::SyncHandle>();
+    speaks::<current::Scoped<'_>>();
     speaks::<Locked<System>>();
     speaks::<Locked<System, SpinLock>>();
     speaks::<Failing<System>>();

@@ -1,6 +1,10 @@
 //! Allocators of other contracts as sources of ours.
 
-use core::alloc::{GlobalAlloc, Layout};
+use alloc::rc::Rc;
+use core::{
+    alloc::{GlobalAlloc, Layout},
+    cell::{Cell, UnsafeCell},
+};
 use std::process::Command;
 
 use allocator_api2_02::vec::Vec as Vec02;
@@ -24,7 +28,31 @@ fn serves(source: &impl Allocate) {
 
 #[test]
 fn a_global_allocator_is_a_source() {
-    serves(&FromGlobal::new(std::alloc::System));
+    serves(&FromGlobal::new(&std::alloc::System));
+}
+
+/// Gives its own bytes, once, as the example in the documentation of
+/// `GlobalAlloc` does.
+struct Inside(UnsafeCell<[u8; 64]>, Cell<bool>);
+
+// SAFETY: gives one block, which is valid as long as it stays where it is.
+unsafe impl GlobalAlloc for Inside {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let fits = layout.size() <= 64 && layout.align() == 1 && !self.1.replace(true);
+        if fits { self.0.get().cast() } else { core::ptr::null_mut() }
+    }
+    unsafe fn dealloc(&self, _: *mut u8, _: Layout) {}
+}
+
+#[test]
+fn a_global_allocator_with_its_bytes_inside_stays_where_it_is() {
+    let inside = Rc::new(Inside(UnsafeCell::new([0; 64]), Cell::new(false)));
+    let home = Rc::as_ptr(&inside).addr();
+    let heap = Box::new(FromGlobal::new(inside));
+    let mut bytes = Vec02::with_capacity_in(64, *heap);
+    bytes.extend(0..64_u8);
+    assert_eq!(bytes.as_ptr().addr(), home);
+    assert!(bytes.iter().copied().eq(0..64));
 }
 
 #[test]
@@ -42,7 +70,7 @@ fn an_allocator_of_std_is_a_source() {
 #[test]
 fn there_and_back_again_is_the_same_allocator() {
     let heap = System.counted();
-    serves(&FromApi2_04::new(FromApi2_02::new(FromGlobal::new(heap.by_ref().locked()))));
+    serves(&FromApi2_04::new(FromApi2_02::new(FromGlobal::new(&heap.by_ref().locked()))));
     assert_eq!((heap.counts().requests, heap.counts().bytes_live), (6, 0));
 }
 
@@ -84,14 +112,14 @@ fn a_foreign_failure_is_an_error() {
         }
         unsafe fn dealloc(&self, _: *mut u8, _: Layout) {}
     }
-    let heap = FromGlobal::new(Empty);
+    let heap = FromGlobal::new(&Empty);
     assert_eq!(heap.allocate(Layout::new::<u8>()), Err(AllocError));
     assert!(heap.allocate(Layout::new::<()>()).is_ok(), "it is not asked for nothing");
 }
 
 #[test]
 fn a_foreign_block_keeps_its_address_only_at_its_size() {
-    let heap = FromGlobal::new(std::alloc::System);
+    let heap = FromGlobal::new(&std::alloc::System);
     let (old, new) = (Layout::new::<[u8; 4]>(), Layout::new::<[u8; 2]>());
     let block = heap.allocate(old).unwrap();
     // SAFETY: live, and allocated with `old`.

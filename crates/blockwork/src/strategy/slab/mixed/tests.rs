@@ -38,7 +38,7 @@ fn blocks_of_all_sizes_lie_side_by_side() {
     assert_eq!(parent.requests(), 1);
 }
 
-/// Seed 004: the first block of a slab, aligned, ran over its end.
+/// Seed 004, H13 and H14: the first block of a slab, aligned, ran over its end.
 #[test]
 fn padding_is_paid_for_in_fresh_slabs_and_oversize_ones() {
     for align in (0..14).map(|log| 1 << log) {
@@ -58,7 +58,7 @@ fn padding_is_paid_for_in_fresh_slabs_and_oversize_ones() {
     }
 }
 
-/// Seed 004: an oversize slab in front hid all others.
+/// Seed 004, H15: an oversize slab in front hid all others.
 #[test]
 fn an_oversize_block_leaves_the_slabs_alone() {
     let parent = Ledger::new();
@@ -73,7 +73,7 @@ fn an_oversize_block_leaves_the_slabs_alone() {
     assert_eq!(parent.blocks(), 1);
 }
 
-/// Seed 004: slabs were sorted the wrong way, so the first one, which was
+/// Seed 004, H16: slabs were sorted the wrong way, so the first one, which was
 /// full, hid all others.
 #[test]
 fn a_full_slab_does_not_hide_one_with_room() {
@@ -91,7 +91,29 @@ fn a_full_slab_does_not_hide_one_with_room() {
     assert_eq!(parent.requests(), 3);
 }
 
-/// As in the study of seed 004, whose slabs were 35 % full: sizes up to
+/// Seed 004, H17: a walk over the slabs did not see its end, and took the
+/// allocator itself for a slab.
+#[test]
+fn a_search_over_any_number_of_slabs_ends_with_a_new_one() {
+    for slabs in 1..20 {
+        let parent = Ledger::new();
+        let slab = keeping(&parent, 0);
+        for left in 0..slabs {
+            take(&slab, ROOM - left);
+        }
+        assert_eq!(parent.requests(), slabs);
+        take(&slab, ROOM);
+        assert_eq!(parent.requests(), slabs + 1, "none had room");
+        for left in (1..slabs).rev() {
+            take(&slab, left);
+        }
+        assert_eq!(parent.requests(), slabs + 1, "each had room for one");
+        take(&slab, 1);
+        assert_eq!(parent.requests(), slabs + 2, "all are full");
+    }
+}
+
+/// As in the study of seed 004 (H16), whose slabs were 35 % full: sizes up to
 /// five eighths of a slab.
 #[test]
 fn random_sizes_fill_slabs_well() {
@@ -205,6 +227,7 @@ fn dropping_gives_back_full_slabs_and_oversize_blocks() {
     assert_eq!(parent.blocks(), 0);
 }
 
+/// Seed 004, H9: nobody looked whether the parent had failed.
 #[test]
 fn every_request_of_the_parent_may_fail() {
     for served in 0..8 {
@@ -222,6 +245,8 @@ fn every_request_of_the_parent_may_fail() {
     }
 }
 
+/// Seed 004, H11 and H18: sizes wrapped, and empty blocks shared an address
+/// with others.
 #[test]
 fn nothing_overflows_and_nothing_takes_nothing() {
     let parent = Ledger::new();

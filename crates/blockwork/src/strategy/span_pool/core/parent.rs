@@ -85,7 +85,7 @@ impl SpanPoolCore {
     /// Gives a chunk that left the pool, and its books, to `parent`.
     pub(super) fn give_back<A: Allocate + ?Sized>(&self, parent: &A, chunk: Chunk) {
         let &ChunkHead { base, len, memory, shelf, .. } = chunk.head();
-        self.give_books(parent, Books { memory: chunk.as_ptr().cast(), shelf }, len);
+        self.give_books(parent, Books { memory: chunk.memory(), shelf }, len);
         self.give(parent, base, memory);
         if self.chunks.get() == 0 {
             self.drop_directory(parent);
@@ -202,7 +202,7 @@ impl SpanPoolCore {
     /// Moves the directory to a table of `1 << bits` entries or more, unless
     /// that turns out to be no change for the better.
     fn move_directory<A: Allocate + ?Sized>(&self, parent: &A, bits: u32) -> Result<(), AllocError> {
-        let layout = Table::<ChunkHead>::layout(bits).ok_or(AllocError)?;
+        let layout = Table::<NonNull<ChunkHead>>::layout(bits).ok_or(AllocError)?;
         let memory = self.take_zeroed(parent, layout)?;
         // SAFETY: the parent grants that much, aligned and zeroed, to us alone.
         let table = unsafe { Table::at(memory, parent.granted(layout), layout) };
