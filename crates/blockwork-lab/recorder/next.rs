@@ -108,7 +108,7 @@ pub fn functions() -> &'static Functions {
 #[expect(clippy::missing_transmute_annotations, reason = "the fields of `Functions` say the types")]
 fn look_up() -> &'static Functions {
     if LOOKING.swap(true, Relaxed) {
-        // The search itself allocates: by no library that is known to.
+        // The search itself allocates, which no C library that is known does.
         return &LIBC;
     }
     // SAFETY: nobody else writes, and nobody reads before it is published.

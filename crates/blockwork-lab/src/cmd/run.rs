@@ -6,6 +6,7 @@ use super::compare::{self, How};
 use crate::{
     capture::{self, Request},
     cli::FAILED,
+    text,
 };
 
 /// What `run` may be told.
@@ -18,7 +19,7 @@ pub struct Args {
     /// Replace FILE if it exists
     #[arg(long)]
     pub force: bool,
-    /// Timed runs of each allocator
+    /// Timed runs of each allocator; fewer if they take minutes
     #[arg(long, value_name = "N", default_value_t = compare::RUNS, value_parser = compare::runs())]
     pub runs: u32,
     /// The program to record, and its arguments
@@ -35,7 +36,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if recording.is_empty() {
         return Ok(ExitCode::from(if code == 0 { FAILED } else { code }));
     }
-    eprintln!();
+    text::tell("");
     let compared = compare::file(&recording.path, &How { runs: args.runs, json: false })?;
     Ok(if code == 0 { compared } else { ExitCode::from(code) })
 }

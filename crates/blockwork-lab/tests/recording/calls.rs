@@ -76,12 +76,21 @@ fn a_library_that_brings_another_malloc_stays_in_charge() {
     let library = r"
         #include <stddef.h>
         #include <string.h>
-        static _Alignas(16) size_t memory[1 << 16];
+        static _Alignas(16) size_t memory[1 << 24];
         static size_t at;
-        void *malloc(size_t size) { size_t *head = memory + at; at += size / 16 * 2 + 4; head[0] = size; head[1] = 77; return head + 2; }
+        void *malloc(size_t size) {
+            size_t *head = memory + __atomic_fetch_add(&at, size / 16 * 2 + 4, __ATOMIC_RELAXED);
+            head[0] = size, head[1] = 77;
+            return head + 2;
+        }
         void *calloc(size_t count, size_t size) { return malloc(count * size); }
         void free(void *block) { if (block && ((size_t *)block)[-1] != 77) __builtin_trap(); }
-        size_t malloc_usable_size(void *block) { free(block); return ((size_t *)block)[-2]; }";
+        size_t malloc_usable_size(void *block) { free(block); return ((size_t *)block)[-2]; }
+        void *realloc(void *block, size_t size) {
+            void *other = malloc(size);
+            if (block) memcpy(other, block, malloc_usable_size(block) < size ? malloc_usable_size(block) : size);
+            return other;
+        }";
     let program = r"
         #include <malloc.h>
         #include <stdlib.h>
@@ -198,7 +207,7 @@ fn what_the_program_reads_and_prints_is_untouched() {
     let bench = Bench::new();
     fs::write(bench.path().join("input"), "some\ninput").unwrap();
     let input = fs::File::open(bench.path().join("input")).unwrap();
-    let run = crate::support::Run::of(bench.recorder(["cat"]).stdin(input));
+    let run = Run::of(bench.recorder(["cat"]).stdin(input));
     assert_eq!((run.code, run.out.as_str()), (Some(0), "some\ninput"));
     run.says(&["Recorded r.bwrec", "Next blockwork compare r.bwrec"]);
 }
@@ -248,7 +257,7 @@ fn the_text_of_stats_says_the_same_as_the_json() {
     let bench = Bench::new();
     bench.record(["ls", "-l", "/"]);
     let stats = bench.stats();
-    let text = crate::support::Run::of(bench.blockwork().args(["stats", "r.bwrec"])).out;
+    let text = Run::of(bench.blockwork().args(["stats", "r.bwrec"])).out;
     for part in [
         format!("ls: {} events", grouped(stats.number("events"))),
         format!("{} allocations, ", grouped(stats.number("allocations"))),
