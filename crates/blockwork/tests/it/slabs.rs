@@ -2,6 +2,10 @@
 //! through every law.
 
 use core::alloc::Layout;
+use std::{
+    sync::{Barrier, Mutex},
+    thread,
+};
 
 use blockwork::{
     Allocate, Const, Counted, Listed, Locked, MixedSlab, Pow2, Quad, Segregate, SizeClasses, Sizes, Slab, SlabConfig,
@@ -131,13 +135,19 @@ static HEAP: Locked<Segregate<UpTo<2048>, Small, System>> = Locked::new(Segregat
 
 #[test]
 fn a_static_heap_of_size_classes_serves_every_thread() {
-    let work = |thread: usize| {
-        let layouts = (1..4000).map(move |size| Layout::from_size_align(size, 1 << (size % 7)).unwrap());
-        let blocks: Vec<_> = layouts.map(|layout| (HEAP.allocate(layout).unwrap().as_ptr().addr(), layout)).collect();
-        (thread, blocks)
+    let (spans, all_live) = (Mutex::new(Vec::new()), Barrier::new(4));
+    let work = || {
+        let layouts = (1..4000).map(|size| Layout::from_size_align(size, 1 << (size % 7)).unwrap());
+        let blocks: Vec<_> = layouts.map(|layout| (HEAP.allocate(layout).unwrap(), layout)).collect();
+        spans.lock().unwrap().extend(blocks.iter().map(|&(block, layout)| (block.addr().get(), layout)));
+        all_live.wait();
+        for (block, layout) in blocks {
+            // SAFETY: allocated above with this layout.
+            unsafe { HEAP.deallocate(block, layout) };
+        }
     };
-    let threads: Vec<_> = (0..4).map(|thread| std::thread::spawn(move || work(thread))).collect();
-    let mut spans: Vec<_> = threads.into_iter().flat_map(|thread| thread.join().unwrap().1).collect();
+    thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(work))));
+    let mut spans = spans.into_inner().unwrap();
     spans.sort_by_key(|&(at, _)| at);
     assert!(spans.windows(2).all(|pair| pair[0].0 + HEAP.granted(pair[0].1) <= pair[1].0));
     assert!(spans.iter().all(|&(at, layout)| at.is_multiple_of(layout.align())));
