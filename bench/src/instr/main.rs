@@ -1,6 +1,6 @@
 //! Named paths whose instructions `cargo xtask instr` counts under callgrind.
 //!
-//! `instr --list` prints the names and their bars; `instr NAME ROUNDS` runs one
+//! `instr --list` prints names, bars and the loops they are held against; `instr NAME ROUNDS` runs one
 //! path. Each round reaches its allocator through an opaque pointer, so that
 //! no state stays in a register from one round to the next, and every block is
 //! opaque too, so that nothing is optimised away.
@@ -11,7 +11,7 @@ mod paths;
 
 use std::{env, process::ExitCode};
 
-use crate::paths::PATHS;
+use crate::paths::{EMPTY, NET_OF, PATHS};
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -19,7 +19,8 @@ fn main() -> ExitCode {
         ["--list"] => {
             for path in PATHS {
                 let bar = path.bar.map(|bar| bar.to_string()).unwrap_or_default();
-                println!("{}\t{bar}", path.name);
+                let against = NET_OF.iter().find(|(name, _)| *name == path.name).map_or(EMPTY, |(_, against)| against);
+                println!("{}\t{bar}\t{against}", path.name);
             }
             ExitCode::SUCCESS
         }

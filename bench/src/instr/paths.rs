@@ -4,7 +4,8 @@ use core::{alloc::Layout, hint::black_box, ptr::NonNull};
 
 use blockwork::{
     Allocate, Arena, ArenaConfig, ArenaString, ArenaVec, BlockOf, BlockPool, BlockPoolConfig, Bump, Chain, ChunkSize,
-    Const, Memo, Quad, Region, Segregate, SizeClasses, SlabHead, SlabPolicy, SpanPool, SpanPoolConfig, System, UpTo,
+    Const, Memo, Pages, Quad, Region, Segregate, SizeClasses, SlabHead, SlabPolicy, SpanPool, SpanPoolConfig, System,
+    UpTo,
 };
 
 use crate::{
@@ -21,7 +22,7 @@ pub(crate) struct Path {
 }
 
 pub(crate) const PATHS: &[Path] = &[
-    Path { name: "empty loop", bar: None, run: empty_loop },
+    Path { name: EMPTY, bar: None, run: empty_loop },
     Path { name: "free list by hand: pop, push", bar: None, run: free_list_by_hand },
     Path { name: "block pool: alloc_block, free_block", bar: Some(8.0), run: block_pool_blocks },
     Path { name: "block pool: allocate, deallocate", bar: Some(8.0), run: block_pool_layouts },
@@ -39,8 +40,21 @@ pub(crate) const PATHS: &[Path] = &[
     Path { name: "size-class heap: layout at run time", bar: None, run: heap_run_time },
     Path { name: "size-class heap behind dyn: 64 bytes", bar: None, run: heap_dyn },
     Path { name: "memo over system: 64 bytes", bar: None, run: memo_64 },
+    Path { name: "memo over pages: 64 KiB", bar: None, run: memo_pages },
     Path { name: "span pool: 8 KiB", bar: None, run: span_pool_8k },
+    Path { name: EMPTY_CHURN, bar: None, run: empty_churn },
+    Path { name: CHURN_FEW, bar: None, run: |rounds| span_pool_churn(rounds, 100) },
+    Path { name: CHURN_MANY, bar: None, run: |rounds| span_pool_churn(rounds, 1_000_000) },
 ];
+
+/// The loop of all paths but those of [`NET_OF`].
+pub(crate) const EMPTY: &str = "empty loop";
+const EMPTY_CHURN: &str = "empty churn";
+const CHURN_FEW: &str = "span pool: 1 to 8 blocks, 100 live";
+const CHURN_MANY: &str = "span pool: 1 to 8 blocks, 1000000 live";
+
+/// What a path is held against when it is not the empty loop.
+pub(crate) const NET_OF: &[(&str, &str)] = &[(CHURN_FEW, EMPTY_CHURN), (CHURN_MANY, EMPTY_CHURN)];
 
 /// What the hand-written class takes: a composition may take no more.
 const ONE_CLASS: f64 = 13.0;
@@ -242,6 +256,70 @@ fn memo_64(rounds: u64) {
     pairs(&Memo::new(System, usize::MAX), || SIXTY_FOUR, rounds);
 }
 
+fn memo_pages(rounds: u64) {
+    const BLOCK: Layout = match Layout::from_size_align(64 << 10, 64 << 10) {
+        Ok(layout) => layout,
+        Err(_) => panic!("a power of two"),
+    };
+    pairs(&Memo::new(Pages, usize::MAX), || BLOCK, rounds);
+}
+
 fn span_pool_8k(rounds: u64) {
     pairs(&spans(), || Layout::new::<[u64; 1024]>(), rounds);
+}
+
+/// Numbers that look random, for a few instructions each.
+struct Dice(u64);
+
+impl Dice {
+    #[inline(always)]
+    fn roll(&mut self, below: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (((self.0 >> 32) * below as u64) >> 32) as usize
+    }
+
+    /// From one to eight blocks of 4 KiB.
+    #[inline(always)]
+    fn layout(&mut self) -> Layout {
+        Layout::from_size_align(4096 + self.roll(8) * 4096, 8).expect("small")
+    }
+}
+
+/// Replaces one of `live` spans each round, at random.
+#[inline(always)]
+fn churn(rounds: u64, live: usize, allocate: impl Fn(Layout) -> NonNull<u8>, deallocate: impl Fn(NonNull<u8>, Layout)) {
+    let mut dice = Dice(1);
+    let mut spans: Vec<_> = (0..live)
+        .map(|_| {
+            let layout = dice.layout();
+            (allocate(layout), layout)
+        })
+        .collect();
+    // Until the holes are as they will be.
+    for round in 0..rounds + 4 * live as u64 {
+        black_box(round);
+        let at = dice.roll(live);
+        let (span, layout) = &mut spans[at];
+        deallocate(opaque(*span), *layout);
+        *layout = dice.layout();
+        *span = allocate(*layout);
+    }
+}
+
+fn empty_churn(rounds: u64) {
+    churn(rounds, 100, |_| opaque(NonNull::dangling()), |_, _| {});
+}
+
+fn span_pool_churn(rounds: u64, live: usize) {
+    let pool = spans();
+    churn(
+        rounds,
+        live,
+        |layout| match opaque_ref(&pool).allocate(layout) {
+            Ok(span) => span,
+            Err(_) => exhausted(),
+        },
+        // SAFETY: the churn frees what it has allocated, with its layout.
+        |span, layout| unsafe { opaque_ref(&pool).deallocate(span, layout) },
+    );
 }

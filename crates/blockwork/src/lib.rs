@@ -49,6 +49,8 @@
 //! - By itself: [`Allocate`], and [`reallocate`](alloc::reallocate()).
 //! - In collections: std's `Allocator` where the compiler has it, and
 //!   allocator-api2 0.2 and 0.4 by feature: `Vec::new_in(&heap)`.
+//! - In [`List`] and [`Slice`]: arrays that know a `static` allocator by its
+//!   type, on any compiler.
 //! - For a whole program: any `Sync` composition can be the
 //!   `#[global_allocator]`.
 //! - Behind a pointer: `&dyn Allocate`, and `&A`, `Box<A>`, `Rc<A>`, `Arc<A>` of
@@ -82,6 +84,7 @@ pub mod strategy;
 pub mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod typed;
 
 #[cfg(feature = "allocator-api2-02")]
 pub use crate::source::foreign::FromApi2_02;
@@ -114,7 +117,7 @@ pub use crate::{
     },
     math::{
         amount::{Amount, Const},
-        size_class::{Classes, List, Listed, Pow2, Quad},
+        size_class::{Classes, Listed, Pow2, Quad, Sizes},
     },
     source::{
         buffer::Buffer,
@@ -134,6 +137,11 @@ pub use crate::{
         span_pool::{Retain, SpanPool, SpanPoolConfig, SpanPoolCore, SpanPoolStats, Threshold},
     },
     sync::{DefaultLock, Lock, SpinLock},
+    typed::{
+        handle::Handle,
+        list::List,
+        slice::{Sentinel, Slice, Terminated, Zero},
+    },
 };
 #[cfg(feature = "std")]
 pub use crate::{combine::current, source::system::System};

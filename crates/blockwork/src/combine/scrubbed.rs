@@ -325,6 +325,9 @@ mod tests {
         assert!(resize(&heap, block, bytes(30), bytes(20)));
         assert_eq!((seen(block, 0, 20), seen(block, 20, 32)), ([SECRET].to_vec(), [0xAA].to_vec()));
         assert_eq!(seen(block, 32, 64), [0x11]);
+        fill(block, 32);
+        assert!(resize(&heap, block, bytes(20), bytes(20)));
+        assert_eq!(seen(block, 0, 32), [SECRET], "all that is granted may be in use");
     }
 
     #[test]

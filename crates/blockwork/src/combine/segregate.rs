@@ -279,7 +279,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        math::size_class::{Initial, List, Listed, Pow2},
+        math::size_class::{Initial, Listed, Pow2, Sizes},
         source::buffer::Buffer,
         strategy::ledger::Ledger,
     };
@@ -330,7 +330,7 @@ mod tests {
     #[derive(Clone, Copy, Debug, Default)]
     struct Gaps;
 
-    impl List for Gaps {
+    impl Sizes for Gaps {
         const SIZES: &'static [usize] = &[16, 48, 200];
         type PerSize<T: Initial> = [T; 3];
     }

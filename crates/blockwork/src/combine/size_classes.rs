@@ -193,7 +193,7 @@ mod tests {
     use crate::{
         math::{
             amount::Const,
-            size_class::{List, Listed, Pow2, Quad},
+            size_class::{Listed, Pow2, Quad, Sizes},
         },
         source::null::Null,
         strategy::{
@@ -205,7 +205,7 @@ mod tests {
     #[derive(Clone, Copy, Debug, Default)]
     struct Nodes;
 
-    impl List for Nodes {
+    impl Sizes for Nodes {
         const SIZES: &'static [usize] = &[24, 48, 200, 1000];
         type PerSize<T: Initial> = [T; 4];
     }

@@ -25,6 +25,36 @@ pub(crate) const fn bin_of(len: u32) -> u32 {
     shift.wrapping_mul(8).wrapping_add(len.wrapping_shr(shift))
 }
 
+/// Whether runs of the one and the other length belong to one bin.
+#[inline]
+pub(crate) const fn share_bin(one: u32, other: u32) -> bool {
+    // No bit differs that tells the bins of the longer of the two apart.
+    let longer = one | other;
+    (one ^ other).wrapping_shr(shift_of(longer)) == 0
+}
+
+/// The least length of `bin`.
+#[inline]
+pub(crate) fn least_of(bin: u32) -> u32 {
+    LEAST.get(bin as usize).copied().unwrap_or(u32::MAX)
+}
+
+static LEAST: [u32; COUNT as usize] = {
+    let mut table = [0; COUNT as usize];
+    let mut len = 0;
+    while len <= LEN_MAX {
+        #[expect(clippy::indexing_slicing, reason = "while compiling")]
+        {
+            table[bin_of(len) as usize] = len;
+        }
+        len = class_of(len.wrapping_add(1));
+    }
+    table
+};
+
+/// Below this each length has a bin of its own, of that number.
+pub(crate) const EXACT: u32 = 16;
+
 /// The first bin of which every run holds `len` blocks.
 #[inline]
 pub(crate) const fn bin_for(len: u32) -> u32 {
@@ -45,58 +75,63 @@ const fn shift_of(len: u32) -> u32 {
     (len | 8).ilog2().wrapping_sub(3)
 }
 
-/// The number of rows: eight bins each, a doubling from the third on.
-const ROWS: usize = COUNT.div_ceil(8) as usize;
-
-/// The set of bins that are not empty, in two levels.
+/// The set of bins that are not empty.
 #[derive(Debug)]
 pub(crate) struct BinSet {
-    /// Invariant: the rows that are not zero.
-    rows: Cell<u32>,
-    row: [Cell<u8>; ROWS],
+    words: [Cell<u64>; WORDS],
 }
+
+/// The bits of a bin's number that tell its place in a word.
+const LOW: u32 = u64::BITS.wrapping_sub(1);
+
+const WORDS: usize = COUNT.div_ceil(u64::BITS) as usize;
 
 impl BinSet {
     /// No bins.
     pub(crate) const fn new() -> Self {
-        Self { rows: Cell::new(0), row: [const { Cell::new(0) }; ROWS] }
+        Self { words: [const { Cell::new(0) }; WORDS] }
     }
 
     /// Adds `bin`.
     #[inline]
     pub(crate) fn insert(&self, bin: u32) {
-        if let Some(row) = self.row_of(bin) {
-            row.set(row.get() | 1_u8.wrapping_shl(bin % 8));
-            self.rows.set(self.rows.get() | 1_u32.wrapping_shl(bin / 8));
+        if let Some(word) = self.word_of(bin) {
+            word.set(word.get() | 1_u64.wrapping_shl(bin));
         }
     }
 
     /// Removes `bin`.
     #[inline]
     pub(crate) fn remove(&self, bin: u32) {
-        if let Some(row) = self.row_of(bin) {
-            row.set(row.get() & !1_u8.wrapping_shl(bin % 8));
-            if row.get() == 0 {
-                self.rows.set(self.rows.get() & !1_u32.wrapping_shl(bin / 8));
-            }
+        if let Some(word) = self.word_of(bin) {
+            word.set(word.get() & !1_u64.wrapping_shl(bin));
         }
+    }
+
+    /// The first bin of the set that is not below `bin`, if it shares a word with
+    /// `bin`.
+    #[inline]
+    pub(crate) fn first_near(&self, bin: u32) -> Option<u32> {
+        let here = self.word_of(bin)?.get() & u64::MAX.wrapping_shl(bin);
+        (here != 0).then(|| (bin & !LOW) | here.trailing_zeros())
     }
 
     /// The first bin of the set that is not below `bin`.
     #[inline]
     pub(crate) fn first_from(&self, bin: u32) -> Option<u32> {
-        let here = self.row_of(bin)?.get() & u8::MAX.wrapping_shl(bin % 8);
-        if here != 0 {
-            return Some((bin & !7) | here.trailing_zeros());
-        }
-        let above = self.rows.get() & u32::MAX.wrapping_shl(bin / 8).wrapping_shl(1);
-        let row = above.trailing_zeros().wrapping_mul(8);
-        Some(row | self.row_of(row)?.get().trailing_zeros())
+        self.first_near(bin).or_else(|| self.first_beyond(bin))
+    }
+
+    /// The first bin of the set in a word beyond that of `bin`.
+    #[cold]
+    fn first_beyond(&self, bin: u32) -> Option<u32> {
+        let mut words = (0_u32..).step_by(u64::BITS as usize).zip(&self.words);
+        words.find(|(from, word)| *from > bin && word.get() != 0).map(|(from, word)| from | word.get().trailing_zeros())
     }
 
     #[inline]
-    fn row_of(&self, bin: u32) -> Option<&Cell<u8>> {
-        self.row.get((bin / 8) as usize)
+    fn word_of(&self, bin: u32) -> Option<&Cell<u64>> {
+        self.words.get((bin / u64::BITS) as usize)
     }
 }
 
@@ -117,8 +152,18 @@ mod tests {
 
     #[test]
     fn short_runs_have_a_bin_each() {
-        for len in 1..16 {
+        for len in 1..EXACT {
             assert_eq!((bin_of(len), bin_for(len), class_of(len)), (len, len, len));
+        }
+    }
+
+    #[test]
+    fn two_lengths_share_a_bin_as_they_are_sorted() {
+        for long in lengths() {
+            for short in (long.saturating_sub(40).max(1)..=long).chain([1, long / 2 + 1]) {
+                let same = bin_of(long) == bin_of(short);
+                assert_eq!((share_bin(long, short), share_bin(short, long)), (same, same), "{long} {short}");
+            }
         }
     }
 
@@ -138,6 +183,7 @@ mod tests {
             assert_eq!(bin_of(class), bin_for(len), "{len}");
             // The class is the least of its bin, so the rest of the bin is longer.
             assert!(bin_of(class - 1) < bin_of(class), "{len}");
+            assert!(least_of(bin_of(len)) <= len && (class > LEN_MAX || least_of(bin_of(class)) == class), "{len}");
         }
     }
 

@@ -4,16 +4,14 @@
 #[expect(clippy::cast_possible_truncation, reason = "the leading bits of the 64 are the word's worth")]
 const PHI: usize = (0x9E37_79B9_7F4A_7C15_u64 >> (64 - usize::BITS)) as usize;
 
-/// A place for `key` in a table of `1 << bits` places; `bits` is not zero.
+/// A place for `key` in a table of so many places as a word has values when
+/// `shift` of its bits are gone; `shift` is not zero.
 ///
 /// Knuth, "The Art of Computer Programming" 3, 6.4, with the high half folded
 /// in first: addresses that are apart by a power of two differ only there.
 #[inline]
-pub(crate) const fn spread(key: usize, bits: u32) -> usize {
-    let folded = key ^ key.wrapping_shr(usize::BITS / 2);
-    let mixed = folded.wrapping_mul(PHI);
-    let again = (mixed ^ mixed.wrapping_shr(usize::BITS / 2)).wrapping_mul(PHI);
-    again.wrapping_shr(usize::BITS.wrapping_sub(bits))
+pub(crate) const fn spread(key: usize, shift: u32) -> usize {
+    key.wrapping_mul(PHI).wrapping_shr(shift)
 }
 
 #[cfg(test)]
@@ -24,7 +22,7 @@ mod tests {
     fn a_place_is_in_the_table() {
         for bits in 1..20 {
             for key in [0, 1, 2, 1 << 40, usize::MAX] {
-                assert!(spread(key, bits) < 1 << bits);
+                assert!(spread(key, usize::BITS - bits) < 1 << bits);
             }
         }
     }
@@ -34,7 +32,7 @@ mod tests {
         for stride in (0..40).map(|bits| 1_usize << bits).chain([3, 5, 17, 48, 1000]) {
             let mut hits = [0_u8; 1 << 10];
             for i in 0..512 {
-                hits[spread((0x7F00_0000_usize + i).wrapping_mul(stride), 10)] += 1;
+                hits[spread((0x7F00_0000_usize + i).wrapping_mul(stride), usize::BITS - 10)] += 1;
             }
             let deepest = hits.iter().max().copied().unwrap();
             assert!(deepest <= 6, "{deepest} keys at one place, {stride} apart");

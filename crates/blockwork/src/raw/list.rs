@@ -82,6 +82,22 @@ impl<T: Linked> List<T> {
         }
     }
 
+    /// Takes `node` out, which is the first.
+    ///
+    /// # Safety
+    ///
+    /// - `node` is the first of this list.
+    #[inline]
+    pub(crate) unsafe fn remove_first(&self, node: NonNull<T>) {
+        // SAFETY: nodes of the list are valid until they leave it.
+        let next = unsafe { links(node) }.next.get();
+        self.first.set(next);
+        if let Some(next) = next {
+            // SAFETY: a neighbour in the list is valid, too.
+            unsafe { links(next) }.prev.set(None);
+        }
+    }
+
     /// Takes `node` out.
     ///
     /// # Safety
@@ -91,15 +107,16 @@ impl<T: Linked> List<T> {
     pub(crate) unsafe fn remove(&self, node: NonNull<T>) {
         // SAFETY: nodes of the list are valid until they leave it.
         let own = unsafe { links(node) };
-        let (next, prev) = (own.next.get(), own.prev.get());
-        match prev {
-            // SAFETY: a neighbour in the list is valid, too.
-            Some(prev) => unsafe { links(prev) }.next.set(next),
-            None => self.first.set(next),
-        }
+        let Some(prev) = own.prev.get() else {
+            // SAFETY: nobody is before it.
+            return unsafe { self.remove_first(node) };
+        };
+        let next = own.next.get();
+        // SAFETY: a neighbour in the list is valid, too.
+        unsafe { links(prev) }.next.set(next);
         if let Some(next) = next {
             // SAFETY: as above.
-            unsafe { links(next) }.prev.set(prev);
+            unsafe { links(next) }.prev.set(Some(prev));
         }
     }
 }
@@ -174,6 +191,17 @@ mod tests {
             unsafe { list.remove(NonNull::from(&nodes[gone])) };
             let left: Vec<usize> = (0..4).rev().filter(|&name| name != gone).collect();
             assert_eq!(names(&list), left);
+        }
+    }
+
+    #[test]
+    fn the_first_node_leaves_its_place_to_the_next() {
+        let nodes = nodes();
+        let list = list(&nodes);
+        for left in (0..4).rev() {
+            // SAFETY: the first of the list.
+            unsafe { list.remove_first(NonNull::from(&nodes[left])) };
+            assert_eq!(names(&list), (0..left).rev().collect::<Vec<_>>());
         }
     }
 

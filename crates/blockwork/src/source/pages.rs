@@ -460,7 +460,8 @@ mod tests {
             let page = layout(1, 1);
             // The system joins them, and has to cut once for each that goes.
             let blocks: Vec<_> = (0..150_000).map_while(|_| Pages.allocate(page).ok()).collect();
-            for &block in blocks.iter().step_by(2) {
+            let others = blocks.iter().skip(1).step_by(2);
+            for &block in blocks.iter().step_by(2).chain(others) {
                 // SAFETY: allocated above with this layout.
                 unsafe { Pages.deallocate(block, page) };
             }

@@ -89,6 +89,12 @@ impl<A> Failing<A> {
         self.failures.set(0);
     }
 
+    /// The parent behind the plan.
+    #[must_use]
+    pub const fn parent(&self) -> &A {
+        &self.parent
+    }
+
     /// Requests since the plan was set, those that failed included.
     #[must_use]
     pub const fn requests(&self) -> usize {

@@ -1,5 +1,5 @@
-//! The combinators and the foreign sources through every law, alone and over
-//! other parts, and in which of them threads may meet.
+//! The combinators and the foreign sources through every law, and in which of
+//! them threads may meet.
 
 use alloc::rc::Rc;
 use core::alloc::Layout;
@@ -9,8 +9,7 @@ use blockwork::{
     BlockOf, BlockPool, Buffer, Bump, Chain, Counted, DefaultLock, Fallback, Foreign, FromApi2_02, FromApi2_04,
     FromGlobal, LastResort, Locked, Null, SpinLock, check_allocator, send_sync,
     source::foreign::Global,
-    suite,
-    testing::{Bound, Failing, Local, Misaligned, Parent, Shared, Suite, Tied, When, pairs},
+    testing::{Bound, Failing, Local, Parent, Shared, Tied, When},
 };
 
 /// A region of `size` bytes that the harness watches.
@@ -60,24 +59,6 @@ check_allocator!(
     |parent| Locked::with_lock(parent, blockwork::CriticalSection),
     .retains(0).not_reentrant()
 );
-
-#[test]
-fn every_pair() {
-    pairs(&parts()).for_each(|pair| pair.run());
-}
-
-fn parts() -> Vec<Suite> {
-    vec![
-        suite!("counted", |parent| Counted::new(parent), .retains(0)),
-        suite!("locked", |parent| Locked::new(parent), .retains(0).not_reentrant()),
-        suite!("fallback", |parent| Fallback::new(bump(parent, 4096), parent), .region()),
-        suite!("coarse fallback", |parent| Fallback::new(pool(parent, 2048), parent), .region()),
-        suite!("last resort", |parent| LastResort::new(parent, bump(parent, 4096)), .region()),
-        suite!("foreign", |parent| FromApi2_04::new(Counted::new(parent)), .retains(0)),
-        suite!("bump", |parent| Bump::new(parent, 1 << 18), .region().owns_spans()),
-        suite!("misaligned", |parent| Misaligned::new(parent), .retains(0)),
-    ]
-}
 
 send_sync! {
     Counted<Shared>: Send, !Sync;

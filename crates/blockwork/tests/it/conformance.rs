@@ -1,13 +1,15 @@
-//! Every part through every law, alone and over every other part.
+//! Every part through every law: alone, over every other part and adversary, and
+//! over a counted other one. A new part has its line here.
 //!
-//! More configurations of each part stand in the module of its family.
+//! More configurations of each part stand in the module of its family, and
+//! random ones in `stacks`.
 
 use core::alloc::Layout;
 
 use blockwork::{
-    BlockAt, BlockPool, BlockPoolConfig, Buffer, Bump, ChunkSize, Const, Counted, Fallback, LastResort, Locked, Memo,
-    MixedSlab, PageOptions, Pages, Quad, Retain, Segregate, SizeClasses, Slab, SlabConfig, SlabHead, SlabPolicy,
-    SpanPool, SpanPoolConfig, SpinLock, System, Threshold, UpTo, check_allocators,
+    BlockAt, BlockPool, BlockPoolConfig, Buffer, Bump, ChunkSize, Const, Counted, Fallback, FromApi2_04, LastResort,
+    Locked, Memo, MixedSlab, PageOptions, Pages, Quad, Retain, Segregate, SizeClasses, Slab, SlabConfig, SlabHead,
+    SlabPolicy, SpanPool, SpanPoolConfig, SpinLock, System, Threshold, UpTo, check_allocators, suite,
     testing::{Failing, Misaligned, Parent, Reentrant, Shuffled, Strict, When},
 };
 
@@ -31,6 +33,7 @@ check_allocators! {
     fallback: |parent| Fallback::new(Bump::new_all(buffer(parent)), parent), [.region()];
     last_resort: |parent| LastResort::new(parent, Bump::new_all(buffer(parent))), [.region()];
     counted: |parent| Counted::new(parent), [.retains(0)];
+    foreign: |parent| FromApi2_04::new(Counted::new(parent)), [.retains(0)];
     locked: |parent| Locked::with_lock(parent, SpinLock::new()), [.retains(0).not_reentrant()];
 
     failing: |parent| Failing::new(parent, When::Never), [.retains(0)];
@@ -38,6 +41,13 @@ check_allocators! {
     shuffled: |parent| Shuffled::new(parent, 5), [.retains(0).irregular()];
     reentrant: |parent| Reentrant::new(parent), [.retains(0)];
     strict: |_| Strict::new().grain(48).room(100), [.own_memory()];
+}
+
+#[test]
+fn each_over_counted_over_another() {
+    let below =
+        suite!("counted", |parent| Counted::new(span_pool(parent, 4096, Retain::never_release())), .owns_spans());
+    every_suite().for_each(|suite| suite.over(&below).run());
 }
 
 const SIMPLE: Retain = Retain::simple(Threshold::bytes(0..=32_768));

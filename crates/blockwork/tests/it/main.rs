@@ -27,3 +27,9 @@ mod send_sync;
 mod slabs;
 #[cfg(test)]
 mod span_pool;
+#[cfg(test)]
+mod stacks;
+#[cfg(test)]
+mod statics;
+#[cfg(test)]
+mod typed;

@@ -5,8 +5,8 @@ use core::alloc::Layout;
 use blockwork::{
     BlockAt, BlockOf, BlockPool, BlockPoolConfig, Buffer, Bump, ChunkSize, Memo, check_allocator,
     math::size_class::{Pow2, Quad},
-    send_sync, suite,
-    testing::{Bound, Failing, Local, Misaligned, Parent, Reentrant, Shared, Shuffled, Suite, Tied, When, pairs},
+    send_sync,
+    testing::{Bound, Local, Parent, Shared, Tied},
 };
 
 fn pool<A: blockwork::Allocate>(parent: A, size: usize, align: usize, chunk: ChunkSize) -> BlockPool<A, BlockAt> {
@@ -58,32 +58,6 @@ check_allocator!(
     |parent| pool(pool(parent, 1024, 64, ChunkSize::Blocks(3)), 48, 16, ChunkSize::Bytes(1024)),
     .owns_spans().max_size(48).max_align(16)
 );
-
-#[test]
-fn every_pair_with_bump() {
-    let bump = suite!("bump", |parent| Bump::new(parent, 16_384), .owns_spans().region());
-    pairs(&parts(bump)).for_each(|pair| pair.run());
-}
-
-#[test]
-fn every_pair_with_block_pool() {
-    // No block of the pool below holds a chunk of the one above: `pool_over_pool` has blocks that do.
-    let pool = suite!("block pool", |parent| pool(parent, 48, 16, ChunkSize::Blocks(5)), .owns_spans().max_size(48).max_align(16));
-    let above = parts(pool);
-    pairs(&above).filter(|pair| pair.name() != "block pool over block pool").for_each(|pair| pair.run());
-}
-
-fn parts(part: Suite) -> Vec<Suite> {
-    vec![
-        part,
-        suite!("memo", |parent| Memo::new(parent, 1000), .retains(1000)),
-        suite!("memo by class", |parent| Memo::by_class(parent, Quad::<4096>, usize::MAX)),
-        suite!("failing", |parent| Failing::new(parent, When::Never), .retains(0)),
-        suite!("misaligned", |parent| Misaligned::new(parent), .retains(0)),
-        suite!("shuffled", |parent| Shuffled::new(parent, 5), .retains(0).irregular()),
-        suite!("reentrant", |parent| Reentrant::new(parent), .retains(0)),
-    ]
-}
 
 send_sync! {
     Bump<Shared>: Send, !Sync;

@@ -1,14 +1,14 @@
 //! Slabs, size classes and what divides requests between them and others,
-//! through every law, alone and over other parts.
+//! through every law.
 
 use core::alloc::Layout;
 
 use blockwork::{
-    Allocate, Const, Counted, List, Listed, Locked, MixedSlab, Pow2, Quad, Segregate, SizeClasses, Slab, SlabConfig,
+    Allocate, Const, Counted, Listed, Locked, MixedSlab, Pow2, Quad, Segregate, SizeClasses, Sizes, Slab, SlabConfig,
     SlabHead, SlabPolicy, System, UpTo, Within, check_allocator,
     math::size_class::Initial,
-    send_sync, suite,
-    testing::{Bound, Failing, Local, Misaligned, Parent, Shared, Shuffled, Suite, Tied, When, pairs},
+    send_sync,
+    testing::{Bound, Local, Parent, Shared, Tied},
 };
 
 const KIB: usize = 1024;
@@ -22,7 +22,7 @@ const fn kept(slabs: usize, size: usize) -> usize {
 #[derive(Clone, Copy, Debug, Default)]
 struct Gaps;
 
-impl List for Gaps {
+impl Sizes for Gaps {
     const SIZES: &'static [usize] = &[16, 24, 48, 200, 1000];
     type PerSize<T: Initial> = [T; 5];
 }
@@ -95,30 +95,6 @@ check_allocator!(
     |parent| Segregate::new(UpTo::<48>, slots(parent, 1), Segregate::new(UpTo::<1024>, quads(parent), parent)),
     .retains(kept(21, 4 * KIB))
 );
-
-fn parts() -> Vec<Suite> {
-    vec![
-        suite!("slab", |parent| slots(parent, 1), .owns_spans().retains(kept(1, KIB)).max_size(48).max_align(16)),
-        suite!("mixed slab", |parent| mixed(parent, KIB, 1), .owns_spans().retains(kept(1, KIB))),
-        suite!("size classes", |parent| quads(parent), .owns_spans().retains(kept(20, 4 * KIB)).max_size(1024)),
-        suite!("segregate", |parent| heap(parent), .retains(kept(20, 4 * KIB))),
-    ]
-}
-
-#[test]
-fn over_every_adversary_and_each_other() {
-    let below = [
-        suite!("failing", |parent| Failing::new(parent, When::Never), .retains(0)),
-        suite!("misaligned", |parent| Misaligned::new(parent), .retains(0)),
-        suite!("shuffled", |parent| Shuffled::new(parent, 7), .retains(0).irregular()),
-        suite!("counted", |parent| Counted::new(parent), .retains(0)),
-        suite!("counted segregate", |parent| Counted::new(heap(parent)), .retains(kept(20, 4 * KIB))),
-    ];
-    for part in parts() {
-        below.iter().for_each(|below| part.over(below).run());
-    }
-    pairs(&parts()).for_each(|pair| pair.run());
-}
 
 send_sync! {
     Slab<Shared>: Send, !Sync;

@@ -1,10 +1,9 @@
-//! The span pool through every law: with each way to retain, over awkward
-//! parents and other parts, and under them.
+//! The span pool through every law: with each way to retain, over pages and
+//! other pools, and under a fallback.
 
 use blockwork::{
-    Allocate, BlockOf, BlockPool, BlockPoolConfig, Bump, ChunkSize, Counted, Fallback, Memo, Pages, Retain, SpanPool,
-    SpanPoolConfig, check_allocator, send_sync, suite,
-    testing::{Bound, Failing, Local, Misaligned, Parent, Shared, Shuffled, Suite, Tied, When, pairs},
+    Allocate, Fallback, Pages, Retain, SpanPool, SpanPoolConfig, check_allocator, send_sync,
+    testing::{Bound, Failing, Local, Parent, Shared, Tied, When},
 };
 
 /// A pool of `block` bytes that asks for `request`.
@@ -44,40 +43,12 @@ check_allocator!(within_a_capacity, |parent| {
     let config = SpanPoolConfig { block: 64, capacity: 1024, ..SpanPoolConfig::DEFAULT };
     SpanPool::try_new(parent, config).unwrap()
 }, .owns_spans());
-check_allocator!(over_failing, |parent| keeping(Failing::new(parent, When::Never)), .owns_spans());
-check_allocator!(over_misaligned, |parent| keeping(Misaligned::new(parent)), .owns_spans());
-check_allocator!(over_shuffled, |parent| keeping(Shuffled::new(parent, 3)), .owns_spans());
-check_allocator!(over_counted, |parent| giving(Counted::new(parent)), .owns_spans().retains(0));
 check_allocator!(over_pages, |_| keeping(Pages), .own_memory());
 check_allocator!(over_pools, |parent| three(parent), .owns_spans());
 check_allocator!(under_a_fallback, |parent| Fallback::new(
     pool(Failing::new(parent, When::Every(4)), 64, 1024, Retain::never_release()),
     parent
 ));
-
-#[test]
-fn every_pair() {
-    pairs(&parts()).for_each(|pair| pair.run());
-}
-
-const BLOCKS: BlockPoolConfig<BlockOf<64, 64>> =
-    BlockPoolConfig { block: BlockOf::<64, 64>, chunk: ChunkSize::Blocks(4) };
-
-fn parts() -> Vec<Suite> {
-    vec![
-        suite!("keeping", |parent| keeping(parent), .owns_spans()),
-        suite!("giving", |parent| giving(parent), .owns_spans().retains(0)),
-        suite!("small", |parent| pool(parent, 64, 64, Retain::percent(25..=50)), .owns_spans()),
-        suite!("bump", |parent| Bump::new(parent, 1 << 18), .owns_spans().region()),
-        suite!("memo", |parent| Memo::new(parent, 2048)),
-        suite!("counted", |parent| Counted::new(parent), .retains(0)),
-        suite!(
-            "block pool",
-            |parent| BlockPool::try_new(parent, BLOCKS).unwrap(),
-            .owns_spans().max_size(64).max_align(64)
-        ),
-    ]
-}
 
 send_sync! {
     SpanPool<Shared>: Send, !Sync;

@@ -308,7 +308,9 @@ fn a_reset_ends_every_block_and_none_is_leaked() {
     let tally = Tally::new();
     let mut heap = Checked::new(Bump::new(System, 1 << 16), &tally);
     for _ in 0..3 {
-        let block = heap.allocate(ASKED).unwrap();
+        let (block, freed) = (heap.allocate(ASKED).unwrap(), heap.allocate(ASKED).unwrap());
+        free(&heap, freed, ASKED);
+        assert_eq!((heap.live_blocks().count(), heap.check()), (1, Ok(())));
         heap.reset();
         assert_eq!((heap.live_blocks().count(), heap.owns(block, ASKED)), (0, false));
     }
@@ -364,6 +366,19 @@ fn leaks_may_end_the_program() {
         leak(Stop);
     });
     assert!(words.contains("dropped while 3 blocks of 51 bytes are live: 0x"), "{words}");
+}
+
+#[test]
+#[cfg(not(miri))]
+fn a_report_that_unwinds_ends_the_program() {
+    let words = last_words("combine::checked::tests::a_report_that_unwinds_ends_the_program", || {
+        let heap = Checked::new(System, Log::new(|_| panic!("out of patience")));
+        let mut elsewhere = 0_u8;
+        let misuse = || free(&heap, NonNull::from(&mut elsewhere), bytes(1));
+        let unwound = std::panic::catch_unwind(core::panic::AssertUnwindSafe(misuse)).is_err();
+        std::eprintln!("unwound: {unwound}");
+    });
+    assert!(words.contains("out of patience") && !words.contains("unwound"), "{words}");
 }
 
 #[test]

@@ -15,12 +15,12 @@ use super::{Array, Classes, Initial, sealed};
 ///
 /// ```
 /// use core::alloc::Layout;
-/// use blockwork::math::size_class::{Classes, Initial, List, Listed};
+/// use blockwork::math::size_class::{Classes, Initial, Listed, Sizes};
 ///
 /// #[derive(Clone, Copy, Debug, Default)]
 /// struct Nodes;
 ///
-/// impl List for Nodes {
+/// impl Sizes for Nodes {
 ///     const SIZES: &'static [usize] = &[24, 64, 200];
 ///     type PerSize<T: Initial> = [T; 3];
 /// }
@@ -28,7 +28,7 @@ use super::{Array, Classes, Initial, sealed};
 /// let class = <Listed<Nodes>>::of(Layout::new::<[u64; 4]>());
 /// assert_eq!(<Listed<Nodes>>::size(class), 64);
 /// ```
-pub trait List: Copy + Debug + Default + Send + Sync + 'static {
+pub trait Sizes: Copy + Debug + Default + Send + Sync + 'static {
     /// The sizes.
     const SIZES: &'static [usize];
 
@@ -36,7 +36,7 @@ pub trait List: Copy + Debug + Default + Send + Sync + 'static {
     type PerSize<T: Initial>: Array<T>;
 }
 
-/// The classes that a [`List`] names.
+/// The classes of [`Sizes`] of one's own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Listed<L>(L);
 
@@ -57,7 +57,7 @@ type ByAlign = [[u8; LIST_MAX.ilog2() as usize + 1]; u8::MAX as usize];
     clippy::cast_possible_truncation,
     reason = "all of it is evaluated at compile time, where a mistake is a compile error"
 )]
-impl<L: List> Listed<L> {
+impl<L: Sizes> Listed<L> {
     const COUNT: usize = {
         let sizes = L::SIZES;
         assert!(!sizes.is_empty() && sizes.len() <= u8::MAX as usize, "a list names 1 to 255 sizes");
@@ -121,9 +121,9 @@ impl<L: List> Listed<L> {
     };
 }
 
-impl<L: List> sealed::Sealed for Listed<L> {}
+impl<L: Sizes> sealed::Sealed for Listed<L> {}
 
-impl<L: List> Classes for Listed<L> {
+impl<L: Sizes> Classes for Listed<L> {
     const COUNT: usize = Self::COUNT;
     const MAX: usize = Self::MAX_ALIGNED[0];
 

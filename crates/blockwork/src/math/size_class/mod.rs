@@ -37,16 +37,16 @@ use core::{alloc::Layout, cell::Cell, fmt::Debug};
 
 mod listed;
 
-pub use self::listed::{List, Listed};
+pub use self::listed::{Listed, Sizes};
 
 /// A table of size classes; see the [module](self).
 ///
 /// Nobody else can implement it: allocators lay out memory by its answers. Own
-/// sizes go into a [`List`].
+/// sizes are [`Sizes`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no table of size classes",
     note = "`Quad<MAX>` takes a power of two from 128 to 1 MiB",
-    note = "for sizes of your own, implement `List` and use `Listed<YourList>`"
+    note = "for sizes of your own, implement `Sizes` and use `Listed<YourSizes>`"
 )]
 pub trait Classes: Copy + Debug + Default + Send + Sync + sealed::Sealed + 'static {
     /// The number of classes: they are `0..COUNT`.
@@ -312,7 +312,7 @@ mod tests {
     #[derive(Clone, Copy, Debug, Default)]
     struct Nodes;
 
-    impl List for Nodes {
+    impl Sizes for Nodes {
         const SIZES: &'static [usize] = &[8, 24, 40, 48, 64, 200, 1000, 1024, 2000, 4104];
         type PerSize<T: Initial> = [T; 10];
     }
@@ -320,7 +320,7 @@ mod tests {
     #[derive(Clone, Copy, Debug, Default)]
     struct Full;
 
-    impl List for Full {
+    impl Sizes for Full {
         const SIZES: &'static [usize] = &{
             let mut sizes = [0; 255];
             let mut class = 0;

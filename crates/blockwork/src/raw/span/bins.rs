@@ -5,11 +5,13 @@
 //! bins    [ ] [run ⇄ run] [ ] [ ] [ ] [run] [ ] …
 //! ```
 
+use core::ptr::NonNull;
+
 use crate::{
-    math::bins::{BinSet, COUNT, bin_for, bin_of},
+    math::bins::{BinSet, COUNT, bin_for, bin_of, least_of, share_bin},
     raw::{
         list::List,
-        span::chunk::{Pair, Run},
+        span::chunk::{Node, Run},
     },
 };
 
@@ -19,7 +21,7 @@ const LOOKS: usize = 4;
 /// Free runs by length.
 #[derive(Debug)]
 pub(crate) struct RunBins {
-    bins: [List<Pair>; COUNT as usize],
+    bins: [List<Node>; COUNT as usize],
     /// Invariant: the bins that are not empty.
     filled: BinSet,
 }
@@ -33,16 +35,24 @@ impl RunBins {
     ///
     /// # Safety
     ///
-    /// - `run` is marked free, is in no bin, and leaves its bin before its
-    ///   books change or go.
+    /// - `run` is free and in no bin, and leaves its bin before its books
+    ///   change or go.
     #[inline]
     pub(crate) unsafe fn insert(&self, run: Run) {
-        let bin = bin_of(run.len);
-        if let (Some(list), Some(node)) = (self.list(bin), run.node()) {
-            // SAFETY: in no bin, so in no list; valid while it is in here.
-            unsafe { list.push(node) }
-            self.filled.insert(bin);
-        }
+        // SAFETY: of this run, which is in no list.
+        unsafe { self.link(run.claim_node(), bin_of(run.len)) }
+    }
+
+    /// Whether a run of `bin` that gets shorter stays in it with `len` blocks.
+    #[inline]
+    pub(crate) fn stays(&self, bin: u32, len: u32) -> bool {
+        least_of(bin) <= len
+    }
+
+    /// Whether a run of `len` blocks stays in its bin with `more`.
+    #[inline]
+    pub(crate) fn stays_grown(&self, len: u32, more: u32) -> bool {
+        share_bin(more, len)
     }
 
     /// Takes `run` out of its bin.
@@ -52,10 +62,52 @@ impl RunBins {
     /// - `run` is in its bin.
     #[inline]
     pub(crate) unsafe fn remove(&self, run: Run) {
-        let bin = bin_of(run.len);
-        if let (Some(list), Some(node)) = (self.list(bin), run.node()) {
-            // SAFETY: `insert` put it there, says the caller.
-            unsafe { list.remove(node) }
+        // SAFETY: `insert` put it there, says the caller.
+        unsafe { self.unlink(run.node()) }
+    }
+
+    /// Puts `new`, which ends where `old` ends, in the place of `old`.
+    ///
+    /// # Safety
+    ///
+    /// - As for removing `old`, then inserting `new`.
+    #[inline]
+    pub(crate) unsafe fn replace(&self, old: Run, new: Run) {
+        // The node already leads to where both end.
+        if !share_bin(old.len, new.len) {
+            // SAFETY: the old run is in its bin, says the caller.
+            unsafe { self.relink(old.node(), new.len) }
+        }
+    }
+
+    /// The bin of the shortest run that holds `len` blocks, which are so few that
+    /// each length has a bin of its own; only if it is not much longer.
+    #[inline]
+    pub(crate) fn near(&self, len: u32) -> Option<u32> {
+        self.filled.first_near(len)
+    }
+
+    /// The same among all runs.
+    #[inline]
+    pub(crate) fn far(&self, len: u32) -> Option<u32> {
+        self.filled.first_from(len)
+    }
+
+    /// The first run of `bin`.
+    #[inline]
+    pub(crate) fn first_of(&self, bin: u32) -> Option<Run> {
+        // SAFETY: a node of a run whose books are there while it is in a bin.
+        self.list(bin)?.first().map(|node| unsafe { Run::of(node) })
+    }
+
+    /// Takes the first run of `bin` out.
+    #[inline]
+    pub(crate) fn remove_first(&self, bin: u32) {
+        if let Some(list) = self.list(bin)
+            && let Some(node) = list.first()
+        {
+            // SAFETY: just asked for.
+            unsafe { list.remove_first(node) }
             if list.first().is_none() {
                 self.filled.remove(bin);
             }
@@ -64,7 +116,6 @@ impl RunBins {
 
     /// A run for `len` blocks: one that `fits`, out of the bin where some do,
     /// or one of at least `sure` blocks, all of which do.
-    #[inline]
     pub(crate) fn find(&self, len: u32, sure: u32, fits: impl Fn(Run) -> bool) -> Option<Run> {
         let mut runs = self.runs(bin_of(len));
         for _ in 0..LOOKS {
@@ -74,7 +125,49 @@ impl RunBins {
                 None => break,
             }
         }
-        self.runs(self.filled.first_from(bin_for(sure))?).next()
+        self.first_of(self.filled.first_from(bin_for(sure))?)
+    }
+
+    /// # Safety
+    ///
+    /// - `node` leads to a run of `bin`, and is in no list.
+    #[inline]
+    unsafe fn link(&self, node: NonNull<Node>, bin: u32) {
+        if let Some(list) = self.list(bin) {
+            if list.first().is_none() {
+                self.filled.insert(bin);
+            }
+            // SAFETY: valid while it is in here.
+            unsafe { node.as_ref() }.bin.set(bin);
+            // SAFETY: in no list; valid while it is in here.
+            unsafe { list.push(node) }
+        }
+    }
+
+    /// # Safety
+    ///
+    /// - `node` is linked.
+    #[inline]
+    unsafe fn unlink(&self, node: NonNull<Node>) {
+        // SAFETY: linked nodes are valid.
+        let bin = unsafe { node.as_ref() }.bin.get();
+        if let Some(list) = self.list(bin) {
+            // SAFETY: `link` put it into this list.
+            unsafe { list.remove(node) }
+            if list.first().is_none() {
+                self.filled.remove(bin);
+            }
+        }
+    }
+
+    /// # Safety
+    ///
+    /// - `node` is linked, and leads to a run of `len` blocks.
+    unsafe fn relink(&self, node: NonNull<Node>, len: u32) {
+        // SAFETY: linked, says the caller.
+        unsafe { self.unlink(node) }
+        // SAFETY: just unlinked.
+        unsafe { self.link(node, bin_of(len)) }
     }
 
     /// Every run, with the number of its bin.
@@ -98,7 +191,7 @@ impl RunBins {
     }
 
     #[inline]
-    fn list(&self, bin: u32) -> Option<&List<Pair>> {
+    fn list(&self, bin: u32) -> Option<&List<Node>> {
         self.bins.get(bin as usize)
     }
 }
@@ -148,6 +241,29 @@ mod tests {
         unsafe { bins.remove(one) };
         assert_eq!(bins.find(1, 1, |_| true), None);
         assert!(bins.set_agrees());
+    }
+
+    #[test]
+    fn a_run_gets_shorter_and_longer_at_its_front() {
+        let (bins, books) = bins(&[40, 9]);
+        let (_, whole) = books[0];
+        let mut now = whole;
+        for len in [39, 36, 35, 9, 8, 1, 30, 40] {
+            let new = whole.split(40 - len).1;
+            new.mark_free();
+            // SAFETY: `now` is in its bin, and `new` ends where it ends.
+            unsafe { bins.replace(now, new) }
+            now = new;
+            assert!(bins.set_agrees() && bins.iter().all(|(bin, run)| bin == bin_of(run.len)));
+            assert!(bins.iter().any(|(_, run)| run == now) && bins.iter().count() == 2);
+        }
+    }
+
+    #[test]
+    fn a_short_fit_is_found_without_a_look() {
+        let (bins, _books) = bins(&[3, 17]);
+        let found = [1, 3, 4, 15].map(|len| bins.far(len).and_then(|bin| bins.first_of(bin)).map(|run| run.len));
+        assert_eq!(found, [Some(3), Some(3), Some(17), Some(17)]);
     }
 
     #[test]

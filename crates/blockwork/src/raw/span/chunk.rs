@@ -1,21 +1,28 @@
 //! [`Chunk`] and [`Run`]: the books of one chunk, kept apart from its blocks.
 //!
-//! Every run of blocks has its length at both ends, so that a run finds its
-//! neighbours (Knuth, "The Art of Computer Programming" 1, 2.5, algorithm C).
-//! Free runs also have links, and because two free runs never touch, two blocks
-//! share one pair of them.
+//! ```text
+//! books  [ node 4·5 | node 2·3 | node 0·1 | head | edge | tag 0 | tag 1 | … | tag 5 | edge ]
+//!                                         ▲ a handle points here
+//! ```
+//!
+//! Every run of blocks has its length in the tags of both ends, so that a run
+//! finds its neighbours (Knuth, "The Art of Computer Programming" 1, 2.5,
+//! algorithm C). A free run is also linked, by the node of its last block, which
+//! stays the same when blocks are taken from its front or come back there; and
+//! because two free runs never touch, two blocks share one node.
 
 use core::{alloc::Layout, cell::Cell, ptr::NonNull};
 
 use crate::{
     math::bins::LEN_MAX,
+    os,
     raw::{
         list::{Linked, Links},
         shelf::Shelf,
     },
 };
 
-/// What is known of a chunk as a whole; its [`Pair`]s follow.
+/// What is known of a chunk as a whole; its nodes lie before it, its tags behind.
 #[repr(C)]
 #[derive(Debug)]
 pub(crate) struct ChunkHead {
@@ -48,29 +55,23 @@ impl ChunkHead {
     }
 }
 
-/// The books of two neighbouring blocks. Zero bytes say that neither is an end.
+/// Links the free run that ends at one of two neighbouring blocks.
 #[repr(C)]
 #[derive(Debug)]
-pub(crate) struct Pair {
+pub(crate) struct Node {
     links: Links<Self>,
-    /// The block at which the free run begins that is linked here.
-    head: Cell<u32>,
-    even: Cell<Tag>,
-    odd: Cell<Tag>,
-}
-
-impl Pair {
-    /// The tag of block `at`, which is one of the two.
-    const fn tag(&self, at: u32) -> &Cell<Tag> {
-        if at.is_multiple_of(2) { &self.even } else { &self.odd }
-    }
+    /// The block at which the run ends that is linked here.
+    last: Cell<u32>,
+    /// The bin in which it is.
+    pub(super) bin: Cell<u32>,
 }
 
 // SAFETY: `repr(C)`, links first.
-unsafe impl Linked for Pair {}
+unsafe impl Linked for Node {}
 
-/// What is written at either end of a run.
+/// What is written at either end of a run; zero where no run ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
 struct Tag(u32);
 
 impl Tag {
@@ -80,16 +81,16 @@ impl Tag {
     const EDGE: Self = Self(Self::LIVE);
 
     const fn free(len: u32) -> Self {
-        Self(len & LEN_MAX)
+        Self(len)
     }
 
     /// The first block of a live run, and no other block, has this.
     const fn live_head(len: u32) -> Self {
-        Self(Self::LIVE | Self::HEAD | (len & LEN_MAX))
+        Self(Self::LIVE | Self::HEAD | len)
     }
 
     const fn live_tail(len: u32) -> Self {
-        Self(Self::LIVE | (len & LEN_MAX))
+        Self(Self::LIVE | len)
     }
 
     const fn is_free(self) -> bool {
@@ -115,26 +116,38 @@ pub(crate) struct Chunk(NonNull<ChunkHead>);
 impl Chunk {
     /// The memory for the books of `len` blocks.
     pub(crate) fn layout(len: u32) -> Option<Layout> {
-        let pairs = Layout::array::<Pair>((len as usize).div_ceil(2)).ok()?;
-        let (layout, offset) = Layout::new::<ChunkHead>().extend(pairs).ok()?;
-        // `pair_of` and `Run::of` count on it.
-        (offset == size_of::<ChunkHead>()).then(|| layout.pad_to_align())
+        let nodes = Layout::array::<Node>(nodes_of(len)).ok()?;
+        let tags = Layout::array::<Tag>((len as usize).checked_add(2)?).ok()?;
+        let (before, head_at) = nodes.extend(Layout::new::<ChunkHead>()).ok()?;
+        let (all, tags_at) = before.extend(tags).ok()?;
+        // The handle finds nodes and tags without asking.
+        let packed = head_at == nodes.size() && tags_at == before.size();
+        packed.then(|| all.pad_to_align())
     }
 
     /// Opens books that say `head`, with all blocks free.
     ///
     /// # Safety
     ///
-    /// - `memory` fits [`layout`](Self::layout) of `head.len` and is zero from
-    ///   the end of the head on.
+    /// - `memory` fits [`layout`](Self::layout) of `head.len`, and is zero.
     /// - Nobody else touches it until the last use of the handle and its copies.
     pub(crate) unsafe fn open(memory: NonNull<u8>, head: ChunkHead) -> Self {
-        let place = memory.cast::<ChunkHead>();
-        // SAFETY: large enough and aligned, says the caller.
+        let len = head.len;
+        // SAFETY: the nodes come first (`layout`).
+        let place = unsafe { memory.cast::<Node>().add(nodes_of(len)) }.cast::<ChunkHead>();
+        // SAFETY: inside and aligned (`layout`).
         unsafe { place.write(head) }
         let chunk = Self(place);
+        chunk.tag_before(0).set(Tag::EDGE);
+        chunk.tag_of(len).set(Tag::EDGE);
         chunk.whole().mark_free();
         chunk
+    }
+
+    /// The memory that the books were opened in.
+    pub(crate) fn memory(self) -> NonNull<u8> {
+        // SAFETY: so many nodes lie before the head (`open`).
+        unsafe { self.0.cast::<Node>().sub(nodes_of(self.head().len)) }.cast()
     }
 
     /// The handle to the books that lie at `head`.
@@ -163,54 +176,71 @@ impl Chunk {
         Run { chunk: self, at: 0, len: self.head().len }
     }
 
-    /// The live run that begins at block `at`.
+    /// The live run that begins at block `at`, if the chunk has such a block.
     #[inline]
-    pub(crate) fn live_at(self, at: u32) -> Option<Run> {
-        let tag = self.tag(at);
+    pub(crate) fn live_at(self, at: usize) -> Option<Run> {
+        if at >= self.head().len as usize {
+            return None;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "below a length, which is a `u32`")]
+        let at = at as u32;
+        let tag = self.tag_of(at).get();
         tag.is_live_head().then(|| Run { chunk: self, at, len: tag.len() })
     }
 
     /// The free run that begins at block `at`, where a run ends before.
     #[inline]
     pub(crate) fn free_at(self, at: u32) -> Option<Run> {
-        let tag = self.tag(at);
-        tag.is_free().then(|| Run { chunk: self, at, len: tag.len() })
+        let tag = self.tag_of(at).get();
+        tag.is_free().then_some(Run { chunk: self, at, len: tag.0 })
     }
 
     /// The free run that ends before block `at`, where a run begins.
     #[inline]
-    pub(crate) fn free_before(self, at: u32) -> Option<Run> {
-        let tag = self.tag(at.wrapping_sub(1));
-        tag.is_free().then(|| Run { chunk: self, at: at.wrapping_sub(tag.len()), len: tag.len() })
+    fn free_before(self, at: u32) -> Option<Run> {
+        let tag = self.tag_before(at).get();
+        tag.is_free().then(|| Run { chunk: self, at: at.wrapping_sub(tag.0), len: tag.0 })
     }
 
+    /// The tag of block `at`, or of the edge behind the last.
     #[inline]
-    fn tag(self, at: u32) -> Tag {
-        // SAFETY: pairs are in the books, zero or written since.
-        self.pair_of(at).map_or(Tag::EDGE, |pair| unsafe { pair.as_ref() }.tag(at).get())
+    fn tag_of<'a>(self, at: u32) -> &'a Cell<Tag> {
+        self.tag_at((at as usize).wrapping_add(1))
     }
 
+    /// The tag of the block before `at`, or of the edge before the first.
     #[inline]
-    fn set_tag(self, at: u32, tag: Tag) {
-        if let Some(pair) = self.pair_of(at) {
-            // SAFETY: pairs are in the books, zero or written since.
-            unsafe { pair.as_ref() }.tag(at).set(tag);
-        }
+    fn tag_before<'a>(self, at: u32) -> &'a Cell<Tag> {
+        self.tag_at(at as usize)
     }
 
-    /// The pair of block `at`; `None` beyond the end.
+    /// A tag by its place among the tags, at which the first edge is 0.
     #[inline]
-    fn pair_of(self, at: u32) -> Option<NonNull<Pair>> {
-        (at < self.head().len).then(|| {
-            // SAFETY: the pairs follow the head (`layout`), in the same memory.
-            let pairs = unsafe { self.0.add(1) }.cast::<Pair>();
-            // SAFETY: `at` is below the number of blocks, so its pair is there.
-            unsafe { pairs.add((at / 2) as usize) }
-        })
+    fn tag_at<'a>(self, index: usize) -> &'a Cell<Tag> {
+        os::check(index <= (self.head().len as usize).wrapping_add(1), "no such block in this chunk");
+        // SAFETY: the tags follow the head (`layout`), in the same memory.
+        let tags = unsafe { self.0.add(1) }.cast::<Cell<Tag>>();
+        // SAFETY: runs lie in their chunk, and there is an edge on either side.
+        let tag = unsafe { tags.add(index) };
+        // SAFETY: in the books, zero or written since; they outlive the handle.
+        unsafe { tag.as_ref() }
     }
 }
 
+/// The nodes of `len` blocks.
+const fn nodes_of(len: u32) -> usize {
+    (len as usize).div_ceil(2)
+}
+
+/// The nodes from the one of block `last` to the head.
+#[inline]
+const fn nodes_from(last: u32) -> usize {
+    (last as usize / 2).wrapping_add(1)
+}
+
 /// A run of blocks of one chunk.
+///
+/// Invariant: the chunk has these blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Run {
     pub(crate) chunk: Chunk,
@@ -219,30 +249,36 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// The free run that is linked at `pair`.
+    /// The free run that is linked at `node`.
     ///
     /// # Safety
     ///
-    /// - `pair` is the [`node`](Self::node) of a run whose chunk's books are
-    ///   still there.
+    /// - `node` is the [`node`](Self::node) of a free run whose chunk's books
+    ///   are still there.
     #[inline]
-    pub(crate) unsafe fn of(pair: NonNull<Pair>) -> Self {
+    pub(crate) unsafe fn of(node: NonNull<Node>) -> Self {
         // SAFETY: in the books, says the caller.
-        let at = unsafe { pair.as_ref() }.head.get();
-        // SAFETY: `node` is the pair of block `at`; the first one is so far back.
-        let first = unsafe { pair.sub((at / 2) as usize) };
-        // SAFETY: the head lies before the first pair, in the same memory.
-        let chunk = Chunk(unsafe { first.cast::<ChunkHead>().sub(1) });
-        Self { chunk, at, len: chunk.tag(at).len() }
+        let last = unsafe { node.as_ref() }.last.get();
+        // SAFETY: the head lies so many nodes behind the one of block `last`.
+        let chunk = Chunk(unsafe { node.add(nodes_from(last)) }.cast());
+        let len = chunk.tag_of(last).get().0;
+        Self { chunk, at: last.wrapping_add(1).wrapping_sub(len), len }
     }
 
-    /// Where the run is linked when it is free; `None` for a run of no chunk.
+    /// Where the run is linked while it is free.
     #[inline]
-    pub(crate) fn node(self) -> Option<NonNull<Pair>> {
-        let pair = self.chunk.pair_of(self.at)?;
+    pub(crate) fn node(self) -> NonNull<Node> {
+        // SAFETY: the node of block `last` lies so far before the head.
+        unsafe { self.chunk.0.cast::<Node>().sub(nodes_from(self.last())) }
+    }
+
+    /// [`node`](Self::node), which from now on leads to this run.
+    #[inline]
+    pub(crate) fn claim_node(self) -> NonNull<Node> {
+        let node = self.node();
         // SAFETY: in the books, zero or written since.
-        unsafe { pair.as_ref() }.head.set(self.at);
-        Some(pair)
+        unsafe { node.as_ref() }.last.set(self.last());
+        node
     }
 
     /// Whether the run is its chunk.
@@ -270,6 +306,12 @@ impl Run {
         self.chunk.free_at(self.at.wrapping_add(self.len))
     }
 
+    /// Whether a free run ends where this one begins.
+    #[inline]
+    pub(crate) fn is_after_free(self) -> bool {
+        self.chunk.tag_before(self.at).get().is_free()
+    }
+
     /// The free run that ends where this one begins.
     #[inline]
     pub(crate) fn free_before(self) -> Option<Self> {
@@ -279,32 +321,42 @@ impl Run {
     /// Writes into the books that the run is live.
     #[inline]
     pub(crate) fn mark_live(self) {
-        if self.len != 1 {
-            self.chunk.set_tag(self.last(), Tag::live_tail(self.len));
-        }
-        self.chunk.set_tag(self.at, Tag::live_head(self.len));
+        // In this order: a single block is a head.
+        self.last_tag().set(Tag::live_tail(self.len));
+        self.first_tag().set(Tag::live_head(self.len));
     }
 
     /// Writes into the books that the run is free.
     #[inline]
     pub(crate) fn mark_free(self) {
-        self.chunk.set_tag(self.last(), Tag::free(self.len));
-        self.chunk.set_tag(self.at, Tag::free(self.len));
+        self.last_tag().set(Tag::free(self.len));
+        self.first_tag().set(Tag::free(self.len));
     }
 
     /// Writes into the books that no live run begins where this one did; its
     /// neighbours are to take it in.
     #[inline]
     pub(crate) fn end_life(self) {
-        self.chunk.set_tag(self.at, Tag::free(self.len));
+        self.first_tag().set(Tag::free(0));
     }
 
     /// Whether the last block tells the same as the first.
     pub(crate) fn ends_agree(self) -> bool {
-        let (first, last) = (self.chunk.tag(self.at), self.chunk.tag(self.last()));
+        let (first, last) = (self.first_tag().get(), self.last_tag().get());
         first.len() == last.len() && first.is_free() == last.is_free() && (self.len == 1 || !last.is_live_head())
     }
 
+    #[inline]
+    fn first_tag<'a>(self) -> &'a Cell<Tag> {
+        self.chunk.tag_of(self.at)
+    }
+
+    #[inline]
+    fn last_tag<'a>(self) -> &'a Cell<Tag> {
+        self.chunk.tag_before(self.at.wrapping_add(self.len))
+    }
+
+    #[inline]
     const fn last(self) -> u32 {
         self.at.wrapping_add(self.len).wrapping_sub(1)
     }
@@ -345,6 +397,7 @@ pub(crate) mod tests {
     fn new_books_are_one_free_run() {
         for len in 1..20 {
             let books = Books::new(len);
+            assert_eq!(books.chunk.memory().cast().as_ptr(), books.memory.cast::<u8>());
             let whole = books.chunk.free_at(0).unwrap();
             assert!(whole.is_whole() && whole.ends_agree());
             assert_eq!((whole.at, whole.len), (0, len));
@@ -365,7 +418,7 @@ pub(crate) mod tests {
                     back.mark_free();
                     assert_eq!((middle.free_before(), middle.free_after()), (Some(front), Some(back)));
                     assert_eq!(front.free_after(), None);
-                    assert_eq!(middle.chunk.live_at(at), Some(middle));
+                    assert_eq!(middle.chunk.live_at(at as usize), Some(middle));
                     assert!(front.ends_agree() && middle.ends_agree() && back.ends_agree());
                     assert!(front.join(middle).join(back).is_whole());
                 }
@@ -378,7 +431,7 @@ pub(crate) mod tests {
         let books = Books::new(9);
         let (span, _) = books.chunk.whole().split(7);
         span.mark_live();
-        let heads: vec::Vec<u32> = (0..12).filter(|&at| books.chunk.live_at(at).is_some()).collect();
+        let heads: vec::Vec<usize> = (0..12).filter(|&at| books.chunk.live_at(at).is_some()).collect();
         assert_eq!(heads, [0]);
     }
 
@@ -386,18 +439,24 @@ pub(crate) mod tests {
     fn a_node_leads_back_to_its_run() {
         let books = Books::new(9);
         let chunk = books.chunk;
-        for at in 0..9 {
-            let run = Run { chunk, at, len: 1 };
+        for (at, len) in (0..9).flat_map(|at| (1..=9 - at).map(move |len| (at, len))) {
+            let run = Run { chunk, at, len };
             run.mark_free();
             // SAFETY: a node of these books.
-            assert_eq!(unsafe { Run::of(run.node().unwrap()) }, run);
+            assert_eq!(unsafe { Run::of(run.claim_node()) }, run);
         }
-        assert_eq!(Run { chunk, at: 9, len: 1 }.node(), None);
+    }
+
+    #[test]
+    fn a_run_keeps_its_node_when_its_front_goes() {
+        let (_front, back) = Books::new(9).chunk.whole().split(5);
+        assert_eq!(back.node(), back.split(1).1.node());
     }
 
     #[test]
     fn books_cost_sixteen_bytes_a_block() {
-        assert_eq!(size_of::<Pair>(), 4 * size_of::<usize>());
-        assert_eq!(Chunk::layout(1000).unwrap().size() - size_of::<ChunkHead>(), 500 * size_of::<Pair>());
+        let a_block = size_of::<Node>() / 2 + size_of::<Tag>();
+        assert_eq!(a_block, 2 * size_of::<usize>());
+        assert!(Chunk::layout(1000).unwrap().size() - 1000 * a_block <= 2 * size_of::<ChunkHead>());
     }
 }

@@ -67,7 +67,7 @@ impl SpanPoolCore {
         let len = chunk.head().len;
         let (mut at, mut after_free) = (0, false);
         while at < len {
-            let live = chunk.live_at(at);
+            let live = chunk.live_at(at as usize);
             let run = live.or_else(|| chunk.free_at(at)).ok_or("no run begins where one ended")?;
             ensure(run.len != 0, "a run has no blocks")?;
             ensure(run.len <= len.wrapping_sub(at), "a run leaves its chunk")?;

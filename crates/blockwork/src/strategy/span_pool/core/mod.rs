@@ -23,6 +23,7 @@ use crate::{
 mod check;
 mod parent;
 mod shape;
+mod usual;
 
 use self::shape::{Shape, Want};
 
@@ -65,7 +66,7 @@ impl SpanPoolCore {
         Self {
             shape,
             bins: RunBins::new(),
-            directory: Directory::new(shape.shift),
+            directory: Directory::new(),
             busy: List::new(),
             idle: List::new(),
             idle_large: List::new(),
@@ -121,20 +122,9 @@ impl SpanPoolCore {
 unsafe impl Core for SpanPoolCore {
     #[inline]
     unsafe fn allocate<A: Allocate + ?Sized>(&self, parent: &A, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        if layout.size() == 0 {
-            return Ok(empty(layout));
-        }
-        let want = Want { len: self.shape.len_of(layout)?, align: layout.align() };
-        loop {
-            let run = match self.find(want) {
-                Some(run) => run,
-                None => self.grow(parent, want)?,
-            };
-            if self.is_listed(run.chunk) || !self.directory.is_full() {
-                return Ok(self.carve(run, want));
-            }
-            // Asking the parent may change everything, if it calls back.
-            self.make_room(parent)?;
+        match self.hit(layout) {
+            Some(block) => Ok(block),
+            None => self.miss(parent, layout),
         }
     }
 
@@ -143,15 +133,7 @@ unsafe impl Core for SpanPoolCore {
         if layout.size() == 0 {
             return;
         }
-        let Some(span) = self.span_at(block) else {
-            return os::check(false, "block is not a live span of this pool");
-        };
-        os::check(self.shape.len_of(layout) == Ok(span.len), "layout does not fit the span");
-        if !self.is_listed(span.chunk) {
-            self.directory.remove(block.addr().get());
-        }
-        self.spans_live.set(self.spans_live.get().wrapping_sub(1));
-        self.put_back(parent, span);
+        self.deallocate_near(parent, block, layout);
     }
 
     #[inline]
@@ -194,8 +176,28 @@ unsafe impl Core for SpanPoolCore {
 
 /// Taking, cutting and joining runs: nothing here asks the parent for memory.
 impl SpanPoolCore {
+    /// A span by any way but the [usual](Self::hit) one.
+    #[cold]
+    #[inline(never)]
+    fn miss<A: Allocate + ?Sized>(&self, parent: &A, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        if layout.size() == 0 {
+            return Ok(empty(layout));
+        }
+        let want = Want { len: self.shape.len_of(layout)?, align: layout.align() };
+        loop {
+            let run = match self.find(want) {
+                Some(run) => run,
+                None => self.grow(parent, want)?,
+            };
+            if self.is_listed(run.chunk) || !self.directory.is_full() {
+                return Ok(self.carve(run, want));
+            }
+            // Asking the parent may change everything, if it calls back.
+            self.make_room(parent)?;
+        }
+    }
+
     /// A free run that holds `want`.
-    #[inline]
     fn find(&self, want: Want) -> Option<Run> {
         let fits = |run| self.fits(run, want);
         self.bins.find(want.len, want.sure(self.shape), fits).or_else(|| {
@@ -211,44 +213,92 @@ impl SpanPoolCore {
     /// Makes a live span out of `run`, which is in its bin and holds `want`.
     ///
     /// The directory has room for the span, if it needs to be there.
-    #[inline]
     fn carve(&self, run: Run, want: Want) -> NonNull<u8> {
-        // SAFETY: in its bin, says the caller.
-        unsafe { self.bins.remove(run) }
         if run.is_whole() {
             // SAFETY: a chunk that is free as a whole is here.
             unsafe { self.idle_of(run.chunk).remove(run.chunk.as_ptr()) }
             // SAFETY: it just left its only list.
             unsafe { self.busy.push(run.chunk.as_ptr()) }
         }
-        let (front, rest) = run.split(self.lead(run, want));
-        let (span, back) = rest.split(want.len);
-        self.set_free(front);
-        self.set_free(back);
-        span.mark_live();
-        let block = self.start_of(span);
-        if !self.is_listed(span.chunk) {
-            self.directory.insert(block.addr().get(), span.chunk.as_ptr());
+        let block = match self.lead(run, want) {
+            0 => self.cut(run, want.len),
+            lead => self.cut_behind(run, lead, want.len),
+        };
+        if !self.is_listed(run.chunk) {
+            self.directory.insert(block.addr().get(), run.chunk.as_ptr());
         }
-        self.spans_live.set(self.spans_live.get().wrapping_add(1));
-        self.blocks_free.set(self.blocks_free.get().wrapping_sub(span.len as usize));
         block
     }
 
-    /// Marks `run`, which may be of no block, as free, and sorts it in.
-    #[inline]
-    fn set_free(&self, run: Run) {
-        if run.len != 0 {
-            run.mark_free();
-            // SAFETY: marked free, and new.
-            unsafe { self.bins.insert(run) }
+    /// Makes a live span out of the first `len` blocks of `run`, which is in
+    /// its bin, and in a busy chunk.
+    fn cut(&self, run: Run, len: u32) -> NonNull<u8> {
+        let (span, rest) = run.split(len);
+        self.set_front(run, rest);
+        self.begin_life(span)
+    }
+
+    /// As [`cut`](Self::cut), but leaves the first `lead` blocks, at least one.
+    fn cut_behind(&self, run: Run, lead: u32, len: u32) -> NonNull<u8> {
+        // SAFETY: in its bin, says the caller.
+        unsafe { self.bins.remove(run) }
+        let (lead, rest) = run.split(lead);
+        let (span, rest) = rest.split(len);
+        for free in [lead, rest].into_iter().filter(|free| free.len != 0) {
+            free.mark_free();
+            // SAFETY: just marked, and new; the span lies between the two.
+            unsafe { self.bins.insert(free) }
+        }
+        self.begin_life(span)
+    }
+
+    /// Leaves `rest`, which may be of no block, of `run`, which is in its bin;
+    /// both end at the same block.
+    fn set_front(&self, run: Run, rest: Run) {
+        if rest.len == 0 {
+            // SAFETY: in its bin, says the caller.
+            unsafe { self.bins.remove(run) }
+        } else {
+            // SAFETY: in its bin, says the caller; what is left is marked next.
+            unsafe { self.bins.replace(run, rest) }
+            rest.mark_free();
         }
     }
 
-    /// Makes `run`, which was live, free, and joins it with its neighbours.
+    /// Makes `span`, which is in no bin, live.
     #[inline]
+    fn begin_life(&self, span: Run) -> NonNull<u8> {
+        span.mark_live();
+        self.spans_live.set(self.spans_live.get().wrapping_add(1));
+        self.blocks_free.set(self.blocks_free.get().wrapping_sub(span.len as usize));
+        self.start_of(span)
+    }
+
+    /// Counts `span` as live no more.
+    #[inline]
+    fn end_life(&self, span: Run) {
+        self.spans_live.set(self.spans_live.get().wrapping_sub(1));
+        self.blocks_free.set(self.blocks_free.get().wrapping_add(span.len as usize));
+    }
+
+    /// Takes back the span at `block`, wherever it is.
+    #[cold]
+    #[inline(never)]
+    fn deallocate_far<A: Allocate + ?Sized>(&self, parent: &A, block: NonNull<u8>, layout: Layout) {
+        let Some(span) = self.span_at(block) else {
+            return os::check(false, "block is not a live span of this pool");
+        };
+        os::check(self.shape.len_of(layout) == Ok(span.len), "layout does not fit the span");
+        if !self.is_listed(span.chunk) {
+            self.directory.remove(block.addr().get());
+        }
+        self.end_life(span);
+        self.put_back(parent, span);
+    }
+
+    /// Makes `run`, which is no longer live, free, and joins it with its
+    /// neighbours.
     fn put_back<A: Allocate + ?Sized>(&self, parent: &A, run: Run) {
-        self.blocks_free.set(self.blocks_free.get().wrapping_add(run.len as usize));
         let mut all = run;
         if let Some(front) = run.free_before() {
             // SAFETY: free runs are in their bins.
@@ -257,13 +307,25 @@ impl SpanPoolCore {
             all = front.join(all);
         }
         if let Some(back) = run.free_after() {
-            // SAFETY: free runs are in their bins.
-            unsafe { self.bins.remove(back) }
             all = all.join(back);
+            // SAFETY: free runs are in their bins; the whole is marked below.
+            unsafe { self.bins.replace(back, all) }
+        } else {
+            // SAFETY: in no bin: it was live, or just left it; marked below.
+            unsafe { self.bins.insert(all) }
         }
-        self.set_free(all);
-        if all.is_whole() {
-            self.retire(parent, all.chunk);
+        all.mark_free();
+        if all.len >= self.shape.notable {
+            self.settle(parent, all.chunk, all.len);
+        }
+    }
+
+    /// Decides what goes back, now that a run of `len` blocks of `chunk` is free.
+    #[cold]
+    #[inline(never)]
+    fn settle<A: Allocate + ?Sized>(&self, parent: &A, chunk: Chunk, len: u32) {
+        if len == chunk.head().len {
+            self.retire(parent, chunk);
         }
         if self.shape.retain.release == Release::Aggressive {
             self.shed(parent, self.shape.retain.keep, PATIENCE);
@@ -275,6 +337,7 @@ impl SpanPoolCore {
         let (kept, tail) = span.split(len);
         if tail.len != 0 {
             kept.mark_live();
+            self.blocks_free.set(self.blocks_free.get().wrapping_add(tail.len as usize));
             self.put_back(parent, tail);
         }
     }
@@ -283,28 +346,28 @@ impl SpanPoolCore {
     fn grow_to(&self, span: Run, len: u32) -> Result<(), AllocError> {
         let more = len.wrapping_sub(span.len);
         let next = span.free_after().filter(|next| more <= next.len).ok_or(AllocError)?;
-        // SAFETY: free runs are in their bins.
-        unsafe { self.bins.remove(next) }
         let (taken, rest) = next.split(more);
-        self.set_free(rest);
+        self.set_front(next, rest);
         span.join(taken).mark_live();
         self.blocks_free.set(self.blocks_free.get().wrapping_sub(more as usize));
         Ok(())
     }
 
     /// The live span that begins at `block`.
-    #[inline]
     fn span_at(&self, block: NonNull<u8>) -> Option<Run> {
         let address = block.addr().get();
-        let slot = address & !self.shape.request.wrapping_sub(1);
         // A chunk is made of whole slots, so who has the start of one has all of it.
-        let chunk = self.directory.find(slot).or_else(|| self.directory.find(address))?;
+        let chunk = self.directory.find(address & self.shape.slots).or_else(|| self.directory.find(address))?;
         // SAFETY: chunks in the directory are open.
-        let chunk = unsafe { Chunk::from_ptr(chunk) };
+        self.span_in(unsafe { Chunk::from_ptr(chunk) }, address)
+    }
+
+    /// The live span of `chunk` that begins at `address`.
+    #[inline]
+    fn span_in(&self, chunk: Chunk, address: usize) -> Option<Run> {
         let offset = address.wrapping_sub(chunk.head().base.addr().get());
-        let is_start = offset & self.shape.block.wrapping_sub(1) == 0;
-        let at = u32::try_from(offset.wrapping_shr(self.shape.shift)).ok()?;
-        chunk.live_at(at).filter(|_| is_start)
+        // Inside of a block, the low bits come out on top: no chunk has so many blocks.
+        chunk.live_at(offset.rotate_right(self.shape.shift))
     }
 
     /// Whether the directory has the chunk itself, rather than its spans.
@@ -344,7 +407,6 @@ const PATIENCE: usize = 16;
 /// Giving chunks back.
 impl SpanPoolCore {
     /// Decides what becomes of `chunk`, which has just become free as a whole.
-    #[cold]
     fn retire<A: Allocate + ?Sized>(&self, parent: &A, chunk: Chunk) {
         // SAFETY: it had a live span until now.
         unsafe { self.busy.remove(chunk.as_ptr()) }

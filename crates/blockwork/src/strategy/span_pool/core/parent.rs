@@ -85,7 +85,7 @@ impl SpanPoolCore {
     /// Gives a chunk that left the pool, and its books, to `parent`.
     pub(super) fn give_back<A: Allocate + ?Sized>(&self, parent: &A, chunk: Chunk) {
         let &ChunkHead { base, len, memory, shelf, .. } = chunk.head();
-        self.give_books(parent, Books { memory: chunk.as_ptr().cast(), shelf }, len);
+        self.give_books(parent, Books { memory: chunk.memory(), shelf }, len);
         self.give(parent, base, memory);
         if self.chunks.get() == 0 {
             self.drop_directory(parent);

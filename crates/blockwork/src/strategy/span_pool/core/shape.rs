@@ -4,23 +4,33 @@ use core::alloc::Layout;
 
 use crate::{
     alloc::AllocError,
-    math::bins::LEN_MAX,
-    strategy::span_pool::{SpanPoolConfig, config::Retain},
+    math::bins::{EXACT, LEN_MAX},
+    strategy::span_pool::{
+        SpanPoolConfig,
+        config::{Release, Retain},
+    },
 };
 
 /// The configuration, as the methods need it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shape {
     pub(super) block: usize,
+    /// The offset of a block's last byte.
+    last_byte: usize,
     /// The logarithm of `block`.
     pub(super) shift: u32,
     pub(super) request: usize,
+    /// The bits of an address that tell the multiples of `request` apart.
+    pub(super) slots: usize,
     /// The blocks of one `request`.
     pub(super) request_len: u32,
     /// The largest size of whole blocks that a layout and a tag can have.
     pub(super) size_max: usize,
     pub(super) capacity: usize,
     pub(super) retain: Retain,
+    /// A run that becomes free may matter to `retain` if it is of so many blocks:
+    /// shorter ones are no chunk.
+    pub(super) notable: u32,
 }
 
 /// A request, in blocks.
@@ -39,7 +49,19 @@ impl Shape {
         let layout_max = MAX_BYTES.wrapping_shr(shift);
         let len_max = if layout_max < LEN_MAX as usize { layout_max } else { LEN_MAX as usize };
         let size_max = len_max.wrapping_shl(shift);
-        Self { block, shift, request, request_len, size_max, capacity: config.capacity, retain: config.retain }
+        let notable = if matches!(config.retain.release, Release::Aggressive) { 0 } else { request_len };
+        Self {
+            block,
+            last_byte: block.wrapping_sub(1),
+            shift,
+            request,
+            slots: request.wrapping_neg(),
+            request_len,
+            size_max,
+            capacity: config.capacity,
+            retain: config.retain,
+            notable,
+        }
     }
 
     /// The blocks that `layout` needs.
@@ -50,10 +72,26 @@ impl Shape {
         if layout.size() > self.size_max {
             return Err(AllocError);
         }
-        let rounded = layout.size().wrapping_add(self.block.wrapping_sub(1));
         #[expect(clippy::cast_possible_truncation, reason = "`size_max` is of LEN_MAX blocks at most")]
-        let len = rounded.wrapping_shr(self.shift) as u32;
+        let len = self.blocks_of(layout) as u32;
         Ok(len)
+    }
+
+    /// The blocks that `layout` needs, if they are so few that each length has a
+    /// bin of its own, and not none.
+    #[inline]
+    pub(super) const fn short_len_of(self, layout: Layout) -> Option<u32> {
+        match self.blocks_of(layout) {
+            #[expect(clippy::cast_possible_truncation, reason = "a few")]
+            len @ 1..EXACT_LEN => Some(len as u32),
+            _ => None,
+        }
+    }
+
+    #[inline]
+    const fn blocks_of(self, layout: Layout) -> usize {
+        // Fits: a size and a block are below half of the address space each.
+        layout.size().wrapping_add(self.last_byte).wrapping_shr(self.shift)
     }
 
     /// The bytes of `blocks` that there are or that a layout can have.
@@ -75,6 +113,9 @@ impl Shape {
         len & !self.request_len.wrapping_sub(1)
     }
 }
+
+/// As a number of blocks.
+const EXACT_LEN: usize = EXACT as usize;
 
 /// No layout is larger.
 const MAX_BYTES: usize = isize::MAX.unsigned_abs();

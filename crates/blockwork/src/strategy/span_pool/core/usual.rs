@@ -1,0 +1,92 @@
+//! The usual ways of a request and a free, for spans of few blocks in chunks of
+//! one backing request. What is rarer is left to the general ways in the
+//! [parent module](super), always as the last step: so nothing has to be kept
+//! across a call, and the usual ways are short.
+
+use core::{alloc::Layout, ptr::NonNull};
+
+use super::{Chunk, Run, SpanPoolCore};
+use crate::{alloc::Allocate, os};
+
+impl SpanPoolCore {
+    /// A span from the front of a run that is sure to fit, in a chunk that is
+    /// busy and in the directory.
+    #[inline]
+    pub(super) fn hit(&self, layout: Layout) -> Option<NonNull<u8>> {
+        if layout.align() > self.shape.block {
+            return None;
+        }
+        let len = self.shape.short_len_of(layout)?;
+        match self.bins.near(len) {
+            Some(bin) => self.take_first(bin, len),
+            None => self.take_far(len),
+        }
+    }
+
+    /// [`take_first`](Self::take_first), from a much longer run.
+    #[cold]
+    #[inline(never)]
+    fn take_far(&self, len: u32) -> Option<NonNull<u8>> {
+        self.take_first(self.bins.far(len)?, len)
+    }
+
+    /// `len` blocks from the first run of `bin`, which is sure to hold them.
+    #[inline(always)]
+    fn take_first(&self, bin: u32, len: u32) -> Option<NonNull<u8>> {
+        let run = self.bins.first_of(bin)?;
+        if run.is_whole() || !self.is_listed(run.chunk) {
+            return None;
+        }
+        let (span, rest) = run.split(len);
+        if self.bins.stays(bin, rest.len) {
+            rest.mark_free();
+        } else if rest.len == 0 {
+            self.bins.remove_first(bin);
+        } else {
+            return Some(self.cut_off(run.chunk, run.at, run.len, len));
+        }
+        Some(self.begin_life(span))
+    }
+
+    /// [`cut`](Self::cut), with its run in pieces, which stay in registers.
+    #[inline(never)]
+    fn cut_off(&self, chunk: Chunk, at: u32, run_len: u32, len: u32) -> NonNull<u8> {
+        self.cut(Run { chunk, at, len: run_len }, len)
+    }
+
+    /// Takes back the span at `block`, if its chunk is found at once.
+    #[inline]
+    pub(super) fn deallocate_near<A: Allocate + ?Sized>(&self, parent: &A, block: NonNull<u8>, layout: Layout) {
+        let address = block.addr().get();
+        let Some(chunk) = self.directory.find_first(address & self.shape.slots) else {
+            return self.deallocate_far(parent, block, layout);
+        };
+        // SAFETY: chunks in the directory are open.
+        let chunk = unsafe { Chunk::from_ptr(chunk) };
+        let Some(span) = self.span_in(chunk, address).filter(|_| self.is_listed(chunk)) else {
+            return self.deallocate_far(parent, block, layout);
+        };
+        os::check(self.shape.len_of(layout) == Ok(span.len), "layout does not fit the span");
+        self.end_life(span);
+        let all = match (span.is_after_free(), span.free_after()) {
+            (false, None) => {
+                // SAFETY: it was live; marked below.
+                unsafe { self.bins.insert(span) }
+                span
+            }
+            (false, Some(back)) if self.bins.stays_grown(back.len, span.join(back).len) => span.join(back),
+            _ => return self.put_back_in(parent, chunk, span.at, span.len),
+        };
+        all.mark_free();
+        if all.len >= self.shape.notable {
+            self.settle(parent, chunk, all.len);
+        }
+    }
+
+    /// [`put_back`](Self::put_back), with its run in pieces, which stay in
+    /// registers.
+    #[inline(never)]
+    fn put_back_in<A: Allocate + ?Sized>(&self, parent: &A, chunk: Chunk, at: u32, len: u32) {
+        self.put_back(parent, Run { chunk, at, len });
+    }
+}
