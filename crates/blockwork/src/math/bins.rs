@@ -28,9 +28,9 @@ pub(crate) const fn bin_of(len: u32) -> u32 {
 /// Whether runs of the one and the other length belong to one bin.
 #[inline]
 pub(crate) const fn share_bin(one: u32, other: u32) -> bool {
-    // No bit differs that tells the bins of the longer of the two apart.
-    let longer = one | other;
-    (one ^ other).wrapping_shr(shift_of(longer)) == 0
+    // No bit differs of the leading four, of the longer of the two.
+    let differ = ((one ^ other) as u64).wrapping_shl(3);
+    differ.wrapping_shr((one | other | 8).ilog2()) == 0
 }
 
 /// The least length of `bin`.

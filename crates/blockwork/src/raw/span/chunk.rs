@@ -60,8 +60,8 @@ impl ChunkHead {
 #[derive(Debug)]
 pub(crate) struct Node {
     links: Links<Self>,
-    /// The block at which the run ends that is linked here.
-    last: Cell<u32>,
+    /// The block before which the run ends that is linked here.
+    end: Cell<u32>,
     /// The bin in which it is.
     pub(super) bin: Cell<u32>,
 }
@@ -227,15 +227,10 @@ impl Chunk {
     }
 }
 
-/// The nodes of `len` blocks.
-const fn nodes_of(len: u32) -> usize {
-    (len as usize).div_ceil(2)
-}
-
-/// The nodes from the one of block `last` to the head.
+/// The nodes of the first `len` blocks: they lie next to the head.
 #[inline]
-const fn nodes_from(last: u32) -> usize {
-    (last as usize / 2).wrapping_add(1)
+const fn nodes_of(len: u32) -> usize {
+    (len as usize).wrapping_add(1) / 2
 }
 
 /// A run of blocks of one chunk.
@@ -258,18 +253,18 @@ impl Run {
     #[inline]
     pub(crate) unsafe fn of(node: NonNull<Node>) -> Self {
         // SAFETY: in the books, says the caller.
-        let last = unsafe { node.as_ref() }.last.get();
-        // SAFETY: the head lies so many nodes behind the one of block `last`.
-        let chunk = Chunk(unsafe { node.add(nodes_from(last)) }.cast());
-        let len = chunk.tag_of(last).get().0;
-        Self { chunk, at: last.wrapping_add(1).wrapping_sub(len), len }
+        let end = unsafe { node.as_ref() }.end.get();
+        // SAFETY: `node` did the same backwards.
+        let chunk = Chunk(unsafe { node.add(nodes_of(end)) }.cast());
+        let len = chunk.tag_before(end).get().0;
+        Self { chunk, at: end.wrapping_sub(len), len }
     }
 
     /// Where the run is linked while it is free.
     #[inline]
     pub(crate) fn node(self) -> NonNull<Node> {
-        // SAFETY: the node of block `last` lies so far before the head.
-        unsafe { self.chunk.0.cast::<Node>().sub(nodes_from(self.last())) }
+        // SAFETY: the node of the last block, which lies so far before the head.
+        unsafe { self.chunk.0.cast::<Node>().sub(nodes_of(self.end())) }
     }
 
     /// [`node`](Self::node), which from now on leads to this run.
@@ -277,7 +272,7 @@ impl Run {
     pub(crate) fn claim_node(self) -> NonNull<Node> {
         let node = self.node();
         // SAFETY: in the books, zero or written since.
-        unsafe { node.as_ref() }.last.set(self.last());
+        unsafe { node.as_ref() }.end.set(self.end());
         node
     }
 
@@ -303,7 +298,7 @@ impl Run {
     /// The free run that begins where this one ends.
     #[inline]
     pub(crate) fn free_after(self) -> Option<Self> {
-        self.chunk.free_at(self.at.wrapping_add(self.len))
+        self.chunk.free_at(self.end())
     }
 
     /// Whether a free run ends where this one begins.
@@ -353,12 +348,12 @@ impl Run {
 
     #[inline]
     fn last_tag<'a>(self) -> &'a Cell<Tag> {
-        self.chunk.tag_before(self.at.wrapping_add(self.len))
+        self.chunk.tag_before(self.end())
     }
 
     #[inline]
-    const fn last(self) -> u32 {
-        self.at.wrapping_add(self.len).wrapping_sub(1)
+    const fn end(self) -> u32 {
+        self.at.wrapping_add(self.len)
     }
 }
 
