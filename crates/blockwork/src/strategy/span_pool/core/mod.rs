@@ -245,7 +245,7 @@ impl SpanPoolCore {
         let (lead, rest) = run.split(lead);
         let (span, rest) = rest.split(len);
         for free in [lead, rest].into_iter().filter(|free| free.len != 0) {
-            free.mark_free();
+            self.mark_free(free);
             // SAFETY: just marked, and new; the span lies between the two.
             unsafe { self.bins.insert(free) }
         }
@@ -261,7 +261,17 @@ impl SpanPoolCore {
         } else {
             // SAFETY: in its bin, says the caller; what is left is marked next.
             unsafe { self.bins.replace(run, rest) }
-            rest.mark_free();
+            self.mark_free(rest);
+        }
+    }
+
+    /// Marks `run` as free, and aside from the [usual way](Self::hit) if more is
+    /// to be done than to cut it.
+    fn mark_free(&self, run: Run) {
+        if run.is_whole() || !self.is_listed(run.chunk) {
+            run.mark_aside();
+        } else {
+            run.mark_free();
         }
     }
 
@@ -314,7 +324,7 @@ impl SpanPoolCore {
             // SAFETY: in no bin: it was live, or just left it; marked below.
             unsafe { self.bins.insert(all) }
         }
-        all.mark_free();
+        self.mark_free(all);
         if all.len >= self.shape.notable {
             self.settle(parent, all.chunk, all.len);
         }
@@ -325,6 +335,7 @@ impl SpanPoolCore {
     #[inline(never)]
     fn settle<A: Allocate + ?Sized>(&self, parent: &A, chunk: Chunk, len: u32) {
         if len == chunk.head().len {
+            chunk.whole().mark_aside();
             self.retire(parent, chunk);
         }
         if self.shape.retain.release == Release::Aggressive {

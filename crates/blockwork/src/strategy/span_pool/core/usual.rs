@@ -6,7 +6,7 @@
 use core::{alloc::Layout, ptr::NonNull};
 
 use super::{Chunk, Run, SpanPoolCore};
-use crate::{alloc::Allocate, os};
+use crate::{alloc::Allocate, math::bins::share_bin, os};
 
 impl SpanPoolCore {
     /// A span from the front of a run that is sure to fit, in a chunk that is
@@ -33,15 +33,12 @@ impl SpanPoolCore {
     /// `len` blocks from the first run of `bin`, which is sure to hold them.
     #[inline(always)]
     fn take_first(&self, bin: u32, len: u32) -> Option<NonNull<u8>> {
-        let run = self.bins.first_of(bin)?;
-        if run.is_whole() || !self.is_listed(run.chunk) {
-            return None;
-        }
+        let (run, least) = self.bins.first_plain(bin)?;
         let (span, rest) = run.split(len);
-        if self.bins.stays(bin, rest.len) {
-            rest.mark_free();
-        } else if rest.len == 0 {
+        if rest.len == 0 {
             self.bins.remove_first(bin);
+        } else if least <= rest.len {
+            rest.mark_free();
         } else {
             return Some(self.cut_off(run.chunk, run.at, run.len, len));
         }
@@ -69,12 +66,9 @@ impl SpanPoolCore {
         os::check(self.shape.len_of(layout) == Ok(span.len), "layout does not fit the span");
         self.end_life(span);
         let all = match (span.is_after_free(), span.free_after()) {
-            (false, None) => {
-                // SAFETY: it was live; marked below.
-                unsafe { self.bins.insert(span) }
-                span
-            }
-            (false, Some(back)) if self.bins.stays_grown(back.len, span.join(back).len) => span.join(back),
+            // SAFETY: it was live; marked below.
+            (false, None) if unsafe { self.bins.insert_short(span) } => span,
+            (false, Some(back)) if share_bin(back.len, span.join(back).len) => span.join(back),
             _ => return self.put_back_in(parent, chunk, span.at, span.len),
         };
         all.mark_free();
