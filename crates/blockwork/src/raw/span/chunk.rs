@@ -70,16 +70,20 @@ pub(crate) struct Node {
 unsafe impl Linked for Node {}
 
 /// What is written at either end of a run; zero where no run ends.
+///
+/// Runs of which the pool has more to know than their length are marked *aside*,
+/// for its usual way to see at once: live ones at their head, free ones at their
+/// end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
 struct Tag(u32);
 
 impl Tag {
     const LIVE: u32 = 1 << 31;
-    /// Of a live run.
+    /// Of the first block of a live run that is not aside.
     const HEAD: u32 = 1 << 30;
-    /// Of a free one.
-    const ASIDE: u32 = 1 << 30;
+    /// Of the first block of a live run, or the last of a free one.
+    const ASIDE: u32 = 1 << 29;
     /// Stands beyond both ends of a chunk: nothing to merge with.
     const EDGE: Self = Self(Self::LIVE);
 
@@ -91,9 +95,12 @@ impl Tag {
         Self(Self::ASIDE | len)
     }
 
-    /// The first block of a live run, and no other block, has this.
     const fn live_head(len: u32) -> Self {
         Self(Self::LIVE | Self::HEAD | len)
+    }
+
+    const fn live_head_aside(len: u32) -> Self {
+        Self(Self::LIVE | Self::ASIDE | len)
     }
 
     const fn live_tail(len: u32) -> Self {
@@ -104,13 +111,17 @@ impl Tag {
         self.0 & Self::LIVE == 0
     }
 
-    const fn is_live_head(self) -> bool {
-        self.0 >= Self::LIVE | Self::HEAD
+    const fn is_aside(self) -> bool {
+        self.0 & Self::ASIDE != 0
     }
 
-    /// Whether a free run that ends here is not aside.
-    const fn is_plain(self) -> bool {
-        self.0 & Self::ASIDE == 0
+    /// Whether a live run begins here that is not aside.
+    const fn is_plain_head(self) -> bool {
+        self.0 & Self::HEAD != 0
+    }
+
+    const fn is_live_head(self) -> bool {
+        self.is_plain_head() || self.is_aside() && !self.is_free()
     }
 
     const fn len(self) -> u32 {
@@ -152,7 +163,7 @@ impl Chunk {
         let chunk = Self(place);
         chunk.tag_before(0).set(Tag::EDGE);
         chunk.tag_of(len).set(Tag::EDGE);
-        chunk.whole().mark_aside();
+        chunk.whole().mark_free_aside();
         chunk
     }
 
@@ -191,13 +202,23 @@ impl Chunk {
     /// The live run that begins at block `at`, if the chunk has such a block.
     #[inline]
     pub(crate) fn live_at(self, at: usize) -> Option<Run> {
-        if at >= self.head().len as usize {
-            return None;
-        }
-        #[expect(clippy::cast_possible_truncation, reason = "below a length, which is a `u32`")]
-        let at = at as u32;
+        let at = self.block_at(at)?;
         let tag = self.tag_of(at).get();
         tag.is_live_head().then(|| Run { chunk: self, at, len: tag.len() })
+    }
+
+    /// The same, unless the run is [aside](Run::mark_live_aside).
+    #[inline]
+    pub(crate) fn plain_live_at(self, at: usize) -> Option<Run> {
+        let at = self.block_at(at)?;
+        let tag = self.tag_of(at).get();
+        tag.is_plain_head().then(|| Run { chunk: self, at, len: tag.len() })
+    }
+
+    #[inline]
+    const fn block_at(self, at: usize) -> Option<u32> {
+        #[expect(clippy::cast_possible_truncation, reason = "below a length, which is a `u32`")]
+        if at < self.head().len as usize { Some(at as u32) } else { None }
     }
 
     /// The free run that begins at block `at`, where a run ends before.
@@ -270,7 +291,7 @@ impl Run {
         Self { chunk, at: end.wrapping_sub(len), len }
     }
 
-    /// The same, unless the run is [aside](Self::mark_aside).
+    /// The same, unless the run is [aside](Self::mark_free_aside).
     ///
     /// # Safety
     ///
@@ -280,7 +301,7 @@ impl Run {
         // SAFETY: the caller's promise.
         let (chunk, end) = unsafe { Self::end_of(node) };
         let tag = chunk.tag_before(end).get();
-        tag.is_plain().then(|| Self { chunk, at: end.wrapping_sub(tag.0), len: tag.0 })
+        (!tag.is_aside()).then(|| Self { chunk, at: end.wrapping_sub(tag.0), len: tag.0 })
     }
 
     /// The chunk of the run that is linked at `node`, and where the run ends.
@@ -338,6 +359,13 @@ impl Run {
         self.chunk.free_at(self.end())
     }
 
+    /// The same, of a run in a chunk without free runs that are aside.
+    #[inline]
+    pub(crate) fn plain_free_after(self) -> Option<Self> {
+        let tag = self.chunk.tag_of(self.end()).get();
+        tag.is_free().then(|| Self { chunk: self.chunk, at: self.end(), len: tag.0 })
+    }
+
     /// Whether a free run ends where this one begins.
     #[inline]
     pub(crate) fn is_after_free(self) -> bool {
@@ -358,6 +386,13 @@ impl Run {
         self.first_tag().set(Tag::live_head(self.len));
     }
 
+    /// Writes into the books that the run is live, but not for the usual way: its
+    /// chunk is not a usual one.
+    pub(crate) fn mark_live_aside(self) {
+        self.last_tag().set(Tag::live_tail(self.len));
+        self.first_tag().set(Tag::live_head_aside(self.len));
+    }
+
     /// Writes into the books that the run is free.
     #[inline]
     pub(crate) fn mark_free(self) {
@@ -368,15 +403,15 @@ impl Run {
     /// Writes into the books that the run is free, but not for the usual way: its
     /// chunk has no other, or is not a usual one.
     #[inline]
-    pub(crate) fn mark_aside(self) {
+    pub(crate) fn mark_free_aside(self) {
         // In this order: what tells is the end.
         self.first_tag().set(Tag::free(self.len));
         self.last_tag().set(Tag::free_aside(self.len));
     }
 
-    /// Whether the run, which is free, is [aside](Self::mark_aside).
+    /// Whether the run, which is free, is [aside](Self::mark_free_aside).
     pub(crate) fn is_aside(self) -> bool {
-        !self.last_tag().get().is_plain()
+        self.last_tag().get().is_aside()
     }
 
     /// Writes into the books that no live run begins where this one did; its
@@ -478,7 +513,10 @@ pub(crate) mod tests {
         let (span, _) = books.chunk.whole().split(7);
         span.mark_live();
         let heads: vec::Vec<usize> = (0..12).filter(|&at| books.chunk.live_at(at).is_some()).collect();
-        assert_eq!(heads, [0]);
+        assert_eq!((heads, books.chunk.plain_live_at(0)), (vec![0], Some(span)));
+        span.mark_live_aside();
+        assert_eq!((books.chunk.live_at(0), books.chunk.plain_live_at(0)), (Some(span), None));
+        assert!(span.ends_agree());
     }
 
     #[test]
@@ -491,7 +529,7 @@ pub(crate) mod tests {
             let node = run.claim_node();
             // SAFETY: a node of these books.
             assert_eq!(unsafe { (Run::of(node), Run::of_plain(node)) }, (run, Some(run)));
-            run.mark_aside();
+            run.mark_free_aside();
             // SAFETY: a node of these books.
             assert_eq!(unsafe { (Run::of(node), Run::of_plain(node)) }, (run, None));
             assert_eq!((chunk.free_at(at), chunk.free_before(at + len)), (Some(run), Some(run)));

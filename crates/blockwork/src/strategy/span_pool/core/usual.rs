@@ -42,7 +42,8 @@ impl SpanPoolCore {
         } else {
             return Some(self.cut_off(run.chunk, run.at, run.len, len));
         }
-        Some(self.begin_life(span))
+        span.mark_live();
+        Some(self.count_begin(span))
     }
 
     /// [`cut`](Self::cut), with its run in pieces, which stay in registers.
@@ -60,12 +61,12 @@ impl SpanPoolCore {
         };
         // SAFETY: chunks in the directory are open.
         let chunk = unsafe { Chunk::from_ptr(chunk) };
-        let Some(span) = self.span_in(chunk, address).filter(|_| self.is_listed(chunk)) else {
+        let Some(span) = chunk.plain_live_at(self.block_of(chunk, address)) else {
             return self.deallocate_far(parent, block, layout);
         };
         os::check(self.shape.len_of(layout) == Ok(span.len), "layout does not fit the span");
-        self.end_life(span);
-        let all = match (span.is_after_free(), span.free_after()) {
+        self.count_end(span);
+        let all = match (span.is_after_free(), span.plain_free_after()) {
             // SAFETY: it was live; marked below.
             (false, None) if unsafe { self.bins.insert_short(span) } => span,
             (false, Some(back)) if share_bin(back.len, span.join(back).len) => span.join(back),
