@@ -1,6 +1,6 @@
 //! Named paths whose instructions `cargo xtask instr` counts under callgrind.
 //!
-//! `instr --list` prints the names and their bars; `instr NAME ROUNDS` runs one
+//! `instr --list` prints the names, their bars and what is subtracted; `instr NAME ROUNDS` runs one
 //! path. Each round reaches its allocator through an opaque pointer, so that
 //! no state stays in a register from one round to the next, and every block is
 //! opaque too, so that nothing is optimised away.
@@ -19,7 +19,7 @@ fn main() -> ExitCode {
         ["--list"] => {
             for path in PATHS {
                 let bar = path.bar.map(|bar| bar.to_string()).unwrap_or_default();
-                println!("{}\t{bar}", path.name);
+                println!("{}\t{bar}\t{}", path.name, path.loop_name());
             }
             ExitCode::SUCCESS
         }

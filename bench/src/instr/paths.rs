@@ -3,8 +3,8 @@
 use core::{alloc::Layout, hint::black_box, ptr::NonNull};
 
 use blockwork::{
-    Allocate, BlockOf, BlockPool, BlockPoolConfig, Bump, Chain, ChunkSize, Const, Memo, Pages, Quad, Segregate, SizeClasses,
-    SlabHead, SlabPolicy, SpanPool, SpanPoolConfig, System, UpTo,
+    Allocate, BlockOf, BlockPool, BlockPoolConfig, Bump, Chain, ChunkSize, Const, Memo, Pages, Quad, Segregate,
+    SizeClasses, SlabHead, SlabPolicy, SpanPool, SpanPoolConfig, System, UpTo,
 };
 
 use crate::{
@@ -21,7 +21,7 @@ pub(crate) struct Path {
 }
 
 pub(crate) const PATHS: &[Path] = &[
-    Path { name: "empty loop", bar: None, run: empty_loop },
+    Path { name: EMPTY, bar: None, run: empty_loop },
     Path { name: "free list by hand: pop, push", bar: None, run: free_list_by_hand },
     Path { name: "block pool: alloc_block, free_block", bar: Some(8.0), run: block_pool_blocks },
     Path { name: "block pool: allocate, deallocate", bar: Some(8.0), run: block_pool_layouts },
@@ -33,23 +33,35 @@ pub(crate) const PATHS: &[Path] = &[
     Path { name: "size-class heap behind dyn: 64 bytes", bar: None, run: heap_dyn },
     Path { name: "memo over system: 64 bytes", bar: None, run: memo_64 },
     Path { name: "memo over pages: 64 KiB", bar: Some(30.0), run: memo_pages },
-    Path { name: "span pool: 8 KiB", bar: Some(SPANS_FEW), run: span_pool_8k },
+    Path { name: "span pool: 8 KiB, 100 live", bar: Some(SPANS_FEW), run: |rounds| span_pool_8k(rounds, 100) },
+    Path {
+        name: "span pool: 8 KiB, 1000000 live",
+        bar: Some(SPANS_FEW * 1.1),
+        run: |rounds| span_pool_8k(rounds, 1_000_000),
+    },
     Path { name: EMPTY_CHURN, bar: None, run: empty_churn },
-    Path { name: CHURN_FEW, bar: Some(SPANS_FEW), run: |rounds| span_pool_churn(rounds, 100, 1) },
-    Path { name: CHURN_MANY, bar: Some(SPANS_FEW * 1.1), run: |rounds| span_pool_churn(rounds, 1_000_000, 1) },
+    Path { name: CHURN_FEW, bar: None, run: |rounds| span_pool_churn(rounds, 100, 1) },
+    Path { name: CHURN_MANY, bar: None, run: |rounds| span_pool_churn(rounds, 1_000_000, 1) },
     Path { name: MIX_FEW, bar: None, run: |rounds| span_pool_churn(rounds, 100, 8) },
     Path { name: MIX_MANY, bar: None, run: |rounds| span_pool_churn(rounds, 1_000_000, 8) },
 ];
 
+const EMPTY: &str = "empty loop";
 const EMPTY_CHURN: &str = "empty churn";
 const CHURN_FEW: &str = "span pool: 4 KiB, any of 100";
 const CHURN_MANY: &str = "span pool: 4 KiB, any of 1000000";
 const MIX_FEW: &str = "span pool: 4 to 32 KiB, any of 100";
 const MIX_MANY: &str = "span pool: 4 to 32 KiB, any of 1000000";
 
-/// What a path is held against when it is not the empty loop.
-pub(crate) const NET_OF: &[(&str, &str)] =
-    &[(CHURN_FEW, EMPTY_CHURN), (CHURN_MANY, EMPTY_CHURN), (MIX_FEW, EMPTY_CHURN), (MIX_MANY, EMPTY_CHURN)];
+impl Path {
+    /// The path whose cost is subtracted from that of this one.
+    pub(crate) fn loop_name(&self) -> &'static str {
+        match self.name {
+            CHURN_FEW | CHURN_MANY | MIX_FEW | MIX_MANY => EMPTY_CHURN,
+            _ => EMPTY,
+        }
+    }
+}
 
 /// What the hand-written class takes: a composition may take no more.
 const ONE_CLASS: f64 = 13.0;
@@ -200,8 +212,12 @@ fn memo_pages(rounds: u64) {
     pairs(&Memo::new(Pages, usize::MAX), || BLOCK, rounds);
 }
 
-fn span_pool_8k(rounds: u64) {
-    pairs(&spans(), || Layout::new::<[u64; 1024]>(), rounds);
+fn span_pool_8k(rounds: u64, live: usize) {
+    let pool = spans();
+    for _ in 0..live {
+        let Ok(_stays_live) = pool.allocate(Layout::new::<[u64; 512]>()) else { exhausted() };
+    }
+    pairs(&pool, || Layout::new::<[u64; 1024]>(), rounds);
 }
 
 /// Numbers that look random, for a few instructions each.

@@ -115,10 +115,24 @@ impl RunBins {
             && let Some(node) = list.first()
         {
             // SAFETY: just asked for.
+            let is_only = unsafe { list.after(node) }.is_none();
+            // SAFETY: as above.
             unsafe { list.remove_first(node) }
-            if list.first().is_none() {
+            if is_only {
                 self.filled.remove(bin);
             }
+        }
+    }
+
+    /// Moves the first run of `bin` to where it belongs with its last `len` blocks.
+    #[inline]
+    pub(crate) fn move_first(&self, bin: u32, len: u32) {
+        if let Some(list) = self.list(bin)
+            && let Some(node) = list.first()
+        {
+            self.remove_first(bin);
+            // SAFETY: of the run, and just taken out.
+            unsafe { self.link(node, bin_of(len)) }
         }
     }
 

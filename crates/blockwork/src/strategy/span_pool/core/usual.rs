@@ -40,16 +40,21 @@ impl SpanPoolCore {
         } else if least <= rest.len {
             rest.mark_free();
         } else {
-            return Some(self.cut_off(run.chunk, run.at, run.len, len));
+            return Some(self.cut_first(bin, run.chunk, run.at, len, rest.len));
         }
         span.mark_live();
         Some(self.count_begin(span))
     }
 
-    /// [`cut`](Self::cut), with its run in pieces, which stay in registers.
+    /// As [`cut`](Self::cut) from the first run of `bin`, of which a rest stays
+    /// that belongs to another. (In pieces, because these stay in registers.)
     #[inline(never)]
-    fn cut_off(&self, chunk: Chunk, at: u32, run_len: u32, len: u32) -> NonNull<u8> {
-        self.cut(Run { chunk, at, len: run_len }, len)
+    fn cut_first(&self, bin: u32, chunk: Chunk, at: u32, len: u32, rest_len: u32) -> NonNull<u8> {
+        let (span, rest) = Run { chunk, at, len: len.wrapping_add(rest_len) }.split(len);
+        self.bins.move_first(bin, rest.len);
+        rest.mark_free();
+        span.mark_live();
+        self.count_begin(span)
     }
 
     /// Takes back the span at `block`, if its chunk is found at once.
@@ -78,8 +83,7 @@ impl SpanPoolCore {
         }
     }
 
-    /// [`put_back`](Self::put_back), with its run in pieces, which stay in
-    /// registers.
+    /// [`put_back`](Self::put_back), with its run in pieces.
     #[inline(never)]
     fn put_back_in<A: Allocate + ?Sized>(&self, parent: &A, chunk: Chunk, at: u32, len: u32) {
         self.put_back(parent, Run { chunk, at, len });
