@@ -62,9 +62,11 @@ pub(crate) fn bless(root: &Path) -> Result<(), String> {
     fs::write(root.join(TABLE), table).map_err(|error| format!("{TABLE}: {error}"))
 }
 
+/// Counts are compared as the table prints them: a thousandth of an
+/// instruction is the alignment of one copy, and differs between processors.
 fn over_the_bar(rows: &[Row]) -> Vec<String> {
     let over = rows.iter().filter_map(|row| {
-        let limit = row.limit.filter(|&limit| row.count > limit)?;
+        let limit = row.limit.filter(|&limit| (row.count * 10.0).round() / 10.0 > limit)?;
         Some(format!("`{}` takes {:.1} instructions, its bar is {limit}", row.name, row.count))
     });
     over.collect()
@@ -165,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_bar_is_inclusive() {
-        assert!(over_the_bar(&[row(8.0, Some(8.0)), row(9.0, None)]).is_empty());
+        assert!(over_the_bar(&[row(8.0, Some(8.0)), row(8.04, Some(8.0)), row(9.0, None)]).is_empty());
         assert_eq!(over_the_bar(&[row(8.1, Some(8.0))]).len(), 1);
     }
 }
