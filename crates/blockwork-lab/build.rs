@@ -30,7 +30,8 @@ fn compile(target: &str, out: &Path) {
     rustc.args(["--target", target, "--cap-lints=warn"]);
     rustc.args(["-Cpanic=abort", "-Copt-level=3", "-Clto", "-Ccodegen-units=1", "-Cstrip=debuginfo"]);
     // libc begins and ends the program; the library must outlive every `dlclose`.
-    rustc.args(["-Clink-arg=-nostartfiles", "-Clink-arg=-lc", "-Clink-arg=-Wl,-z,nodelete,-z,defs"]);
+    // Where `dlsym` is not in libc yet, it is in libdl.
+    rustc.args(["-Clink-arg=-nostartfiles", "-Clink-arg=-ldl", "-Clink-arg=-lc", "-Clink-arg=-Wl,-z,nodelete,-z,defs"]);
     if let Ok(linker) = env::var("RUSTC_LINKER") {
         rustc.arg(format!("-Clinker={linker}"));
     }

@@ -1,9 +1,9 @@
-//! The names that programs call, each passed on to the C library.
+//! The names that programs call, each passed on to the [next](super::next)
+//! allocator.
 //!
-//! glibc exports its functions under second names, `__libc_malloc` and so on,
-//! which need no looking up and lead nowhere back. What is recorded is what C
-//! says the call means: `realloc(NULL, n)` allocates, `realloc(p, 0)` frees,
-//! `free(NULL)` is nothing, and a call that fails did not happen.
+//! What is recorded is what C says the call means: `realloc(NULL, n)`
+//! allocates, `realloc(p, 0)` frees, `free(NULL)` is nothing, and a call that
+//! fails did not happen.
 
 use core::{
     ffi::{c_int, c_void},
@@ -11,23 +11,16 @@ use core::{
 };
 
 use super::{
+    next::functions,
     spool::record,
     wire::{Event, MALLOC_ALIGN_LOG2},
 };
 
 unsafe extern "C" {
-    fn __libc_malloc(size: usize) -> *mut c_void;
-    fn __libc_calloc(count: usize, size: usize) -> *mut c_void;
-    fn __libc_realloc(block: *mut c_void, size: usize) -> *mut c_void;
-    fn __libc_memalign(alignment: usize, size: usize) -> *mut c_void;
-    fn __libc_valloc(size: usize) -> *mut c_void;
-    fn __libc_pvalloc(size: usize) -> *mut c_void;
-    fn __libc_free(block: *mut c_void);
     fn __errno_location() -> *mut c_int;
 }
 
 const ENOMEM: c_int = 12;
-const EINVAL: c_int = 22;
 const PAGE_LOG2: u8 = 12;
 
 /// What a block is called: its address, turned so that the four bits that are
@@ -56,14 +49,14 @@ fn log2(alignment: usize) -> u8 {
 #[cfg_attr(not(test), unsafe(no_mangle))]
 pub extern "C" fn malloc(size: usize) -> *mut c_void {
     // SAFETY: any size is allowed.
-    allocated(unsafe { __libc_malloc(size) }, size, MALLOC_ALIGN_LOG2, false)
+    allocated(unsafe { (functions().malloc)(size) }, size, MALLOC_ALIGN_LOG2, false)
 }
 
 /// C's `calloc`.
 #[cfg_attr(not(test), unsafe(no_mangle))]
 pub extern "C" fn calloc(count: usize, size: usize) -> *mut c_void {
     // SAFETY: any sizes are allowed; a product too large fails.
-    allocated(unsafe { __libc_calloc(count, size) }, count.wrapping_mul(size), MALLOC_ALIGN_LOG2, true)
+    allocated(unsafe { (functions().calloc)(count, size) }, count.wrapping_mul(size), MALLOC_ALIGN_LOG2, true)
 }
 
 /// C's `free`.
@@ -78,7 +71,7 @@ pub unsafe extern "C" fn free(block: *mut c_void) {
     }
     record(Event::Free { name: name(block) });
     // SAFETY: as the caller says.
-    unsafe { __libc_free(block) }
+    unsafe { (functions().free)(block) }
 }
 
 /// C's `realloc`.
@@ -95,11 +88,11 @@ pub unsafe extern "C" fn realloc(block: *mut c_void, size: usize) -> *mut c_void
         record(Event::Free { name: name(block) });
         // SAFETY: as the caller says. Where this gives a block of no bytes
         // rather than none, that is a new one.
-        return allocated(unsafe { __libc_realloc(block, 0) }, 0, MALLOC_ALIGN_LOG2, false);
+        return allocated(unsafe { (functions().realloc)(block, 0) }, 0, MALLOC_ALIGN_LOG2, false);
     }
     record(Event::ReallocateBegin { name: name(block) });
     // SAFETY: as the caller says.
-    let moved = unsafe { __libc_realloc(block, size) };
+    let moved = unsafe { (functions().realloc)(block, size) };
     record(if moved.is_null() {
         Event::ReallocateFailed
     } else {
@@ -126,17 +119,18 @@ pub unsafe extern "C" fn reallocarray(block: *mut c_void, count: usize, size: us
     unsafe { realloc(block, size) }
 }
 
-/// C's `aligned_alloc`, with glibc's leniency about alignments.
+/// C's `aligned_alloc`.
 #[cfg_attr(not(test), unsafe(no_mangle))]
 pub extern "C" fn aligned_alloc(alignment: usize, size: usize) -> *mut c_void {
-    memalign(alignment, size)
+    // SAFETY: any alignment and size are allowed; what cannot be served fails.
+    allocated(unsafe { (functions().aligned_alloc)(alignment, size) }, size, log2(alignment), false)
 }
 
 /// The old `memalign`; rounds the alignment up to a power of two.
 #[cfg_attr(not(test), unsafe(no_mangle))]
 pub extern "C" fn memalign(alignment: usize, size: usize) -> *mut c_void {
     // SAFETY: any alignment and size are allowed; what cannot be served fails.
-    allocated(unsafe { __libc_memalign(alignment, size) }, size, log2(alignment), false)
+    allocated(unsafe { (functions().memalign)(alignment, size) }, size, log2(alignment), false)
 }
 
 /// POSIX's `posix_memalign`.
@@ -146,30 +140,27 @@ pub extern "C" fn memalign(alignment: usize, size: usize) -> *mut c_void {
 /// - `place` may be written to.
 #[cfg_attr(not(test), unsafe(no_mangle))]
 pub unsafe extern "C" fn posix_memalign(place: *mut *mut c_void, alignment: usize, size: usize) -> c_int {
-    if !alignment.is_power_of_two() || alignment < size_of::<*mut c_void>() {
-        return EINVAL;
-    }
-    let block = memalign(alignment, size);
-    if block.is_null() {
-        return ENOMEM;
-    }
     // SAFETY: as the caller says.
-    unsafe { place.write(block) };
-    0
+    let result = unsafe { (functions().posix_memalign)(place, alignment, size) };
+    if result == 0 {
+        // SAFETY: written to just now.
+        allocated(unsafe { place.read() }, size, log2(alignment), false);
+    }
+    result
 }
 
 /// The old `valloc`: aligned to a page.
 #[cfg_attr(not(test), unsafe(no_mangle))]
 pub extern "C" fn valloc(size: usize) -> *mut c_void {
     // SAFETY: any size is allowed.
-    allocated(unsafe { __libc_valloc(size) }, size, PAGE_LOG2, false)
+    allocated(unsafe { (functions().valloc)(size) }, size, PAGE_LOG2, false)
 }
 
 /// The old `pvalloc`: whole pages.
 #[cfg_attr(not(test), unsafe(no_mangle))]
 pub extern "C" fn pvalloc(size: usize) -> *mut c_void {
     // SAFETY: any size is allowed.
-    allocated(unsafe { __libc_pvalloc(size) }, size, PAGE_LOG2, false)
+    allocated(unsafe { (functions().pvalloc)(size) }, size, PAGE_LOG2, false)
 }
 
 /// C23's `free_sized`.

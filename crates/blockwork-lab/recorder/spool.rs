@@ -268,7 +268,7 @@ impl Spool {
     fn next_window(&self, stream: &mut Stream, room: usize) -> Result<(), (Stop, Errno)> {
         let no_access = |errno| (Stop::NoAccess, errno);
         let file = open_spool().map_err(no_access)?;
-        if file.identity().map_err(no_access)? != self.identity {
+        if file.about().map_err(no_access)?.0 != self.identity {
             return Err(no_access(Errno(0)));
         }
         let end = stream.offset.wrapping_add(stream.at);
@@ -369,7 +369,10 @@ fn begin() -> u32 {
 /// Opens the spool, and begins an image if this process is to be recorded.
 fn begin_at_path() -> Result<u32, Errno> {
     let file = open_spool()?;
-    let identity = file.identity()?;
+    let (identity, size) = file.about()?;
+    if size < EVENTS {
+        return Ok(OVER); // something else by now: reading beyond its end would kill
+    }
     let header = file.map(0, HEADER)?.cast::<Header>();
     // SAFETY: as large as a header, aligned to a page, and all bits are legal;
     // what others write to while we look is atomic.

@@ -83,13 +83,13 @@ impl File {
         unsafe { syscall(number::OPENAT, arguments) }.map(Self)
     }
 
-    /// What tells this file from all others: device and inode.
-    pub fn identity(&self) -> Result<[u64; 2]> {
-        let mut stat = [0_u64; 18]; // `struct stat` begins with these two
+    /// What tells this file from all others, device and inode; and its size.
+    pub fn about(&self) -> Result<([u64; 2], u64)> {
+        let mut stat = [0_u64; 18]; // `struct stat` has these in words 0, 1 and 6
         // SAFETY: `struct stat` is 144 bytes, which `stat` has.
         unsafe { syscall(number::FSTAT, [self.0, stat.as_mut_ptr().expose_provenance(), 0, 0, 0, 0])? };
-        let [device, inode, ..] = stat;
-        Ok([device, inode])
+        let [device, inode, _, _, _, _, size, ..] = stat;
+        Ok(([device, inode], size))
     }
 
     /// Takes the disk's room for `from..to`, so that writing there never fails.

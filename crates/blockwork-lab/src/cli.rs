@@ -4,7 +4,7 @@ use std::{io, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-use crate::{capture::Failure, cmd};
+use crate::{capture::Failure, cmd, text};
 
 /// Record the allocations of any program, replay them through many
 /// allocators, see which one helps.
@@ -47,7 +47,7 @@ pub fn main() -> ExitCode {
         if closed {
             return ExitCode::SUCCESS; // whoever read our output has seen enough
         }
-        eprintln!("blockwork: {error:#}");
+        text::tell(format_args!("blockwork: {error:#}"));
         ExitCode::from(error.downcast_ref::<Failure>().map_or(FAILED, |failure| failure.code))
     })
 }

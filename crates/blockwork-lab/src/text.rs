@@ -1,6 +1,16 @@
-//! Numbers and names as people read them.
+//! Numbers and names as people read them, and where messages go.
 
-use std::{ffi::OsStr, fmt::Write, path::Path};
+use std::{
+    ffi::OsStr,
+    fmt::{Display, Write as _},
+    io::{self, Write as _},
+    path::Path,
+};
+
+/// Prints a line for people on standard error; if nobody listens, that is fine.
+pub fn tell(line: impl Display) {
+    drop(writeln!(io::stderr(), "{line}"));
+}
 
 /// `1234567` as `1,234,567`.
 pub fn grouped(number: u64) -> String {
@@ -57,9 +67,16 @@ pub fn bar(part: u64, whole: u64, width: u64) -> String {
     "█".repeat(eighths / 8) + EIGHTHS[eighths % 8]
 }
 
+/// `3 children: cc1 ×2, as`. Of more than have names, some may be counted twice.
+pub fn children(names: &[String], total: u32) -> String {
+    let named = names.len() as u64;
+    let more = if u64::from(total) > named { "more than " } else { "" };
+    format!("{more}{}: {}", counted(named, "child", "children"), tally(names, total))
+}
+
 /// Names with how often each occurs, in order of first occurrence: `cc1 ×2, as`;
 /// of `total` things, which may be more than have names.
-pub fn tally(names: &[String], total: u32) -> String {
+fn tally(names: &[String], total: u32) -> String {
     const SHOWN: usize = 12;
     let mut counts: Vec<(&str, u64)> = Vec::new();
     for name in names {
@@ -119,7 +136,8 @@ mod tests {
     fn names_are_counted_in_order() {
         let names = ["sh", "cc1", "as", "cc1"].map(String::from);
         assert_eq!(tally(&names, 4), "sh, cc1 ×2, as");
-        assert_eq!(tally(&names, 5), "sh, cc1 ×2, as, …");
+        assert_eq!(children(&names, 4), "4 children: sh, cc1 ×2, as");
+        assert_eq!(children(&names, 7), "more than 4 children: sh, cc1 ×2, as, …");
     }
 
     #[test]

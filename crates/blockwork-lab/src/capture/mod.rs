@@ -14,7 +14,7 @@ use std::{
     ffi::OsString,
     fmt,
     fs::{self, File, Permissions},
-    io::{self, BufWriter, Seek, Write},
+    io::{self, BufWriter, Seek},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -138,8 +138,7 @@ impl Recording {
             remarks.push(("Nothing", format!("was allocated through malloc by {image}. {NO_EVENTS}")));
         }
         if summary.children > 0 {
-            let children = text::counted(summary.children.into(), "child", "children");
-            remarks.push(("Skipped", format!("{children}: {}", text::tally(&summary.child_names, summary.children))));
+            remarks.push(("Skipped", text::children(&summary.child_names, summary.children)));
         }
         if summary.totals.strays > 0 {
             let strays = text::counted(summary.totals.strays, "free", "frees");
@@ -151,16 +150,18 @@ impl Recording {
             remarks.push(("Warning", format!("{lost} from signal handlers could not be recorded")));
         }
         if let Some(why) = &summary.stopped {
-            remarks.push(("Warning", format!("recording ended before the program did: {why}")));
+            remarks.push(("Warning", format!("{ENDED_EARLY}: {why}")));
         }
         remarks
     }
 }
 
-/// Prints a line for people; if nobody listens, that is fine.
+/// Prints a line with its title.
 fn say(title: &str, text: &str) {
-    drop(writeln!(io::stderr(), "{title:>11} {text}"));
+    text::tell(format_args!("{title:>11} {text}"));
 }
+
+const ENDED_EARLY: &str = "recording ended before the program did";
 
 const NOT_REACHED: &str = "It, or what it called `exec` for, is set-user-id, statically linked, or cleared its \
                            environment (LD_PRELOAD)";
@@ -219,7 +220,8 @@ fn record_into(command: &[OsString], program: &str, path: &Path, spool: &Arc<Spo
         Ok(packed) => Ok(packed),
         Err(error) => {
             drop(spool.trim()); // as it is, only longer than need be
-            Err(error.to_string())
+            let stopped = spool.header_bytes().ok().and_then(|header| trace::stopped(&header));
+            Err(stopped.map_or_else(|| error.to_string(), |why| format!("{error}; {ENDED_EARLY}: {why}")))
         }
     };
     Ok(Recording { path: path.into(), program: program.into(), end, reached: spool.committed() > 0, packed })

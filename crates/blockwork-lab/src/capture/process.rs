@@ -56,7 +56,7 @@ impl fmt::Display for End {
     }
 }
 
-const SIGNALS: [(i32, &str); 15] = [
+const SIGNALS: [(i32, &str); 16] = [
     (libc::SIGABRT, "SIGABRT: it gave up, or the C library found its heap broken"),
     (libc::SIGALRM, "SIGALRM"),
     (libc::SIGBUS, "SIGBUS"),
@@ -68,6 +68,7 @@ const SIGNALS: [(i32, &str); 15] = [
     (libc::SIGPIPE, "SIGPIPE"),
     (libc::SIGQUIT, "SIGQUIT"),
     (libc::SIGSEGV, "SIGSEGV: it used memory that is not there"),
+    (libc::SIGSYS, "SIGSYS: it made a call of the system that it is not allowed"),
     (libc::SIGTERM, "SIGTERM"),
     (libc::SIGTRAP, "SIGTRAP"),
     (libc::SIGXCPU, "SIGXCPU"),

@@ -71,7 +71,9 @@ fn inspect(program: &Path, path: &Path, depth: u32) -> Result<(), Failure> {
         [b'#', b'!', line @ ..] if depth < INTERPRETERS_MAX => {
             let line = line.split(|&byte| byte == b'\n').next().unwrap_or_default().trim_ascii_start();
             let interpreter = line.split(u8::is_ascii_whitespace).next().unwrap_or_default();
-            inspect(program, Path::new(OsStr::from_bytes(interpreter)), depth + 1)
+            let interpreter = Path::new(OsStr::from_bytes(interpreter));
+            exists(path, interpreter, "interpreter")?;
+            inspect(program, interpreter, depth + 1)
         }
         [0x7f, b'E', b'L', b'F', ..] => inspect_elf(program, path, file),
         _ => Ok(()),
@@ -112,8 +114,18 @@ fn inspect_elf(program: &Path, path: &Path, file: File) -> Result<(), Failure> {
         Some(loader) if loader.windows(7).any(|part| part == b"ld-musl") => {
             refuse("is linked with musl: the recorder needs glibc. Build it for a -gnu target")
         }
-        Some(_) => Ok(()),
+        Some(loader) => exists(path, Path::new(OsStr::from_bytes(loader)), "loader"),
     }
+}
+
+/// Refuses `path` if `what` the system would run it with is not there; its own
+/// message would not say which file it is that it cannot find.
+fn exists(path: &Path, other: &Path, what: &str) -> Result<(), Failure> {
+    if other.as_os_str().is_empty() || other.exists() {
+        return Ok(());
+    }
+    let (path, other) = (path.display(), other.display());
+    Err(Failure::new(CANNOT_RUN, format!("cannot run {path}: its {what} {other} does not exist")))
 }
 
 /// Whether a program runs with more rights than whoever starts it.
@@ -170,6 +182,14 @@ mod tests {
             let failure = check(program.as_os_str()).unwrap_err();
             assert!(failure.message.contains("statically linked"), "{}", failure.message);
         }
+        let lost = script(directory.path(), "lost", "#!/no/such/interpreter -e\n", 0o755);
+        let failure = check(lost.as_os_str()).unwrap_err();
+        assert_eq!(failure.code, CANNOT_RUN);
+        assert!(
+            failure.message.ends_with("its interpreter /no/such/interpreter does not exist"),
+            "{}",
+            failure.message
+        );
         let fine = script(directory.path(), "fine", "#!/bin/sh\n", 0o755);
         assert!(check(fine.as_os_str()).is_ok());
     }

@@ -41,7 +41,7 @@ pub struct Args {
 /// How to compare.
 #[derive(Clone, Debug, clap::Args)]
 pub struct How {
-    /// Timed runs of each allocator
+    /// Timed runs of each allocator; fewer if they take minutes
     #[arg(long, value_name = "N", default_value_t = RUNS, value_parser = runs())]
     pub runs: u32,
     /// Print one JSON object
@@ -70,7 +70,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let wanted = |shipped: &&Shipped| args.shipped.as_deref().is_none_or(|name| name == shipped.program);
     let shipped = shipped::ALL.iter().find(wanted).context("no recording of that name ships")?;
-    eprintln!("A recording that ships with this command: {}.\n", shipped.about);
+    text::tell(format_args!("A recording that ships with this command: {}.\n", shipped.about));
     compare(&Trace::load(shipped.bytes)?, &args.how, "blockwork run -- PROGRAM ARGS")?;
     Ok(ExitCode::SUCCESS)
 }
@@ -91,7 +91,7 @@ pub fn file(path: &Path, how: &How) -> anyhow::Result<ExitCode> {
     }
     Ok(match damage {
         Some(damage) => {
-            eprintln!("blockwork: {shown}: {damage}; only the events before were replayed");
+            text::tell(format_args!("blockwork: {shown}: {damage}; only the events before were replayed"));
             ExitCode::from(FAILED)
         }
         None => ExitCode::SUCCESS,
@@ -124,7 +124,7 @@ pub fn compare(trace: &Trace, how: &How, next: &str) -> anyhow::Result<()> {
     } else {
         out.write_all(table::render(&facts, &outcome, &verdict, style()).as_bytes())?;
         out.flush()?;
-        eprintln!("\nnext: {next}");
+        text::tell(format_args!("\nnext: {next}"));
     }
     Ok(())
 }
@@ -142,9 +142,10 @@ fn progress(steps: u64) -> ProgressBar {
 fn style() -> Style {
     let terminal = io::stdout().is_terminal();
     let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let width = if terminal { comfy_table::Table::new().width() } else { None };
+    let told = || env::var("COLUMNS").ok()?.parse().ok().filter(|&columns| columns > 0);
+    let width = if terminal { comfy_table::Table::new().width() } else { told() };
     Style { emphasis: terminal && !plain, width: width.unwrap_or(READABLE) }
 }
 
-/// Columns where there is no terminal.
+/// Columns where there is no terminal, and `COLUMNS` does not say.
 const READABLE: u16 = 100;

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
-use crate::capture::{self, Request};
+use crate::capture::{self, Failure, Recording, Request};
 
 /// What `record` may be told.
 #[derive(Debug, clap::Args)]
@@ -10,7 +10,15 @@ use crate::capture::{self, Request};
                         it is not found, 126 if it cannot be run, 125 if it succeeds and recording fails.\n\
                         A program that calls exec is recorded on; its children are not.")]
 pub struct Args {
-    /// Where to write the recording [default: PROGRAM.PID.bwrec, PID being that of `record`]
+    /// What to record
+    #[command(flatten)]
+    pub what: What,
+}
+
+/// What to record, and where to.
+#[derive(Debug, clap::Args)]
+pub struct What {
+    /// Where to write the recording [default: PROGRAM.PID.bwrec, PID being that of `blockwork`]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Replace FILE if it exists
@@ -21,10 +29,20 @@ pub struct Args {
     pub command: Vec<OsString>,
 }
 
+impl What {
+    /// Records it.
+    ///
+    /// # Errors
+    ///
+    /// When nothing could be recorded.
+    pub fn record(&self) -> Result<Recording, Failure> {
+        capture::record(Request { command: &self.command, output: self.output.as_deref(), force: self.force })
+    }
+}
+
 /// Records.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let request = Request { command: &args.command, output: args.output.as_deref(), force: args.force };
-    let recording = capture::record(request)?;
+    let recording = args.what.record()?;
     recording.report();
     recording.suggest();
     Ok(ExitCode::from(recording.code()))

@@ -37,18 +37,18 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.json {
         serde_json::to_writer_pretty(&mut out, &report).map_err(io::Error::from)?;
         writeln!(out)?;
-    } else {
+    } else if report.damage().is_none() || !report.is_empty() {
         write_text(&report, &mut out)?;
     }
     out.flush()?;
     match report.damage() {
         Some(damage) => {
-            eprintln!("blockwork: {shown}: {damage}");
+            text::tell(format_args!("blockwork: {shown}: {damage}"));
             Ok(ExitCode::from(FAILED))
         }
         None => {
-            if !args.json {
-                eprintln!("\nnext: blockwork compare {}", text::shell(&args.file));
+            if !args.json && !report.is_empty() {
+                text::tell(format_args!("\nnext: blockwork compare {}", text::shell(&args.file)));
             }
             Ok(ExitCode::SUCCESS)
         }

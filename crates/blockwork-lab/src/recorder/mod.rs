@@ -22,6 +22,9 @@ pub mod layout;
 #[path = "../../recorder/names.rs"]
 mod names;
 #[cfg(all(test, recorder))]
+#[path = "../../recorder/next.rs"]
+mod next;
+#[cfg(all(test, recorder))]
 #[path = "../../recorder/spool.rs"]
 mod spool;
 #[cfg(all(test, recorder))]

@@ -82,7 +82,7 @@ fn system_calls_do_what_they_say() {
     let name = std::ffi::CString::new(path.to_str().unwrap()).unwrap();
     let file = File::open(&name).unwrap();
     let about = fs::metadata(&path).unwrap();
-    assert_eq!(file.identity(), Ok([about.dev(), about.ino()]));
+    assert_eq!(file.about(), Ok(([about.dev(), about.ino()], about.size())));
     file.reserve(0, 3 * PAGE).unwrap();
     assert_eq!(fs::metadata(&path).unwrap().len(), 3 * PAGE as u64);
     let window = file.map(PAGE, PAGE).unwrap();

@@ -86,7 +86,7 @@ impl Candidate {
     /// Bytes that it is told beforehand to be ready for.
     pub fn capacity(self, script: &Script) -> u64 {
         let images = script.images.iter().map(|part| self.needs(&part.demand));
-        images.max().unwrap_or(0).next_multiple_of(64 << 10)
+        images.max().unwrap_or(0).checked_next_multiple_of(64 << 10).unwrap_or(u64::MAX)
     }
 
     /// Does `job` on its `steps`.

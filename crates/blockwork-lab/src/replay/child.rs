@@ -17,6 +17,7 @@ use super::{
     candidate::Candidate,
     driver::{Stop, mapping::Mapping},
 };
+use crate::text;
 
 /// What the command calls itself with.
 pub const VERB: &str = "__replay";
@@ -75,7 +76,7 @@ pub fn main(job: &str) -> ExitCode {
     match run(job) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error:#}");
+            text::tell(format_args!("{error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -98,7 +98,8 @@ impl Demand {
             }
             if op.kind != Kind::Free {
                 let align = 1_u64 << op.align_log2;
-                let end = demand.unfreed.next_multiple_of(align).saturating_add(op.size);
+                let start = demand.unfreed.checked_next_multiple_of(align).unwrap_or(u64::MAX);
+                let end = start.saturating_add(op.size);
                 demand.unfreed = end;
                 demand.largest = demand.largest.max(op.size);
                 demand.alignment = demand.alignment.max(align);
@@ -108,13 +109,15 @@ impl Demand {
                 count.peak = count.peak.max(count.live);
             }
             demand.events += 1;
-            demand.moving_bytes = demand.moving_bytes.max(live.bytes + old.map_or(0, |(size, _)| size));
+            demand.moving_bytes = demand.moving_bytes.max(live.bytes.saturating_add(old.map_or(0, |(size, _)| size)));
             if live.bytes > demand.peak_bytes {
                 demand.peak_bytes = live.bytes;
                 demand.peak_event = event;
             }
         }
-        demand.by_size = sizes.iter().map(|((size, _), count)| size.next_multiple_of(16) * count.peak).sum();
+        // No size is above `isize::MAX`.
+        let by_size = sizes.iter().map(|((size, _), count)| size.next_multiple_of(16).saturating_mul(count.peak));
+        demand.by_size = by_size.fold(0, u64::saturating_add);
         demand
     }
 }
@@ -150,7 +153,7 @@ struct Live {
 impl Live {
     fn take(&mut self, slot: u32) -> Option<(u64, u8)> {
         let taken = self.slots.get_mut(slot as usize)?.take()?;
-        self.bytes -= taken.0;
+        self.bytes = self.bytes.saturating_sub(taken.0);
         Some(taken)
     }
 
@@ -160,7 +163,7 @@ impl Live {
             self.slots.resize(slot + 1, None);
         }
         self.slots[slot] = Some(block);
-        self.bytes += block.0;
+        self.bytes = self.bytes.saturating_add(block.0);
     }
 }
 
@@ -180,6 +183,14 @@ mod tests {
         assert_eq!(demand.unfreed, 380);
         assert_eq!(demand.by_size, 112 + 32 + 208);
         assert_eq!(live_sizes(&ops.0, demand.peak_event), [200, 28]);
+    }
+
+    #[test]
+    fn a_demand_beyond_all_memory_is_no_overflow() {
+        let huge = i64::MAX.cast_unsigned();
+        let ops = (0..4).fold(Ops::new(), |ops, slot| ops.alloc(slot, huge).aligned(slot + 4, huge - 5, 21));
+        let demand = Demand::of(&ops.realloc(0, huge).free(1).0);
+        assert_eq!([demand.peak_bytes, demand.moving_bytes, demand.unfreed, demand.by_size], [u64::MAX; 4]);
     }
 
     #[test]

@@ -13,6 +13,13 @@ use crate::{
     text::{bytes, counted, grouped, percent},
 };
 
+/// The columns, the most telling first.
+const COLUMNS: [&str; 8] = ["allocator", "", "ns", "net", "held", "inside", "outside", "requests"];
+/// Of them, those for terminals that are narrower than [`WIDE`]: more would
+/// leave no room for the first.
+const NARROW_COLUMNS: usize = 5;
+const WIDE: u16 = 76;
+
 /// How the terminal wants it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {
@@ -20,6 +27,13 @@ pub struct Style {
     pub emphasis: bool,
     /// Columns that fit.
     pub width: u16,
+}
+
+impl Style {
+    /// How many of [`COLUMNS`] fit.
+    fn columns(self) -> usize {
+        if self.width < WIDE { NARROW_COLUMNS } else { COLUMNS.len() }
+    }
 }
 
 /// The whole report: what was replayed, the rows, what they mean.
@@ -33,7 +47,7 @@ pub fn render(facts: &Facts, outcome: &Outcome, verdict: &Verdict, style: Style)
         }
     }
     if let Some(driver) = driver {
-        text.push_str(&wrap(&method(driver, outcome.driver.len()), style));
+        text.push_str(&wrap(&method(driver, outcome.driver.len(), style), style));
     }
     text.push('\n');
     text.push_str(&wrap(&verdict.text, style));
@@ -54,11 +68,16 @@ fn heading(facts: &Facts, style: Style) -> String {
 }
 
 /// What the columns mean.
-fn method(driver: Spread, runs: usize) -> String {
+fn method(driver: Spread, runs: usize, style: Style) -> String {
+    let held = if style.columns() == COLUMNS.len() {
+        "held: most bytes taken from the system; of them inside: rounding within blocks, outside: in no block. \
+         requests: to the parent"
+    } else {
+        "held: most bytes taken from the system. Waste and requests: where there is more room"
+    };
     format!(
         "Replayed on one thread, without locks or the program's own work, every page touched. ns: processor time per \
-         event, median of {}; net: without the {:.0} ns of the replay itself. held: most bytes taken from the system; \
-         of them inside: rounding within blocks, outside: in no block. requests: to the parent. The bound never frees.",
+         event, median of {}; net: without the {:.0} ns of the replay itself. {held}. The bound never frees.",
         counted(runs as u64, "run", "runs"),
         driver.median
     )
@@ -72,10 +91,13 @@ fn rows(outcome: &Outcome, driver: Option<Spread>, verdict: &Verdict, style: Sty
     } else {
         table.force_no_tty();
     }
-    table.set_header(["allocator", "", "ns", "net", "held", "inside", "outside", "requests"]);
+    table.set_header(COLUMNS.into_iter().take(style.columns()));
     for row in &outcome.rows {
         let best = row.kind == Kind::Composition && verdict.best.as_deref() == Some(&row.spec);
-        let cells = cells(row, driver, best).into_iter().map(|cell| emphasised(cell, best && style.emphasis));
+        let cells = cells(row, driver, best)
+            .into_iter()
+            .take(style.columns())
+            .map(|cell| emphasised(cell, best && style.emphasis));
         table.add_row(cells);
     }
     for column in table.column_iter_mut() {
@@ -105,7 +127,7 @@ fn cells(row: &Row, driver: Option<Spread>, best: bool) -> Vec<String> {
     let mut cells = vec![row.spec.clone(), mark.to_owned()];
     match (&row.result, driver) {
         (Ok(figures), Some(driver)) => cells.extend(figures_of(figures, driver)),
-        _ => cells.resize_with(8, || "–".into()),
+        _ => cells.resize_with(COLUMNS.len(), || "–".into()),
     }
     cells
 }
@@ -175,10 +197,11 @@ mod tests {
 
     #[test]
     fn everything_fits_the_terminal() {
-        for width in [64, 80, 100, 200] {
+        for width in [48, 60, 80, 100, 200] {
             let text = report(Style { emphasis: false, width });
             let widest = text.lines().map(|line| line.chars().count()).max();
             assert!(widest <= Some(width.into()), "{text}");
+            assert!(text.lines().count() < 40, "{text}");
         }
     }
 

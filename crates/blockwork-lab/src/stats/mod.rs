@@ -210,6 +210,11 @@ pub struct Report {
 }
 
 impl Report {
+    /// Whether there is nothing to replay.
+    pub fn is_empty(&self) -> bool {
+        self.events == 0
+    }
+
     /// What is wrong with the recording, if anything.
     pub fn damage(&self) -> Option<&str> {
         self.damage.as_deref()

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::Report;
-use crate::text::{bar, bytes, counted, grouped, percent, tally};
+use crate::text::{bar, bytes, children, counted, grouped, percent};
 
 const BAR: u64 = 30;
 
@@ -107,11 +107,7 @@ fn write_lifetimes(report: &Report, out: &mut impl Write) -> io::Result<()> {
 fn write_remarks(report: &Report, out: &mut impl Write) -> io::Result<()> {
     let mut remarks = Vec::new();
     if report.skipped_children > 0 {
-        let children = counted(report.skipped_children.into(), "child", "children");
-        remarks.push(format!(
-            "{children} not recorded: {}",
-            tally(&report.skipped_children_names, report.skipped_children)
-        ));
+        remarks.push(format!("not recorded: {}", children(&report.skipped_children_names, report.skipped_children)));
     }
     if report.unknown_frees > 0 {
         let frees = counted(report.unknown_frees, "free", "frees");

@@ -48,24 +48,35 @@ struct Head {
     program: String,
 }
 
-/// What stands at the end.
+/// What stands at the end; what is nothing is left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Summary {
     /// All calls.
     pub totals: Totals,
     /// The file of the last image, if that called nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub silent: Option<String>,
     /// Processes that were not recorded.
+    #[serde(skip_serializing_if = "is_zero")]
     pub children: u32,
     /// The names of the first of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub child_names: Vec<String>,
     /// Events that the recorder could not write.
+    #[serde(skip_serializing_if = "is_zero")]
     pub lost: u64,
     /// Blocks whose free was never seen.
+    #[serde(skip_serializing_if = "is_zero")]
     pub missed_frees: u64,
     /// Why recording ended before the program did.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
+}
+
+/// Whether it goes without saying.
+fn is_zero<N: Default + PartialEq>(number: &N) -> bool {
+    *number == N::default()
 }
 
 /// Writes a recording.

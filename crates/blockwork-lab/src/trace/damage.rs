@@ -38,8 +38,8 @@ pub enum Damage {
     },
     /// Something follows the end.
     Trailing,
-    /// The recording was interrupted: whoever recorded is still at it, or was
-    /// killed. Everything until then was read.
+    /// The recording was never packed: whoever recorded is still at it, was
+    /// killed, or had no room. Everything until then was read.
     Unfinished,
 }
 
@@ -64,7 +64,7 @@ impl fmt::Display for Damage {
             Self::Inconsistent { event, what } => write!(f, "the recording is corrupt: event {event} {what}"),
             Self::Trailing => f.write_str("the recording is corrupt: something follows its end"),
             Self::Unfinished => {
-                f.write_str("the recording was never finished: `record` is still running, or was killed")
+                f.write_str("the recording was never finished: `record` is still running, was killed, or had no room")
             }
         }
     }

@@ -27,7 +27,7 @@ pub use self::{
     container::{Summary, Writer},
     damage::Damage,
     reader::{Ending, read},
-    spool::pack,
+    spool::{pack, stopped},
     tally::Tally,
 };
 

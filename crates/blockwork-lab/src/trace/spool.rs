@@ -46,13 +46,17 @@ impl Leftovers {
         }
     }
 
+    fn stopped(&self) -> Option<String> {
+        self.stopped.map(|(stop, errno)| Stopped(stop, errno).to_string())
+    }
+
     fn summary(&self, renamer: &Renamer) -> Summary {
         Summary {
             children: self.children,
             child_names: self.child_names.clone(),
             lost: self.lost,
             missed_frees: renamer.missed(),
-            stopped: self.stopped.map(|(stop, errno)| Stopped(stop, errno).to_string()),
+            stopped: self.stopped(),
             ..Summary::default()
         }
     }
@@ -74,6 +78,11 @@ impl fmt::Display for Stopped {
             _ => Ok(()),
         }
     }
+}
+
+/// Why recording ended early, as the header of a spool has it.
+pub fn stopped(header: &[u8]) -> Option<String> {
+    Leftovers::parse(header).stopped()
 }
 
 /// Turns the events of a spool into a recording of `program`; `header` is asked

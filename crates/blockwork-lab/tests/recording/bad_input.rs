@@ -21,6 +21,10 @@ fn programs_that_cannot_be_recorded_are_refused() {
     refused(&bench, "no-such-program", 127, &["cannot find the program no-such-program in PATH"]);
     refused(&bench, "/etc", 126, &["is a directory"]);
     refused(&bench, "/etc/passwd", 126, &["is not executable"]);
+    let script = bench.path().join("script");
+    fs::write(&script, "#!/no/such/interpreter\n").unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    refused(&bench, "./script", 126, &["interpreter /no/such/interpreter does not exist"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Bench, has};
+use crate::support::{Bench, Run, has};
 
 #[test]
 fn every_kind_of_call_is_counted_as_c_means_it() {
@@ -67,6 +67,50 @@ fn a_library_that_allocates_before_the_recorder_starts_is_recorded() {
     let program = bench.compile_as("program", program, &["./library.so"]).unwrap();
     bench.record([program]);
     assert_eq!(bench.stats().balances().numbers(["allocations", "frees"]), [150, 51]);
+}
+
+#[test]
+fn a_library_that_brings_another_malloc_stays_in_charge() {
+    let bench = Bench::new();
+    // Knows its own blocks, as real ones do in functions that C does not name.
+    let library = r"
+        #include <stddef.h>
+        #include <string.h>
+        static _Alignas(16) size_t memory[1 << 24];
+        static size_t at;
+        void *malloc(size_t size) {
+            size_t *head = memory + __atomic_fetch_add(&at, size / 16 * 2 + 4, __ATOMIC_RELAXED);
+            head[0] = size, head[1] = 77;
+            return head + 2;
+        }
+        void *calloc(size_t count, size_t size) { return malloc(count * size); }
+        void free(void *block) { if (block && ((size_t *)block)[-1] != 77) __builtin_trap(); }
+        size_t malloc_usable_size(void *block) { free(block); return ((size_t *)block)[-2]; }
+        void *realloc(void *block, size_t size) {
+            void *other = malloc(size);
+            if (block) memcpy(other, block, malloc_usable_size(block) < size ? malloc_usable_size(block) : size);
+            return other;
+        }";
+    let program = r"
+        #include <malloc.h>
+        #include <stdlib.h>
+        int main(void) {
+            void *block = malloc(10);
+            if (malloc_usable_size(block) != 10) return 1;
+            free(block);
+            return malloc_usable_size(calloc(5, 5)) != 25;
+        }";
+    if bench.compile_as("library.so", library, &["-shared", "-fPIC", "-fno-builtin", "-Wl,-Bsymbolic"]).is_none() {
+        return;
+    }
+    let linked = bench.compile_as("linked", program, &["./library.so"]).unwrap();
+    bench.record([linked]);
+    assert_eq!(bench.stats().balances().numbers(["allocations", "frees"]), [2, 1]);
+    let plain = bench.compile_as("plain", program, &[]).unwrap();
+    let mut recorder = bench.blockwork();
+    recorder.args(["record", "-o", "preloaded.bwrec", "--"]).arg(plain);
+    let run = Run::of(recorder.env("LD_PRELOAD", bench.path().join("library.so")));
+    assert_eq!(run.code, Some(0), "{run:?}");
 }
 
 #[test]
@@ -163,7 +207,7 @@ fn what_the_program_reads_and_prints_is_untouched() {
     let bench = Bench::new();
     fs::write(bench.path().join("input"), "some\ninput").unwrap();
     let input = fs::File::open(bench.path().join("input")).unwrap();
-    let run = crate::support::Run::of(bench.recorder(["cat"]).stdin(input));
+    let run = Run::of(bench.recorder(["cat"]).stdin(input));
     assert_eq!((run.code, run.out.as_str()), (Some(0), "some\ninput"));
     run.says(&["Recorded r.bwrec", "Next blockwork compare r.bwrec"]);
 }
@@ -213,7 +257,7 @@ fn the_text_of_stats_says_the_same_as_the_json() {
     let bench = Bench::new();
     bench.record(["ls", "-l", "/"]);
     let stats = bench.stats();
-    let text = crate::support::Run::of(bench.blockwork().args(["stats", "r.bwrec"])).out;
+    let text = Run::of(bench.blockwork().args(["stats", "r.bwrec"])).out;
     for part in [
         format!("ls: {} events", grouped(stats.number("events"))),
         format!("{} allocations, ", grouped(stats.number("allocations"))),

@@ -111,6 +111,33 @@ fn a_candidate_that_needs_too_much_memory_is_not_run_and_the_others_are() {
 }
 
 #[test]
+fn a_table_is_as_wide_as_it_is_told() {
+    let bench = Bench::new();
+    let run = Run::of(bench.blockwork().args(["compare", "--runs", "1", "--shipped", "cc1plus"]).env("COLUMNS", "60"));
+    assert!(run.out.lines().all(|line| line.chars().count() <= 60), "{}", run.out);
+    assert!(run.out.contains("held") && !run.out.contains("outside"), "{}", run.out);
+}
+
+#[test]
+fn nobody_needs_to_listen() {
+    let bench = Bench::new();
+    bench.record(["ls", "/"]);
+    for (line, code) in [
+        ("stats r.bwrec", 0),
+        ("compare --runs 1 r.bwrec", 0),
+        ("stats absent", 125),
+        ("compare absent", 125),
+        ("run --force --runs 1 -o r.bwrec -- ls", 0),
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let status =
+            bench.blockwork().args(line.split(' ')).stderr(writer.try_clone().unwrap()).stdout(writer).status();
+        assert_eq!(status.unwrap().code(), Some(code), "{line}");
+    }
+}
+
+#[test]
 fn run_records_compares_and_keeps_the_recording() {
     let bench = Bench::new();
     let run = Run::of(bench.blockwork().args(["run", "--runs", "1", "-o", "r.bwrec", "--", "sh", "-c", "exit 3"]));

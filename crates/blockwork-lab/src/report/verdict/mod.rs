@@ -109,12 +109,12 @@ fn large_blocks(facts: &Facts) -> Option<String> {
     const FEW: usize = 8;
     // Below, a pool of its size could serve the block.
     const LARGE: u64 = 32 << 10;
-    let mut sum = 0;
+    let mut sum = 0_u64;
     let mut sums = facts.peak_sizes.iter().take(FEW).zip(1_u64..).map(|(size, number)| {
-        sum += size;
+        sum = size.saturating_add(sum);
         (number, *size, sum)
     });
-    let (number, size, sum) = sums.find(|(_, _, sum)| sum * 2 > facts.peak_live_bytes)?;
+    let (number, size, sum) = sums.find(|(_, _, sum)| *sum > facts.peak_live_bytes / 2)?;
     if size < LARGE {
         return None;
     }

@@ -103,7 +103,7 @@ impl ArenaCore {
         let (start, asked) = if self.is_large(own) {
             (parent.allocate(own)?, own)
         } else {
-            let shared = self.shared_span(layout).ok_or(AllocError)?;
+            let shared = self.shared_span(layout).unwrap_or(own);
             let taken = take_any(parent, shared, own)?;
             // What the parent asked of us meanwhile may have grown it more.
             let next = shared.size().saturating_mul(2).max(self.next.get());
@@ -119,6 +119,7 @@ impl ArenaCore {
 
     /// The next span to ask for that holds `layout`, for which the cap is
     /// enough: twice as large as the one before, or as much larger as it takes.
+    /// `None` when nothing that large can be aligned so.
     fn shared_span(&self, layout: Layout) -> Option<Layout> {
         let mut size = self.next.get();
         while body_of(size)? < layout.size() {

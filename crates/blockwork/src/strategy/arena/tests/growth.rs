@@ -245,6 +245,7 @@ fn a_cap_that_no_parent_can_reach_still_serves() {
     for _ in 0..100 {
         assert!(arena.allocate(layout(1000, 8)).is_ok());
     }
+    assert!(arena.allocate(layout(8, 1 << 21)).is_ok());
     assert!(arena.bytes_held() > 0);
 }
 
