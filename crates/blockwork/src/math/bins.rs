@@ -11,8 +11,8 @@
 
 use core::cell::Cell;
 
-/// The longest run: two bits of a 32-bit tag are taken.
-pub(crate) const LEN_MAX: u32 = (1 << 30) - 1;
+/// The longest run: three bits of a 32-bit tag are taken.
+pub(crate) const LEN_MAX: u32 = (1 << 29) - 1;
 
 /// The number of bins; bin 0 stays empty, since no run is.
 pub(crate) const COUNT: u32 = bin_of(LEN_MAX).wrapping_add(1);
@@ -28,15 +28,15 @@ pub(crate) const fn bin_of(len: u32) -> u32 {
 /// Whether runs of the one and the other length belong to one bin.
 #[inline]
 pub(crate) const fn share_bin(one: u32, other: u32) -> bool {
-    // No bit differs that tells the bins of the longer of the two apart.
-    let longer = one | other;
-    (one ^ other).wrapping_shr(shift_of(longer)) == 0
+    // No bit differs of the leading four, of the longer of the two.
+    let differ = ((one ^ other) as u64).wrapping_shl(3);
+    differ.wrapping_shr((one | other | 8).ilog2()) == 0
 }
 
 /// The least length of `bin`.
 #[inline]
 pub(crate) fn least_of(bin: u32) -> u32 {
-    LEAST.get(bin as usize).copied().unwrap_or(u32::MAX)
+    if bin < EXACT { bin } else { LEAST.get(bin as usize).copied().unwrap_or(u32::MAX) }
 }
 
 static LEAST: [u32; COUNT as usize] = {
@@ -141,7 +141,7 @@ mod tests {
 
     /// All small lengths, and the surroundings of every power of two.
     fn lengths() -> impl Iterator<Item = u32> {
-        let edges = (13..30).flat_map(|bits| {
+        let edges = (13..29).flat_map(|bits| {
             let power = 1_u32 << bits;
             (0..40).flat_map(move |by| {
                 [power.wrapping_sub(by), power.wrapping_add(by), power.wrapping_add(power / 8).wrapping_sub(by)]
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn every_length_has_a_bin_in_range() {
-        assert_eq!(COUNT, 224);
+        assert_eq!(COUNT, 216);
         assert!(lengths().all(|len| (1..COUNT).contains(&bin_of(len))));
         assert_eq!(bin_for(LEN_MAX), COUNT);
         let all = BinSet::new();

@@ -8,7 +8,7 @@
 use core::ptr::NonNull;
 
 use crate::{
-    math::bins::{BinSet, COUNT, bin_for, bin_of, least_of, share_bin},
+    math::bins::{BinSet, COUNT, EXACT, bin_for, bin_of, least_of, share_bin},
     raw::{
         list::List,
         span::chunk::{Node, Run},
@@ -43,16 +43,20 @@ impl RunBins {
         unsafe { self.link(run.claim_node(), bin_of(run.len)) }
     }
 
-    /// Whether a run of `bin` that gets shorter stays in it with `len` blocks.
+    /// Puts `run` into its bin, if it is so short that each length has a bin of
+    /// its own.
+    ///
+    /// # Safety
+    ///
+    /// - As for [`insert`](Self::insert).
     #[inline]
-    pub(crate) fn stays(&self, bin: u32, len: u32) -> bool {
-        least_of(bin) <= len
-    }
-
-    /// Whether a run of `len` blocks stays in its bin with `more`.
-    #[inline]
-    pub(crate) fn stays_grown(&self, len: u32, more: u32) -> bool {
-        share_bin(more, len)
+    pub(crate) unsafe fn insert_short(&self, run: Run) -> bool {
+        let short = run.len < EXACT;
+        if short {
+            // SAFETY: of this run, which is in no list.
+            unsafe { self.link(run.claim_node(), run.len) }
+        }
+        short
     }
 
     /// Takes `run` out of its bin.
@@ -93,11 +97,15 @@ impl RunBins {
         self.filled.first_from(len)
     }
 
-    /// The first run of `bin`.
+    /// The first run of `bin`, if it is not aside, and the least length with
+    /// which it stays there.
     #[inline]
-    pub(crate) fn first_of(&self, bin: u32) -> Option<Run> {
+    pub(crate) fn first_plain(&self, bin: u32) -> Option<(Run, u32)> {
+        let node = self.list(bin)?.first()?;
+        // SAFETY: nodes are valid while they are in a bin.
+        let least = unsafe { node.as_ref() }.least.get();
         // SAFETY: a node of a run whose books are there while it is in a bin.
-        self.list(bin)?.first().map(|node| unsafe { Run::of(node) })
+        unsafe { Run::of_plain(node) }.map(|run| (run, least))
     }
 
     /// Takes the first run of `bin` out.
@@ -107,10 +115,24 @@ impl RunBins {
             && let Some(node) = list.first()
         {
             // SAFETY: just asked for.
+            let is_only = unsafe { list.after(node) }.is_none();
+            // SAFETY: as above.
             unsafe { list.remove_first(node) }
-            if list.first().is_none() {
+            if is_only {
                 self.filled.remove(bin);
             }
+        }
+    }
+
+    /// Moves the first run of `bin` to where it belongs with its last `len` blocks.
+    #[inline]
+    pub(crate) fn move_first(&self, bin: u32, len: u32) {
+        if let Some(list) = self.list(bin)
+            && let Some(node) = list.first()
+        {
+            self.remove_first(bin);
+            // SAFETY: of the run, and just taken out.
+            unsafe { self.link(node, bin_of(len)) }
         }
     }
 
@@ -125,7 +147,7 @@ impl RunBins {
                 None => break,
             }
         }
-        self.first_of(self.filled.first_from(bin_for(sure))?)
+        self.runs(self.filled.first_from(bin_for(sure))?).next()
     }
 
     /// # Safety
@@ -134,13 +156,14 @@ impl RunBins {
     #[inline]
     unsafe fn link(&self, node: NonNull<Node>, bin: u32) {
         if let Some(list) = self.list(bin) {
-            if list.first().is_none() {
-                self.filled.insert(bin);
-            }
-            // SAFETY: valid while it is in here.
-            unsafe { node.as_ref() }.bin.set(bin);
+            let was_empty = list.first().is_none();
             // SAFETY: in no list; valid while it is in here.
             unsafe { list.push(node) }
+            // SAFETY: as above.
+            unsafe { node.as_ref() }.least.set(least_of(bin));
+            if was_empty {
+                self.filled.insert(bin);
+            }
         }
     }
 
@@ -150,7 +173,7 @@ impl RunBins {
     #[inline]
     unsafe fn unlink(&self, node: NonNull<Node>) {
         // SAFETY: linked nodes are valid.
-        let bin = unsafe { node.as_ref() }.bin.get();
+        let bin = bin_of(unsafe { node.as_ref() }.least.get());
         if let Some(list) = self.list(bin) {
             // SAFETY: `link` put it into this list.
             unsafe { list.remove(node) }
@@ -262,8 +285,11 @@ mod tests {
     #[test]
     fn a_short_fit_is_found_without_a_look() {
         let (bins, _books) = bins(&[3, 17]);
-        let found = [1, 3, 4, 15].map(|len| bins.far(len).and_then(|bin| bins.first_of(bin)).map(|run| run.len));
-        assert_eq!(found, [Some(3), Some(3), Some(17), Some(17)]);
+        let found = [1, 3, 4, 15].map(|len| {
+            let (run, least) = bins.first_plain(bins.near(len)?)?;
+            Some((run.len, least))
+        });
+        assert_eq!(found, [Some((3, 3)), Some((3, 3)), Some((17, 16)), Some((17, 16))]);
     }
 
     #[test]

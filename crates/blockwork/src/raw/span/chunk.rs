@@ -60,23 +60,30 @@ impl ChunkHead {
 #[derive(Debug)]
 pub(crate) struct Node {
     links: Links<Self>,
-    /// The block at which the run ends that is linked here.
-    last: Cell<u32>,
-    /// The bin in which it is.
-    pub(super) bin: Cell<u32>,
+    /// The block before which the run ends that is linked here.
+    end: Cell<u32>,
+    /// The least length with which it stays in its bin.
+    pub(super) least: Cell<u32>,
 }
 
 // SAFETY: `repr(C)`, links first.
 unsafe impl Linked for Node {}
 
 /// What is written at either end of a run; zero where no run ends.
+///
+/// Runs of which the pool has more to know than their length are marked *aside*,
+/// for its usual way to see at once: live ones at their head, free ones at their
+/// end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
 struct Tag(u32);
 
 impl Tag {
     const LIVE: u32 = 1 << 31;
+    /// Of the first block of a live run that is not aside.
     const HEAD: u32 = 1 << 30;
+    /// Of the first block of a live run, or the last of a free one.
+    const ASIDE: u32 = 1 << 29;
     /// Stands beyond both ends of a chunk: nothing to merge with.
     const EDGE: Self = Self(Self::LIVE);
 
@@ -84,9 +91,16 @@ impl Tag {
         Self(len)
     }
 
-    /// The first block of a live run, and no other block, has this.
+    const fn free_aside(len: u32) -> Self {
+        Self(Self::ASIDE | len)
+    }
+
     const fn live_head(len: u32) -> Self {
         Self(Self::LIVE | Self::HEAD | len)
+    }
+
+    const fn live_head_aside(len: u32) -> Self {
+        Self(Self::LIVE | Self::ASIDE | len)
     }
 
     const fn live_tail(len: u32) -> Self {
@@ -97,8 +111,17 @@ impl Tag {
         self.0 & Self::LIVE == 0
     }
 
-    const fn is_live_head(self) -> bool {
+    const fn is_aside(self) -> bool {
+        self.0 & Self::ASIDE != 0
+    }
+
+    /// Whether a live run begins here that is not aside.
+    const fn is_plain_head(self) -> bool {
         self.0 & Self::HEAD != 0
+    }
+
+    const fn is_live_head(self) -> bool {
+        self.is_plain_head() || self.is_aside() && !self.is_free()
     }
 
     const fn len(self) -> u32 {
@@ -140,7 +163,7 @@ impl Chunk {
         let chunk = Self(place);
         chunk.tag_before(0).set(Tag::EDGE);
         chunk.tag_of(len).set(Tag::EDGE);
-        chunk.whole().mark_free();
+        chunk.whole().mark_free_aside();
         chunk
     }
 
@@ -179,27 +202,37 @@ impl Chunk {
     /// The live run that begins at block `at`, if the chunk has such a block.
     #[inline]
     pub(crate) fn live_at(self, at: usize) -> Option<Run> {
-        if at >= self.head().len as usize {
-            return None;
-        }
-        #[expect(clippy::cast_possible_truncation, reason = "below a length, which is a `u32`")]
-        let at = at as u32;
+        let at = self.block_at(at)?;
         let tag = self.tag_of(at).get();
         tag.is_live_head().then(|| Run { chunk: self, at, len: tag.len() })
+    }
+
+    /// The same, unless the run is [aside](Run::mark_live_aside).
+    #[inline]
+    pub(crate) fn plain_live_at(self, at: usize) -> Option<Run> {
+        let at = self.block_at(at)?;
+        let tag = self.tag_of(at).get();
+        tag.is_plain_head().then(|| Run { chunk: self, at, len: tag.len() })
+    }
+
+    #[inline]
+    const fn block_at(self, at: usize) -> Option<u32> {
+        #[expect(clippy::cast_possible_truncation, reason = "below a length, which is a `u32`")]
+        if at < self.head().len as usize { Some(at as u32) } else { None }
     }
 
     /// The free run that begins at block `at`, where a run ends before.
     #[inline]
     pub(crate) fn free_at(self, at: u32) -> Option<Run> {
         let tag = self.tag_of(at).get();
-        tag.is_free().then_some(Run { chunk: self, at, len: tag.0 })
+        tag.is_free().then_some(Run { chunk: self, at, len: tag.len() })
     }
 
     /// The free run that ends before block `at`, where a run begins.
     #[inline]
     fn free_before(self, at: u32) -> Option<Run> {
         let tag = self.tag_before(at).get();
-        tag.is_free().then(|| Run { chunk: self, at: at.wrapping_sub(tag.0), len: tag.0 })
+        tag.is_free().then(|| Run { chunk: self, at: at.wrapping_sub(tag.len()), len: tag.len() })
     }
 
     /// The tag of block `at`, or of the edge behind the last.
@@ -227,15 +260,10 @@ impl Chunk {
     }
 }
 
-/// The nodes of `len` blocks.
-const fn nodes_of(len: u32) -> usize {
-    (len as usize).div_ceil(2)
-}
-
-/// The nodes from the one of block `last` to the head.
+/// The nodes of the first `len` blocks: they lie next to the head.
 #[inline]
-const fn nodes_from(last: u32) -> usize {
-    (last as usize / 2).wrapping_add(1)
+const fn nodes_of(len: u32) -> usize {
+    (len as usize).wrapping_add(1) / 2
 }
 
 /// A run of blocks of one chunk.
@@ -257,19 +285,44 @@ impl Run {
     ///   are still there.
     #[inline]
     pub(crate) unsafe fn of(node: NonNull<Node>) -> Self {
+        // SAFETY: the caller's promise.
+        let (chunk, end) = unsafe { Self::end_of(node) };
+        let len = chunk.tag_before(end).get().len();
+        Self { chunk, at: end.wrapping_sub(len), len }
+    }
+
+    /// The same, unless the run is [aside](Self::mark_free_aside).
+    ///
+    /// # Safety
+    ///
+    /// - As for [`of`](Self::of).
+    #[inline]
+    pub(crate) unsafe fn of_plain(node: NonNull<Node>) -> Option<Self> {
+        // SAFETY: the caller's promise.
+        let (chunk, end) = unsafe { Self::end_of(node) };
+        let tag = chunk.tag_before(end).get();
+        (!tag.is_aside()).then(|| Self { chunk, at: end.wrapping_sub(tag.0), len: tag.0 })
+    }
+
+    /// The chunk of the run that is linked at `node`, and where the run ends.
+    ///
+    /// # Safety
+    ///
+    /// - As for [`of`](Self::of).
+    #[inline]
+    unsafe fn end_of(node: NonNull<Node>) -> (Chunk, u32) {
         // SAFETY: in the books, says the caller.
-        let last = unsafe { node.as_ref() }.last.get();
-        // SAFETY: the head lies so many nodes behind the one of block `last`.
-        let chunk = Chunk(unsafe { node.add(nodes_from(last)) }.cast());
-        let len = chunk.tag_of(last).get().0;
-        Self { chunk, at: last.wrapping_add(1).wrapping_sub(len), len }
+        let end = unsafe { node.as_ref() }.end.get();
+        // SAFETY: `node` did the same backwards.
+        let chunk = Chunk(unsafe { node.add(nodes_of(end)) }.cast());
+        (chunk, end)
     }
 
     /// Where the run is linked while it is free.
     #[inline]
     pub(crate) fn node(self) -> NonNull<Node> {
-        // SAFETY: the node of block `last` lies so far before the head.
-        unsafe { self.chunk.0.cast::<Node>().sub(nodes_from(self.last())) }
+        // SAFETY: the node of the last block, which lies so far before the head.
+        unsafe { self.chunk.0.cast::<Node>().sub(nodes_of(self.end())) }
     }
 
     /// [`node`](Self::node), which from now on leads to this run.
@@ -277,7 +330,7 @@ impl Run {
     pub(crate) fn claim_node(self) -> NonNull<Node> {
         let node = self.node();
         // SAFETY: in the books, zero or written since.
-        unsafe { node.as_ref() }.last.set(self.last());
+        unsafe { node.as_ref() }.end.set(self.end());
         node
     }
 
@@ -303,7 +356,14 @@ impl Run {
     /// The free run that begins where this one ends.
     #[inline]
     pub(crate) fn free_after(self) -> Option<Self> {
-        self.chunk.free_at(self.at.wrapping_add(self.len))
+        self.chunk.free_at(self.end())
+    }
+
+    /// The same, of a run in a chunk without free runs that are aside.
+    #[inline]
+    pub(crate) fn plain_free_after(self) -> Option<Self> {
+        let tag = self.chunk.tag_of(self.end()).get();
+        tag.is_free().then(|| Self { chunk: self.chunk, at: self.end(), len: tag.0 })
     }
 
     /// Whether a free run ends where this one begins.
@@ -326,11 +386,32 @@ impl Run {
         self.first_tag().set(Tag::live_head(self.len));
     }
 
+    /// Writes into the books that the run is live, but not for the usual way: its
+    /// chunk is not a usual one.
+    pub(crate) fn mark_live_aside(self) {
+        self.last_tag().set(Tag::live_tail(self.len));
+        self.first_tag().set(Tag::live_head_aside(self.len));
+    }
+
     /// Writes into the books that the run is free.
     #[inline]
     pub(crate) fn mark_free(self) {
         self.last_tag().set(Tag::free(self.len));
         self.first_tag().set(Tag::free(self.len));
+    }
+
+    /// Writes into the books that the run is free, but not for the usual way: its
+    /// chunk has no other, or is not a usual one.
+    #[inline]
+    pub(crate) fn mark_free_aside(self) {
+        // In this order: what tells is the end.
+        self.first_tag().set(Tag::free(self.len));
+        self.last_tag().set(Tag::free_aside(self.len));
+    }
+
+    /// Whether the run, which is free, is [aside](Self::mark_free_aside).
+    pub(crate) fn is_aside(self) -> bool {
+        self.last_tag().get().is_aside()
     }
 
     /// Writes into the books that no live run begins where this one did; its
@@ -353,12 +434,12 @@ impl Run {
 
     #[inline]
     fn last_tag<'a>(self) -> &'a Cell<Tag> {
-        self.chunk.tag_before(self.at.wrapping_add(self.len))
+        self.chunk.tag_before(self.end())
     }
 
     #[inline]
-    const fn last(self) -> u32 {
-        self.at.wrapping_add(self.len).wrapping_sub(1)
+    const fn end(self) -> u32 {
+        self.at.wrapping_add(self.len)
     }
 }
 
@@ -432,7 +513,10 @@ pub(crate) mod tests {
         let (span, _) = books.chunk.whole().split(7);
         span.mark_live();
         let heads: vec::Vec<usize> = (0..12).filter(|&at| books.chunk.live_at(at).is_some()).collect();
-        assert_eq!(heads, [0]);
+        assert_eq!((heads, books.chunk.plain_live_at(0)), (vec![0], Some(span)));
+        span.mark_live_aside();
+        assert_eq!((books.chunk.live_at(0), books.chunk.plain_live_at(0)), (Some(span), None));
+        assert!(span.ends_agree());
     }
 
     #[test]
@@ -442,8 +526,18 @@ pub(crate) mod tests {
         for (at, len) in (0..9).flat_map(|at| (1..=9 - at).map(move |len| (at, len))) {
             let run = Run { chunk, at, len };
             run.mark_free();
+            let node = run.claim_node();
             // SAFETY: a node of these books.
-            assert_eq!(unsafe { Run::of(run.claim_node()) }, run);
+            assert_eq!(unsafe { Run::of(node) }, run);
+            // SAFETY: a node of these books.
+            assert_eq!(unsafe { Run::of_plain(node) }, Some(run));
+            run.mark_free_aside();
+            // SAFETY: a node of these books.
+            assert_eq!(unsafe { Run::of(node) }, run);
+            // SAFETY: a node of these books.
+            assert_eq!(unsafe { Run::of_plain(node) }, None);
+            assert_eq!((chunk.free_at(at), chunk.free_before(at + len)), (Some(run), Some(run)));
+            assert!(chunk.live_at(at as usize).is_none() && run.is_aside() && run.ends_agree());
         }
     }
 

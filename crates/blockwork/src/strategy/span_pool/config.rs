@@ -15,7 +15,7 @@ pub struct SpanPoolConfig {
     /// has. A power of two, at least 64.
     pub block: usize,
     /// The parent is asked for multiples of this many bytes. A power of two, not
-    /// below `block`, and below 2³⁰ blocks; `None` is sixteen blocks, but at
+    /// below `block`, and below 2²⁹ blocks; `None` is sixteen blocks, but at
     /// least 4096 bytes. As large as a block means one block at a time, unless a
     /// span needs more; larger means fewer requests and fewer cache misses.
     pub backing_request: Option<usize>,
@@ -54,7 +54,7 @@ impl SpanPoolConfig {
         }
         let blocks = request.wrapping_shr(self.block.trailing_zeros());
         if blocks > LEN_MAX as usize {
-            return Err(ConfigError::new("SpanPoolConfig::backing_request", "must be below 2^30 blocks"));
+            return Err(ConfigError::new("SpanPoolConfig::backing_request", "must be below 2^29 blocks"));
         }
         if self.capacity < blocks {
             return Err(ConfigError::new("SpanPoolConfig::capacity", "must hold the blocks of one backing request"));
@@ -272,10 +272,10 @@ mod tests {
 
     #[cfg(target_pointer_width = "64")]
     #[test]
-    fn a_backing_request_has_fewer_than_two_to_the_thirty_blocks() {
+    fn a_backing_request_has_fewer_than_two_to_the_29_blocks() {
         let backing = |backing_request| SpanPoolConfig { block: 64, backing_request: Some(backing_request), ..GOOD };
-        assert!(backing(64 << 29).check().is_ok());
-        assert_eq!(broken(backing(64 << 30)), "SpanPoolConfig::backing_request");
+        assert!(backing(64 << 28).check().is_ok());
+        assert_eq!(broken(backing(64 << 29)), "SpanPoolConfig::backing_request");
     }
 
     #[test]

@@ -77,6 +77,8 @@ impl SpanPoolCore {
                 self.check_span(run, tally)?;
             } else {
                 ensure(!after_free, "two free runs touch")?;
+                let aside = run.is_whole() || !self.is_listed(chunk);
+                ensure(run.is_aside() == aside, "a free run is aside, or is not, by mistake")?;
                 tally.runs_free = tally.runs_free.wrapping_add(1);
                 tally.blocks_free = tally.blocks_free.wrapping_add(run.len as usize);
             }

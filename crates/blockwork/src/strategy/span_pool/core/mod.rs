@@ -245,7 +245,7 @@ impl SpanPoolCore {
         let (lead, rest) = run.split(lead);
         let (span, rest) = rest.split(len);
         for free in [lead, rest].into_iter().filter(|free| free.len != 0) {
-            free.mark_free();
+            self.mark_free(free);
             // SAFETY: just marked, and new; the span lies between the two.
             unsafe { self.bins.insert(free) }
         }
@@ -261,14 +261,39 @@ impl SpanPoolCore {
         } else {
             // SAFETY: in its bin, says the caller; what is left is marked next.
             unsafe { self.bins.replace(run, rest) }
-            rest.mark_free();
+            self.mark_free(rest);
+        }
+    }
+
+    /// Marks `span` as live, and aside from the [usual way](Self::deallocate_near)
+    /// if the directory has it.
+    fn mark_live(&self, span: Run) {
+        if self.is_listed(span.chunk) {
+            span.mark_live();
+        } else {
+            span.mark_live_aside();
+        }
+    }
+
+    /// Marks `run` as free, and aside from the [usual way](Self::hit) if more is
+    /// to be done than to cut it.
+    fn mark_free(&self, run: Run) {
+        if run.is_whole() || !self.is_listed(run.chunk) {
+            run.mark_free_aside();
+        } else {
+            run.mark_free();
         }
     }
 
     /// Makes `span`, which is in no bin, live.
-    #[inline]
     fn begin_life(&self, span: Run) -> NonNull<u8> {
-        span.mark_live();
+        self.mark_live(span);
+        self.count_begin(span)
+    }
+
+    /// Counts `span` as live.
+    #[inline]
+    fn count_begin(&self, span: Run) -> NonNull<u8> {
         self.spans_live.set(self.spans_live.get().wrapping_add(1));
         self.blocks_free.set(self.blocks_free.get().wrapping_sub(span.len as usize));
         self.start_of(span)
@@ -276,7 +301,7 @@ impl SpanPoolCore {
 
     /// Counts `span` as live no more.
     #[inline]
-    fn end_life(&self, span: Run) {
+    fn count_end(&self, span: Run) {
         self.spans_live.set(self.spans_live.get().wrapping_sub(1));
         self.blocks_free.set(self.blocks_free.get().wrapping_add(span.len as usize));
     }
@@ -292,7 +317,7 @@ impl SpanPoolCore {
         if !self.is_listed(span.chunk) {
             self.directory.remove(block.addr().get());
         }
-        self.end_life(span);
+        self.count_end(span);
         self.put_back(parent, span);
     }
 
@@ -314,7 +339,7 @@ impl SpanPoolCore {
             // SAFETY: in no bin: it was live, or just left it; marked below.
             unsafe { self.bins.insert(all) }
         }
-        all.mark_free();
+        self.mark_free(all);
         if all.len >= self.shape.notable {
             self.settle(parent, all.chunk, all.len);
         }
@@ -325,6 +350,7 @@ impl SpanPoolCore {
     #[inline(never)]
     fn settle<A: Allocate + ?Sized>(&self, parent: &A, chunk: Chunk, len: u32) {
         if len == chunk.head().len {
+            chunk.whole().mark_free_aside();
             self.retire(parent, chunk);
         }
         if self.shape.retain.release == Release::Aggressive {
@@ -336,7 +362,7 @@ impl SpanPoolCore {
     fn shrink_to<A: Allocate + ?Sized>(&self, parent: &A, span: Run, len: u32) {
         let (kept, tail) = span.split(len);
         if tail.len != 0 {
-            kept.mark_live();
+            self.mark_live(kept);
             self.blocks_free.set(self.blocks_free.get().wrapping_add(tail.len as usize));
             self.put_back(parent, tail);
         }
@@ -348,7 +374,7 @@ impl SpanPoolCore {
         let next = span.free_after().filter(|next| more <= next.len).ok_or(AllocError)?;
         let (taken, rest) = next.split(more);
         self.set_front(next, rest);
-        span.join(taken).mark_live();
+        self.mark_live(span.join(taken));
         self.blocks_free.set(self.blocks_free.get().wrapping_sub(more as usize));
         Ok(())
     }
@@ -359,15 +385,17 @@ impl SpanPoolCore {
         // A chunk is made of whole slots, so who has the start of one has all of it.
         let chunk = self.directory.find(address & self.shape.slots).or_else(|| self.directory.find(address))?;
         // SAFETY: chunks in the directory are open.
-        self.span_in(unsafe { Chunk::from_ptr(chunk) }, address)
+        let chunk = unsafe { Chunk::from_ptr(chunk) };
+        chunk.live_at(self.block_of(chunk, address))
     }
 
-    /// The live span of `chunk` that begins at `address`.
+    /// The number of the block of `chunk` that begins at `address`; of no block,
+    /// if none does.
     #[inline]
-    fn span_in(&self, chunk: Chunk, address: usize) -> Option<Run> {
+    fn block_of(&self, chunk: Chunk, address: usize) -> usize {
         let offset = address.wrapping_sub(chunk.head().base.addr().get());
-        // Inside of a block, the low bits come out on top: no chunk has so many blocks.
-        chunk.live_at(offset.rotate_right(self.shape.shift))
+        // Inside of a block, the low bits come out on top: no chunk has so many.
+        offset.rotate_right(self.shape.shift)
     }
 
     /// Whether the directory has the chunk itself, rather than its spans.

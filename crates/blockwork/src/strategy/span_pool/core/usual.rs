@@ -6,7 +6,7 @@
 use core::{alloc::Layout, ptr::NonNull};
 
 use super::{Chunk, Run, SpanPoolCore};
-use crate::{alloc::Allocate, os};
+use crate::{alloc::Allocate, math::bins::share_bin, os};
 
 impl SpanPoolCore {
     /// A span from the front of a run that is sure to fit, in a chunk that is
@@ -33,25 +33,28 @@ impl SpanPoolCore {
     /// `len` blocks from the first run of `bin`, which is sure to hold them.
     #[inline(always)]
     fn take_first(&self, bin: u32, len: u32) -> Option<NonNull<u8>> {
-        let run = self.bins.first_of(bin)?;
-        if run.is_whole() || !self.is_listed(run.chunk) {
-            return None;
-        }
+        let (run, least) = self.bins.first_plain(bin)?;
         let (span, rest) = run.split(len);
-        if self.bins.stays(bin, rest.len) {
-            rest.mark_free();
-        } else if rest.len == 0 {
+        if rest.len == 0 {
             self.bins.remove_first(bin);
+        } else if least <= rest.len {
+            rest.mark_free();
         } else {
-            return Some(self.cut_off(run.chunk, run.at, run.len, len));
+            return Some(self.cut_first(bin, run.chunk, run.at, len, rest.len));
         }
-        Some(self.begin_life(span))
+        span.mark_live();
+        Some(self.count_begin(span))
     }
 
-    /// [`cut`](Self::cut), with its run in pieces, which stay in registers.
+    /// As [`cut`](Self::cut) from the first run of `bin`, of which a rest stays
+    /// that belongs to another. (In pieces, because these stay in registers.)
     #[inline(never)]
-    fn cut_off(&self, chunk: Chunk, at: u32, run_len: u32, len: u32) -> NonNull<u8> {
-        self.cut(Run { chunk, at, len: run_len }, len)
+    fn cut_first(&self, bin: u32, chunk: Chunk, at: u32, len: u32, rest_len: u32) -> NonNull<u8> {
+        let (span, rest) = Run { chunk, at, len: len.wrapping_add(rest_len) }.split(len);
+        self.bins.move_first(bin, rest.len);
+        rest.mark_free();
+        span.mark_live();
+        self.count_begin(span)
     }
 
     /// Takes back the span at `block`, if its chunk is found at once.
@@ -63,18 +66,15 @@ impl SpanPoolCore {
         };
         // SAFETY: chunks in the directory are open.
         let chunk = unsafe { Chunk::from_ptr(chunk) };
-        let Some(span) = self.span_in(chunk, address).filter(|_| self.is_listed(chunk)) else {
+        let Some(span) = chunk.plain_live_at(self.block_of(chunk, address)) else {
             return self.deallocate_far(parent, block, layout);
         };
         os::check(self.shape.len_of(layout) == Ok(span.len), "layout does not fit the span");
-        self.end_life(span);
-        let all = match (span.is_after_free(), span.free_after()) {
-            (false, None) => {
-                // SAFETY: it was live; marked below.
-                unsafe { self.bins.insert(span) }
-                span
-            }
-            (false, Some(back)) if self.bins.stays_grown(back.len, span.join(back).len) => span.join(back),
+        self.count_end(span);
+        let all = match (span.is_after_free(), span.plain_free_after()) {
+            // SAFETY: it was live; marked below.
+            (false, None) if unsafe { self.bins.insert_short(span) } => span,
+            (false, Some(back)) if share_bin(back.len, span.join(back).len) => span.join(back),
             _ => return self.put_back_in(parent, chunk, span.at, span.len),
         };
         all.mark_free();
@@ -83,8 +83,7 @@ impl SpanPoolCore {
         }
     }
 
-    /// [`put_back`](Self::put_back), with its run in pieces, which stay in
-    /// registers.
+    /// [`put_back`](Self::put_back), with its run in pieces.
     #[inline(never)]
     fn put_back_in<A: Allocate + ?Sized>(&self, parent: &A, chunk: Chunk, at: u32, len: u32) {
         self.put_back(parent, Run { chunk, at, len });
