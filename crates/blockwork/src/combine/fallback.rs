@@ -214,12 +214,13 @@ mod tests {
     #[cfg(all(debug_assertions, not(miri)))]
     use crate::combine::testers::{Claiming, last_words};
     use crate::{
-        alloc::reallocate,
         combine::{counted::Counted, testers::Rounding},
         source::buffer::Buffer,
     };
 
     const ALL: Layout = Layout::new::<[u8; 64]>();
+
+    crate::combine::testers::two_sides!(Fallback::new);
 
     #[test]
     fn the_fallback_serves_what_the_primary_cannot() {
@@ -230,19 +231,6 @@ mod tests {
         assert!(both.fallback().owns(second, ALL));
         assert!(both.owns(first, ALL) && both.owns(second, ALL));
         assert_eq!(both.allocate(ALL), Err(AllocError));
-    }
-
-    #[test]
-    fn a_block_goes_back_to_the_side_it_came_from() {
-        let (mut one, mut two) = ([MaybeUninit::uninit(); 64], [MaybeUninit::uninit(); 64]);
-        let both = Fallback::new(Buffer::new(&mut one), Buffer::new(&mut two));
-        let (first, second) = (both.allocate(ALL).unwrap(), both.allocate(ALL).unwrap());
-        // SAFETY: live, and allocated with this layout.
-        unsafe { both.deallocate(second, ALL) };
-        assert_eq!(both.allocate(ALL), Ok(second));
-        // SAFETY: live, and allocated with this layout.
-        unsafe { both.deallocate(first, ALL) };
-        assert_eq!(both.allocate(ALL), Ok(first));
     }
 
     #[test]
@@ -270,59 +258,6 @@ mod tests {
         // SAFETY: live, and resized to `new`.
         assert_eq!(unsafe { both.resize(block, new, Layout::new::<[u8; 0]>()) }, Err(AllocError));
         assert_eq!(both.fallback().counts().bytes_live, 48);
-    }
-
-    #[test]
-    fn reallocating_moves_from_one_side_to_the_other() {
-        let (mut one, mut two) = ([MaybeUninit::uninit(); 8], [MaybeUninit::uninit(); 64]);
-        let both = Fallback::new(Buffer::new(&mut one), Buffer::new(&mut two));
-        let (small, large) = (Layout::new::<[u8; 8]>(), Layout::new::<[u8; 40]>());
-        let block = both.allocate(small).unwrap();
-        // SAFETY: eight bytes that are ours.
-        unsafe { block.cast::<[u8; 8]>().write(*b"contents") };
-        // SAFETY: live, and allocated with `small`.
-        let moved = unsafe { reallocate(&both, block, small, large) }.unwrap();
-        // SAFETY: the block is at least eight bytes, which were copied.
-        assert_eq!(unsafe { moved.cast::<[u8; 8]>().read() }, *b"contents");
-        assert!(both.fallback().owns(moved, large));
-        // SAFETY: live, and allocated with `large`.
-        let back = unsafe { reallocate(&both, moved, large, small) };
-        assert_eq!(back, Ok(moved), "it shrinks where it is");
-        assert_eq!(both.allocate(small), Ok(block), "the primary has its block back");
-    }
-
-    #[test]
-    fn an_empty_request_asks_nobody() {
-        let (mut one, mut two) = ([MaybeUninit::uninit(); 8], [MaybeUninit::uninit(); 8]);
-        let both = Fallback::new(Buffer::new(&mut one), Buffer::new(&mut two));
-        let nothing = Layout::new::<[u64; 0]>();
-        let block = both.allocate(nothing).unwrap();
-        assert_eq!(both.allocate_zeroed(nothing), Ok(block));
-        let all = Layout::new::<[u8; 8]>();
-        assert!(both.allocate(all).is_ok() && both.allocate(all).is_ok());
-        // SAFETY: an empty block.
-        unsafe { both.deallocate(block, nothing) };
-        assert_eq!(both.allocate(all), Err(AllocError));
-    }
-
-    #[test]
-    fn zeroed_blocks_are_zero_on_either_side() {
-        let (mut one, mut two) = ([MaybeUninit::new(0xA5_u8); 64], [MaybeUninit::new(0xA5_u8); 64]);
-        let both = Fallback::new(Buffer::new(&mut one), Buffer::new(&mut two));
-        for _ in 0..2 {
-            let block = both.allocate_zeroed(ALL).unwrap();
-            // SAFETY: 64 initialised bytes.
-            assert_eq!(unsafe { block.cast::<[u8; 64]>().read() }, [0; 64]);
-        }
-    }
-
-    #[test]
-    fn a_reset_ends_the_blocks_of_both_sides() {
-        let (mut one, mut two) = ([MaybeUninit::uninit(); 64], [MaybeUninit::uninit(); 64]);
-        let mut both = Fallback::new(Buffer::new(&mut one), Buffer::new(&mut two));
-        assert!(both.allocate(ALL).is_ok() && both.allocate(ALL).is_ok());
-        both.reset();
-        assert!(both.allocate(ALL).is_ok() && both.allocate(ALL).is_ok());
     }
 
     #[test]

@@ -208,7 +208,6 @@ mod tests {
     #[cfg(all(debug_assertions, not(miri)))]
     use crate::combine::testers::{Claiming, last_words};
     use crate::{
-        alloc::reallocate,
         combine::{
             counted::Counted,
             testers::{BySize, Rounding},
@@ -217,6 +216,8 @@ mod tests {
     };
 
     const ALL: Layout = Layout::new::<[u8; 64]>();
+
+    crate::combine::testers::two_sides!(LastResort::new);
 
     #[test]
     fn the_reserve_serves_only_when_the_primary_fails() {
@@ -227,19 +228,6 @@ mod tests {
         assert!(heap.reserve().owns(second, ALL));
         assert!(heap.owns(first, ALL) && heap.owns(second, ALL));
         assert_eq!(heap.allocate(ALL), Err(AllocError));
-    }
-
-    #[test]
-    fn a_block_goes_back_to_the_side_it_came_from() {
-        let (mut one, mut two) = ([MaybeUninit::uninit(); 64], [MaybeUninit::uninit(); 64]);
-        let heap = LastResort::new(Buffer::new(&mut one), Buffer::new(&mut two));
-        let (first, second) = (heap.allocate(ALL).unwrap(), heap.allocate(ALL).unwrap());
-        // SAFETY: live, and allocated with this layout.
-        unsafe { heap.deallocate(second, ALL) };
-        assert_eq!(heap.allocate(ALL), Ok(second));
-        // SAFETY: live, and allocated with this layout.
-        unsafe { heap.deallocate(first, ALL) };
-        assert_eq!(heap.allocate(ALL), Ok(first));
     }
 
     #[test]
@@ -274,56 +262,6 @@ mod tests {
         // SAFETY: live, and resized to this layout.
         unsafe { heap.deallocate(second, asked) };
         assert!(!heap.reserve().large.owns(second, asked));
-    }
-
-    #[test]
-    fn reallocating_moves_from_one_side_to_the_other() {
-        let (mut one, mut two) = ([MaybeUninit::uninit(); 8], [MaybeUninit::uninit(); 64]);
-        let heap = LastResort::new(Buffer::new(&mut one), Buffer::new(&mut two));
-        let (small, large) = (Layout::new::<[u8; 8]>(), Layout::new::<[u8; 40]>());
-        let block = heap.allocate(small).unwrap();
-        // SAFETY: eight bytes that are ours.
-        unsafe { block.cast::<[u8; 8]>().write(*b"contents") };
-        // SAFETY: live, and allocated with `small`.
-        let moved = unsafe { reallocate(&heap, block, small, large) }.unwrap();
-        // SAFETY: the block is at least eight bytes, which were copied.
-        assert_eq!(unsafe { moved.cast::<[u8; 8]>().read() }, *b"contents");
-        assert!(heap.reserve().owns(moved, large));
-        assert_eq!(heap.allocate(small), Ok(block), "the primary has its block back");
-    }
-
-    #[test]
-    fn an_empty_request_asks_nobody() {
-        let (mut one, mut two) = ([MaybeUninit::uninit(); 8], [MaybeUninit::uninit(); 8]);
-        let heap = LastResort::new(Buffer::new(&mut one), Buffer::new(&mut two));
-        let nothing = Layout::new::<[u64; 0]>();
-        let block = heap.allocate(nothing).unwrap();
-        assert_eq!(heap.allocate_zeroed(nothing), Ok(block));
-        let all = Layout::new::<[u8; 8]>();
-        assert!(heap.allocate(all).is_ok() && heap.allocate(all).is_ok());
-        // SAFETY: an empty block.
-        unsafe { heap.deallocate(block, nothing) };
-        assert_eq!(heap.allocate(all), Err(AllocError));
-    }
-
-    #[test]
-    fn zeroed_blocks_are_zero_on_either_side() {
-        let (mut one, mut two) = ([MaybeUninit::new(0xA5_u8); 64], [MaybeUninit::new(0xA5_u8); 64]);
-        let heap = LastResort::new(Buffer::new(&mut one), Buffer::new(&mut two));
-        for _ in 0..2 {
-            let block = heap.allocate_zeroed(ALL).unwrap();
-            // SAFETY: 64 initialised bytes.
-            assert_eq!(unsafe { block.cast::<[u8; 64]>().read() }, [0; 64]);
-        }
-    }
-
-    #[test]
-    fn a_reset_ends_the_blocks_of_both_sides() {
-        let (mut one, mut two) = ([MaybeUninit::uninit(); 64], [MaybeUninit::uninit(); 64]);
-        let mut heap = LastResort::new(Buffer::new(&mut one), Buffer::new(&mut two));
-        assert!(heap.allocate(ALL).is_ok() && heap.allocate(ALL).is_ok());
-        heap.reset();
-        assert!(heap.allocate(ALL).is_ok() && heap.allocate(ALL).is_ok());
     }
 
     #[test]

@@ -98,6 +98,78 @@ unsafe impl<S: Owns, L: Owns> Owns for BySize<S, L> {
     }
 }
 
+/// Tests what holds whichever of two sides is asked whose a block is.
+macro_rules! two_sides {
+    ($new:path) => {
+        #[test]
+        fn a_block_goes_back_to_the_side_it_came_from() {
+            let (mut one, mut two) = ([MaybeUninit::uninit(); 64], [MaybeUninit::uninit(); 64]);
+            let both = $new(Buffer::new(&mut one), Buffer::new(&mut two));
+            let (first, second) = (both.allocate(ALL).unwrap(), both.allocate(ALL).unwrap());
+            // SAFETY: live, and allocated with this layout.
+            unsafe { both.deallocate(second, ALL) };
+            assert_eq!(both.allocate(ALL), Ok(second));
+            // SAFETY: live, and allocated with this layout.
+            unsafe { both.deallocate(first, ALL) };
+            assert_eq!(both.allocate(ALL), Ok(first));
+        }
+
+        #[test]
+        fn an_empty_request_asks_nobody() {
+            let (mut one, mut two) = ([MaybeUninit::uninit(); 8], [MaybeUninit::uninit(); 8]);
+            let both = $new(Buffer::new(&mut one), Buffer::new(&mut two));
+            let nothing = Layout::new::<[u64; 0]>();
+            let block = both.allocate(nothing).unwrap();
+            assert_eq!(both.allocate_zeroed(nothing), Ok(block));
+            let all = Layout::new::<[u8; 8]>();
+            assert!(both.allocate(all).is_ok() && both.allocate(all).is_ok());
+            // SAFETY: an empty block.
+            unsafe { both.deallocate(block, nothing) };
+            assert_eq!(both.allocate(all), Err(AllocError));
+        }
+
+        #[test]
+        fn zeroed_blocks_are_zero_on_either_side() {
+            let (mut one, mut two) = ([MaybeUninit::new(0xA5_u8); 64], [MaybeUninit::new(0xA5_u8); 64]);
+            let both = $new(Buffer::new(&mut one), Buffer::new(&mut two));
+            for _ in 0..2 {
+                let block = both.allocate_zeroed(ALL).unwrap();
+                // SAFETY: 64 initialised bytes.
+                assert_eq!(unsafe { block.cast::<[u8; 64]>().read() }, [0; 64]);
+            }
+        }
+
+        #[test]
+        fn a_reset_ends_the_blocks_of_both_sides() {
+            let (mut one, mut two) = ([MaybeUninit::uninit(); 64], [MaybeUninit::uninit(); 64]);
+            let mut both = $new(Buffer::new(&mut one), Buffer::new(&mut two));
+            assert!(both.allocate(ALL).is_ok() && both.allocate(ALL).is_ok());
+            both.reset();
+            assert!(both.allocate(ALL).is_ok() && both.allocate(ALL).is_ok());
+        }
+
+        #[test]
+        fn reallocating_moves_from_one_side_to_the_other() {
+            let (mut one, mut two) = ([MaybeUninit::uninit(); 8], [MaybeUninit::uninit(); 64]);
+            let both = $new(Buffer::new(&mut one), Buffer::new(&mut two));
+            let (small, large) = (Layout::new::<[u8; 8]>(), Layout::new::<[u8; 40]>());
+            let block = both.allocate(small).unwrap();
+            // SAFETY: eight bytes that are ours.
+            unsafe { block.cast::<[u8; 8]>().write(*b"contents") };
+            // SAFETY: live, and allocated with `small`.
+            let moved = unsafe { $crate::alloc::reallocate(&both, block, small, large) }.unwrap();
+            // SAFETY: the block is at least eight bytes, which were copied.
+            assert_eq!(unsafe { moved.cast::<[u8; 8]>().read() }, *b"contents");
+            assert_ne!(moved, block);
+            // SAFETY: live, and allocated with `large`.
+            let back = unsafe { $crate::alloc::reallocate(&both, moved, large, small) };
+            assert_eq!(back, Ok(moved), "it shrinks where it is");
+            assert_eq!(both.allocate(small), Ok(block), "the primary has its block back");
+        }
+    };
+}
+pub(crate) use two_sides;
+
 /// Gives nothing, and claims every block there is.
 #[cfg(all(debug_assertions, not(miri)))]
 pub(crate) struct Claiming;

@@ -8,7 +8,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | time | two adds, a mask and a compare: 7 instructions for a known layout |
+//! | time | two adds, a mask and a compare: 6 instructions for a known layout |
 //! | space | six words; alignment padding, and what is freed out of order |
 //! | sharing | single-threaded (`Cell`) |
 //! | failure | when the span is full, padding counted, or cannot be had |

@@ -9,8 +9,8 @@ use crate::{
 
 /// The size of slabs, and how many empty ones are kept.
 ///
-/// A constant size of slab, `Const<N>`, saves an instruction or two in every
-/// free; `usize` is chosen at run time.
+/// A constant size of slab, `Const<N>`, stands in the instructions of every
+/// free; a `usize` is chosen at run time, and loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SlabPolicy<S = usize> {
     /// Bytes of each slab, a power of two. The first 64 are its header.

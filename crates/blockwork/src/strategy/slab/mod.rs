@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Slab ─┬─ current ─► [ header | ■ ■ □ ■ □ …………… ]   serves: free list, then the untouched tail
-//!       ├─ partial ─► [ header | ■ ■ ■ □ ■ ■ □ ■ ■ ]   the fuller, the earlier it comes next
+//!       ├─ partial ─► [ header | ■ ■ ■ □ ■ ■ □ ■ ■ ]   the fuller, the earlier; the nearly full last
 //!       ├─ full ────► [ header | ■ ■ ■ ■ ■ ■ ■ ■ ■ ]   back among the partial ones at the first free
 //!       └─ empty ───► [ header | ………………………… ]   kept, or given back at once
 //! ```
