@@ -188,18 +188,20 @@ impl<V: Value> Directory<V> {
 
     /// What `key`, which is not zero, belongs to.
     #[inline]
-    pub(crate) fn find(&self, key: usize) -> Option<V> {
+    pub(crate) fn find(&self, key: usize) -> Option<NonNull<T>> {
         let table = self.table.get();
-        table.get(self.place(table, key)).value
-    }
-
-    /// What `key`, which is not zero, belongs to, if it lies where it should:
-    /// where nobody was before.
-    #[inline]
-    pub(crate) fn find_first(&self, key: usize) -> Option<V> {
-        let table = self.table.get();
-        let entry = self.look(table, spread(key, table.shift));
-        if entry.key == key { entry.value } else { None }
+        let mut at = spread(key, table.shift);
+        loop {
+            let entry = self.look(table, at);
+            if entry.key == key {
+                return entry.value;
+            }
+            // Comes: half of the entries at least are empty.
+            if entry.key == 0 {
+                return None;
+            }
+            at = table.after(at);
+        }
     }
 
     /// Says that `key`, which is not zero and not here yet, belongs to `value`; the

@@ -11,7 +11,7 @@ use crate::{alloc::Allocate, math::bins::share_bin, os};
 impl SpanPoolCore {
     /// A span from the front of a run that is sure to fit, in a chunk that is
     /// busy and in the directory.
-    #[inline]
+    #[inline(never)]
     pub(super) fn hit(&self, layout: Layout) -> Option<NonNull<u8>> {
         if layout.align() > self.shape.block {
             return None;
@@ -57,11 +57,11 @@ impl SpanPoolCore {
         self.count_begin(span)
     }
 
-    /// Takes back the span at `block`, if its chunk is found at once.
-    #[inline]
+    /// Takes back the span at `block`, if its chunk is in the directory.
+    #[inline(never)]
     pub(super) fn deallocate_near<A: Allocate + ?Sized>(&self, parent: &A, block: NonNull<u8>, layout: Layout) {
         let address = block.addr().get();
-        let Some(chunk) = self.directory.find_first(address & self.shape.slots) else {
+        let Some(chunk) = self.directory.find(address & self.shape.slots) else {
             return self.deallocate_far(parent, block, layout);
         };
         // SAFETY: chunks in the directory are open.
