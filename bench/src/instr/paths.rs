@@ -40,21 +40,34 @@ pub(crate) const PATHS: &[Path] = &[
     Path { name: "size-class heap: layout at run time", bar: None, run: heap_run_time },
     Path { name: "size-class heap behind dyn: 64 bytes", bar: None, run: heap_dyn },
     Path { name: "memo over system: 64 bytes", bar: None, run: memo_64 },
-    Path { name: "memo over pages: 64 KiB", bar: None, run: memo_pages },
-    Path { name: "span pool: 8 KiB", bar: None, run: span_pool_8k },
+    Path { name: "memo over pages: 64 KiB", bar: Some(30.0), run: memo_pages },
+    Path { name: "span pool: 8 KiB, 100 live", bar: Some(SPAN), run: |rounds| span_pool_8k(rounds, 100) },
+    Path {
+        name: "span pool: 8 KiB, 1000000 live",
+        bar: Some(SPAN * 1.1),
+        run: |rounds| span_pool_8k(rounds, 1_000_000),
+    },
     Path { name: EMPTY_CHURN, bar: None, run: empty_churn },
-    Path { name: CHURN_FEW, bar: None, run: |rounds| span_pool_churn(rounds, 100) },
-    Path { name: CHURN_MANY, bar: None, run: |rounds| span_pool_churn(rounds, 1_000_000) },
+    Path { name: CHURN_FEW, bar: None, run: |rounds| span_pool_churn(rounds, 100, 1) },
+    Path { name: CHURN_MANY, bar: None, run: |rounds| span_pool_churn(rounds, 1_000_000, 1) },
+    Path { name: MIX_FEW, bar: None, run: |rounds| span_pool_churn(rounds, 100, 8) },
+    Path { name: MIX_MANY, bar: None, run: |rounds| span_pool_churn(rounds, 1_000_000, 8) },
 ];
 
 /// The loop of all paths but those of [`NET_OF`].
 pub(crate) const EMPTY: &str = "empty loop";
 const EMPTY_CHURN: &str = "empty churn";
-const CHURN_FEW: &str = "span pool: 1 to 8 blocks, 100 live";
-const CHURN_MANY: &str = "span pool: 1 to 8 blocks, 1000000 live";
+const CHURN_FEW: &str = "span pool: 4 KiB, any of 100";
+const CHURN_MANY: &str = "span pool: 4 KiB, any of 1000000";
+const MIX_FEW: &str = "span pool: 4 to 32 KiB, any of 100";
+const MIX_MANY: &str = "span pool: 4 to 32 KiB, any of 1000000";
 
 /// What a path is held against when it is not the empty loop.
-pub(crate) const NET_OF: &[(&str, &str)] = &[(CHURN_FEW, EMPTY_CHURN), (CHURN_MANY, EMPTY_CHURN)];
+pub(crate) const NET_OF: &[(&str, &str)] =
+    &[(CHURN_FEW, EMPTY_CHURN), (CHURN_MANY, EMPTY_CHURN), (MIX_FEW, EMPTY_CHURN), (MIX_MANY, EMPTY_CHURN)];
+
+/// What a pair of a span may take where few are live; where many are, a tenth more.
+const SPAN: f64 = 120.0;
 
 /// What the hand-written class takes: a composition may take no more.
 const ONE_CLASS: f64 = 13.0;
@@ -264,8 +277,12 @@ fn memo_pages(rounds: u64) {
     pairs(&Memo::new(Pages, usize::MAX), || BLOCK, rounds);
 }
 
-fn span_pool_8k(rounds: u64) {
-    pairs(&spans(), || Layout::new::<[u64; 1024]>(), rounds);
+fn span_pool_8k(rounds: u64, live: usize) {
+    let pool = spans();
+    for _ in 0..live {
+        let Ok(_stays_live) = pool.allocate(Layout::new::<[u64; 512]>()) else { exhausted() };
+    }
+    pairs(&pool, || Layout::new::<[u64; 1024]>(), rounds);
 }
 
 /// Numbers that look random, for a few instructions each.
@@ -278,43 +295,47 @@ impl Dice {
         (((self.0 >> 32) * below as u64) >> 32) as usize
     }
 
-    /// From one to eight blocks of 4 KiB.
+    /// From 4 KiB to `most` times as many.
     #[inline(always)]
-    fn layout(&mut self) -> Layout {
-        Layout::from_size_align(4096 + self.roll(8) * 4096, 8).expect("small")
+    fn layout(&mut self, most: usize) -> Layout {
+        Layout::from_size_align(4096 + self.roll(most) * 4096, 8).expect("small")
     }
 }
 
-/// Replaces one of `live` spans each round, at random.
+/// Replaces any of `live` spans of one to `most` blocks each round.
 #[inline(always)]
-fn churn(rounds: u64, live: usize, allocate: impl Fn(Layout) -> NonNull<u8>, deallocate: impl Fn(NonNull<u8>, Layout)) {
+fn churn(
+    rounds: u64,
+    live: usize,
+    most: usize,
+    allocate: impl Fn(Layout) -> NonNull<u8>,
+    deallocate: impl Fn(NonNull<u8>, Layout),
+) {
     let mut dice = Dice(1);
-    let mut spans: Vec<_> = (0..live)
-        .map(|_| {
-            let layout = dice.layout();
-            (allocate(layout), layout)
-        })
-        .collect();
-    // Until the holes are as they will be.
-    for round in 0..rounds + 4 * live as u64 {
-        black_box(round);
-        let at = dice.roll(live);
-        let (span, layout) = &mut spans[at];
+    let mut spans = Vec::with_capacity(live);
+    for _ in 0..live {
+        let layout = dice.layout(most);
+        spans.push((allocate(layout), layout));
+    }
+    // The holes need a while until they are as they will be.
+    for _ in 0..rounds + live as u64 {
+        let (span, layout) = &mut spans[dice.roll(live)];
         deallocate(opaque(*span), *layout);
-        *layout = dice.layout();
+        *layout = dice.layout(*opaque_ref(&most));
         *span = allocate(*layout);
     }
 }
 
 fn empty_churn(rounds: u64) {
-    churn(rounds, 100, |_| opaque(NonNull::dangling()), |_, _| {});
+    churn(rounds, 100, 8, |_| opaque(NonNull::dangling()), |_, _| {});
 }
 
-fn span_pool_churn(rounds: u64, live: usize) {
+fn span_pool_churn(rounds: u64, live: usize, most: usize) {
     let pool = spans();
     churn(
         rounds,
         live,
+        most,
         |layout| match opaque_ref(&pool).allocate(layout) {
             Ok(span) => span,
             Err(_) => exhausted(),

@@ -33,6 +33,14 @@ pub(crate) const fn share_bin(one: u32, other: u32) -> bool {
     differ.wrapping_shr((one | other | 8).ilog2()) == 0
 }
 
+/// Whether it is plain to see that runs of `long` and of no more, `short`, blocks
+/// [belong to one bin](share_bin): mostly, if they do.
+#[inline]
+pub(crate) const fn plainly_share_bin(long: u32, short: u32) -> bool {
+    // What differs is below an eighth of the leading bit, if below a sixteenth of all.
+    ((long ^ short) as u64).wrapping_shl(4) <= long as u64
+}
+
 /// The least length of `bin`.
 #[inline]
 pub(crate) fn least_of(bin: u32) -> u32 {
@@ -163,6 +171,7 @@ mod tests {
             for short in (long.saturating_sub(40).max(1)..=long).chain([1, long / 2 + 1]) {
                 let same = bin_of(long) == bin_of(short);
                 assert_eq!((share_bin(long, short), share_bin(short, long)), (same, same), "{long} {short}");
+                assert!(same || !plainly_share_bin(long, short), "{long} {short}");
             }
         }
     }

@@ -29,9 +29,12 @@ pub(crate) enum Access {
 }
 
 /// Bytes in a page: a power of two.
+///
+/// A number where the processor leaves no choice, so that rounding a size to
+/// pages needs no look at memory, and no instruction if the size is known.
 #[inline]
 pub(crate) fn page_size() -> usize {
-    rustix::param::page_size()
+    if cfg!(any(target_arch = "x86", target_arch = "x86_64")) { 4096 } else { rustix::param::page_size() }
 }
 
 /// Maps `size` bytes of zeroes wherever the system likes.

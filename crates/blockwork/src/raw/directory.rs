@@ -187,19 +187,23 @@ impl<V: Value> Directory<V> {
     }
 
     /// What `key`, which is not zero, belongs to.
-    #[inline]
     pub(crate) fn find(&self, key: usize) -> Option<V> {
         let table = self.table.get();
         table.get(self.place(table, key)).value
     }
 
-    /// What `key`, which is not zero, belongs to, if it lies where it should:
-    /// where nobody was before.
+    /// What `key`, which is not zero, belongs to, if it is where it would be first
+    /// or next to that.
     #[inline]
-    pub(crate) fn find_first(&self, key: usize) -> Option<V> {
+    pub(crate) fn find_near(&self, key: usize) -> Option<V> {
         let table = self.table.get();
-        let entry = self.look(table, spread(key, table.shift));
-        if entry.key == key { entry.value } else { None }
+        let home = spread(key, table.shift);
+        let entry = self.look(table, home);
+        if entry.key == key {
+            return entry.value;
+        }
+        let next = self.look(table, table.after(home));
+        if next.key == key { next.value } else { None }
     }
 
     /// Says that `key`, which is not zero and not here yet, belongs to `value`; the

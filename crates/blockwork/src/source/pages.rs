@@ -46,6 +46,7 @@ use core::{alloc::Layout, ptr::NonNull};
 
 use crate::{
     alloc::{AllocError, Allocate, Check, can_resize, empty},
+    math::align::{SIZE_MAX, align_up},
     os::{
         self,
         memory::{self, Access, Hint, Refused},
@@ -267,8 +268,9 @@ crate::alloc::bridge!([] Pages);
 crate::alloc::bridge!([] PagesWith);
 
 /// `size` in whole pages, or `None` beyond what a block can have.
+#[inline]
 fn rounded(size: usize) -> Option<usize> {
-    size.checked_next_multiple_of(memory::page_size()).filter(|&rounded| isize::try_from(rounded).is_ok())
+    align_up(size, memory::page_size()).filter(|&rounded| rounded <= SIZE_MAX)
 }
 
 /// Maps pages for `layout` at a multiple of `align`: exactly the size first,
@@ -377,6 +379,11 @@ mod tests {
 
     fn layout(size: usize, align: usize) -> Layout {
         Layout::from_size_align(size, align).unwrap()
+    }
+
+    #[test]
+    fn a_page_is_what_the_system_says() {
+        assert_eq!(Pages::page_size(), rustix::param::page_size());
     }
 
     #[test]

@@ -202,23 +202,18 @@ impl Chunk {
     /// The live run that begins at block `at`, if the chunk has such a block.
     #[inline]
     pub(crate) fn live_at(self, at: usize) -> Option<Run> {
-        let at = self.block_at(at)?;
+        #[expect(clippy::cast_possible_truncation, reason = "below a length, which is a `u32`")]
+        let at = if at < self.head().len as usize { at as u32 } else { return None };
         let tag = self.tag_of(at).get();
         tag.is_live_head().then(|| Run { chunk: self, at, len: tag.len() })
     }
 
-    /// The same, unless the run is [aside](Run::mark_live_aside).
+    /// The live run that begins at block `at`, which the chunk has, unless it is
+    /// [aside](Run::mark_live_aside).
     #[inline]
-    pub(crate) fn plain_live_at(self, at: usize) -> Option<Run> {
-        let at = self.block_at(at)?;
+    pub(crate) fn plain_live_at(self, at: u32) -> Option<Run> {
         let tag = self.tag_of(at).get();
         tag.is_plain_head().then(|| Run { chunk: self, at, len: tag.len() })
-    }
-
-    #[inline]
-    const fn block_at(self, at: usize) -> Option<u32> {
-        #[expect(clippy::cast_possible_truncation, reason = "below a length, which is a `u32`")]
-        if at < self.head().len as usize { Some(at as u32) } else { None }
     }
 
     /// The free run that begins at block `at`, where a run ends before.

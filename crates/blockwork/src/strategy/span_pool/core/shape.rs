@@ -94,6 +94,14 @@ impl Shape {
         layout.size().wrapping_add(self.last_byte).wrapping_shr(self.shift)
     }
 
+    /// The number of the block at `address` within its slot.
+    #[inline]
+    pub(super) const fn block_in_slot(self, address: usize) -> u32 {
+        #[expect(clippy::cast_possible_truncation, reason = "fewer than `request_len`")]
+        let at = (address & !self.slots).wrapping_shr(self.shift) as u32;
+        at
+    }
+
     /// The bytes of `blocks` that there are or that a layout can have.
     #[inline]
     pub(super) const fn bytes(self, blocks: usize) -> usize {

@@ -6,12 +6,12 @@
 use core::{alloc::Layout, ptr::NonNull};
 
 use super::{Chunk, Run, SpanPoolCore};
-use crate::{alloc::Allocate, math::bins::share_bin, os};
+use crate::{alloc::Allocate, math::bins::plainly_share_bin, os};
 
 impl SpanPoolCore {
     /// A span from the front of a run that is sure to fit, in a chunk that is
     /// busy and in the directory.
-    #[inline]
+    #[inline(never)]
     pub(super) fn hit(&self, layout: Layout) -> Option<NonNull<u8>> {
         if layout.align() > self.shape.block {
             return None;
@@ -57,24 +57,26 @@ impl SpanPoolCore {
         self.count_begin(span)
     }
 
-    /// Takes back the span at `block`, if its chunk is found at once.
-    #[inline]
+    /// Takes back the span at `block`, if its chunk is in the directory.
+    #[inline(never)]
     pub(super) fn deallocate_near<A: Allocate + ?Sized>(&self, parent: &A, block: NonNull<u8>, layout: Layout) {
         let address = block.addr().get();
-        let Some(chunk) = self.directory.find_first(address & self.shape.slots) else {
+        let Some(chunk) = self.directory.find_near(address & self.shape.slots) else {
             return self.deallocate_far(parent, block, layout);
         };
         // SAFETY: chunks in the directory are open.
         let chunk = unsafe { Chunk::from_ptr(chunk) };
-        let Some(span) = chunk.plain_live_at(self.block_of(chunk, address)) else {
+        // What has the start of the slot as its key begins there, and has all of it.
+        let Some(span) = chunk.plain_live_at(self.shape.block_in_slot(address)) else {
             return self.deallocate_far(parent, block, layout);
         };
+        os::check(self.start_of(span) == block, "block is not the start of its span");
         os::check(self.shape.len_of(layout) == Ok(span.len), "layout does not fit the span");
         self.count_end(span);
         let all = match (span.is_after_free(), span.plain_free_after()) {
             // SAFETY: it was live; marked below.
             (false, None) if unsafe { self.bins.insert_short(span) } => span,
-            (false, Some(back)) if share_bin(back.len, span.join(back).len) => span.join(back),
+            (false, Some(back)) if plainly_share_bin(span.join(back).len, back.len) => span.join(back),
             _ => return self.put_back_in(parent, chunk, span.at, span.len),
         };
         all.mark_free();
