@@ -159,3 +159,13 @@ pub(crate) unsafe fn lock(start: NonNull<u8>, size: usize) -> Result<(), Refused
 fn raw(start: NonNull<u8>) -> *mut c_void {
     start.as_ptr().cast()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_what_the_system_says() {
+        assert_eq!(page_size(), rustix::param::page_size());
+    }
+}

@@ -382,11 +382,6 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_what_the_system_says() {
-        assert_eq!(Pages::page_size(), rustix::param::page_size());
-    }
-
-    #[test]
     fn blocks_are_aligned_also_beyond_the_page() {
         for shift in 0..=24 {
             let layout = layout(5000, 1 << shift);

@@ -11,16 +11,19 @@
 //!
 //! | | |
 //! |---|---|
-//! | time | constant, whatever the number of live spans: some 210 instructions for a pair of 1 to 8 blocks |
+//! | time | constant, whatever the number of live spans: 110 to 180 instructions for a pair of up to 15 blocks |
 //! | space | beside the blocks: two words each, some fifteen words per chunk, 2 KiB per pool |
 //! | waste | the last block of each span |
 //! | sharing | single-threaded (`Cell`) |
 //! | failure | when no free run is long enough and the parent fails, or at the capacity |
 //! | offers | [`Owns`], [`Reset`], growing and shrinking in place by whole blocks |
 //!
-//! The instructions are the same for a hundred live spans and a million. Among a
-//! million, a free in random order adds three cache misses, or two if the
-//! `backing_request` has hundreds of blocks.
+//! The instructions are those of `cargo xtask instr`: the fewest when a span is cut
+//! from a long run and joins it again, the most when spans of all sizes come and
+//! go at random; a tenth more at most for a million live spans than for a hundred.
+//! What a free looks at, and what is not in the cache when any of a million may be
+//! freed, is an entry of the directory, the head of the chunk's books, and there
+//! the tags and perhaps the link of the span.
 //!
 //! When not to use it: for many blocks of one size, where a `BlockPool` is
 //! shorter and faster; for objects much smaller than a block, which are better
