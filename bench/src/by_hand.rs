@@ -5,7 +5,7 @@ use core::{alloc::Layout, cell::Cell, ptr::NonNull};
 use blockwork::{Allocate, System};
 
 /// A free list threaded through the blocks, newest first, and nothing else.
-pub(crate) struct FreeList {
+pub struct FreeList {
     head: Cell<Option<NonNull<Node>>>,
 }
 
@@ -14,12 +14,12 @@ struct Node {
 }
 
 impl FreeList {
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self { head: Cell::new(None) }
     }
 
     #[inline(always)]
-    pub(crate) fn pop(&self) -> Option<NonNull<u8>> {
+    pub fn pop(&self) -> Option<NonNull<u8>> {
         let node = self.head.get()?;
         // SAFETY: `push` wrote a node there, and nobody has used it since.
         self.head.set(unsafe { node.as_ref() }.next);
@@ -31,7 +31,7 @@ impl FreeList {
     /// - `block` has room for a pointer, is aligned for one, and nobody uses
     ///   it until it is popped.
     #[inline(always)]
-    pub(crate) unsafe fn push(&self, block: NonNull<u8>) {
+    pub unsafe fn push(&self, block: NonNull<u8>) {
         let node = block.cast::<Node>();
         // SAFETY: the caller's promise.
         unsafe { node.write(Node { next: self.head.get() }) };
@@ -45,7 +45,7 @@ const SLAB_SIZE: usize = 64 << 10;
 /// Slots of 64 bytes in size-aligned slabs found by mask, each with a free list
 /// and a count that reaches zero when its owner wants to know: what a heap of
 /// size classes does on its usual path, for one class.
-pub(crate) struct OneClass {
+pub struct OneClass {
     current: Cell<NonNull<Header>>,
 }
 
@@ -56,7 +56,7 @@ struct Header {
 
 impl OneClass {
     /// One slab, all of it in the free list.
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         let layout = Layout::from_size_align(SLAB_SIZE, SLAB_SIZE).expect("a power of two");
         // Never freed: the process ends with the count.
         let slab = System.allocate(layout).expect("memory");
@@ -73,7 +73,7 @@ impl OneClass {
     }
 
     #[inline(always)]
-    pub(crate) fn allocate(&self) -> Option<NonNull<u8>> {
+    pub fn allocate(&self) -> Option<NonNull<u8>> {
         // SAFETY: valid since `new`.
         let header = unsafe { self.current.get().as_ref() };
         let slot = header.free.pop()?;
@@ -85,7 +85,7 @@ impl OneClass {
     ///
     /// - `slot` is live and came from this class.
     #[inline(always)]
-    pub(crate) unsafe fn free(&self, slot: NonNull<u8>) {
+    pub unsafe fn free(&self, slot: NonNull<u8>) {
         let offset = slot.addr().get() & (SLAB_SIZE - 1);
         // SAFETY: the slab's first byte.
         let header = unsafe { slot.sub(offset) }.cast::<Header>();

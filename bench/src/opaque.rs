@@ -5,7 +5,7 @@ use core::{arch::asm, ptr::NonNull};
 /// Returns `pointer`, about which, and about the memory behind it, the
 /// optimiser now knows nothing.
 #[inline(always)]
-pub(crate) fn opaque<T>(pointer: NonNull<T>) -> NonNull<T> {
+pub fn opaque<T>(pointer: NonNull<T>) -> NonNull<T> {
     let mut raw = pointer.as_ptr();
     // SAFETY: the empty program changes nothing; that it might read or write
     // any memory is what the optimiser has to assume.
@@ -16,7 +16,7 @@ pub(crate) fn opaque<T>(pointer: NonNull<T>) -> NonNull<T> {
 
 /// A reference with the same effect.
 #[inline(always)]
-pub(crate) fn opaque_ref<T>(value: &T) -> &T {
+pub fn opaque_ref<T>(value: &T) -> &T {
     let mut raw: *const T = value;
     // SAFETY: as above.
     unsafe { asm!("/* {0} */", inout(reg) raw, options(nostack, preserves_flags)) };
@@ -26,7 +26,7 @@ pub(crate) fn opaque_ref<T>(value: &T) -> &T {
 
 /// The same for a reference that is the only one.
 #[inline(always)]
-pub(crate) fn opaque_mut<T>(value: &mut T) -> &mut T {
+pub fn opaque_mut<T>(value: &mut T) -> &mut T {
     // SAFETY: unchanged, and still the only one.
     unsafe { opaque(NonNull::from(value)).as_mut() }
 }
