@@ -78,15 +78,21 @@ fn words<P: Values>(run: &mut Run) {
     let words = run.size(100_000);
     let mut region = P::new(BYTES);
     run.rounds(words, || {
-        let mut sum = 0_u64;
-        for word in 0..words as u64 {
-            let block = opaque(opaque_mut(&mut region).word(word));
-            // SAFETY: live until the reset, and written.
-            sum = sum.wrapping_add(unsafe { block.read() });
-        }
+        let sum = write_words(&mut region, words as u64);
         region.reset();
         sum
     });
+}
+
+#[inline(never)]
+fn write_words<P: Values>(region: &mut P, words: u64) -> u64 {
+    let mut sum = 0_u64;
+    for word in 0..words {
+        let block = opaque(opaque_mut(region).word(word));
+        // SAFETY: live until the reset, and written.
+        sum = sum.wrapping_add(unsafe { block.read() });
+    }
+    sum
 }
 
 fn layouts<P: Layouts>(run: &mut Run) {
@@ -97,16 +103,21 @@ fn layouts<P: Layouts>(run: &mut Run) {
     });
     let mut region = P::new(BYTES);
     run.rounds(blocks, || {
-        let mut sum = 0_u64;
-        for at in 0..blocks {
-            let layout = opaque_ref(&table)[at % 64];
-            let block = opaque(opaque_mut(&mut region).bytes(layout));
-            // SAFETY: at least one byte, live until the reset.
-            unsafe { block.write(at as u8) };
-            // SAFETY: written above.
-            sum = sum.wrapping_add(u64::from(unsafe { opaque(block).read() }));
-        }
+        let sum = write_layouts(&mut region, opaque_ref(&table), blocks);
         region.reset();
         sum
     });
+}
+
+#[inline(never)]
+fn write_layouts<P: Layouts>(region: &mut P, table: &[Layout; 64], blocks: usize) -> u64 {
+    let mut sum = 0_u64;
+    for at in 0..blocks {
+        let block = opaque(opaque_mut(region).bytes(table[at % 64]));
+        // SAFETY: at least one byte, live until the reset.
+        unsafe { block.write(at as u8) };
+        // SAFETY: written above.
+        sum = sum.wrapping_add(u64::from(unsafe { opaque(block).read() }));
+    }
+    sum
 }

@@ -110,96 +110,95 @@ fn pair<P: Fixed>(run: &mut Run) {
     let pairs = run.size(50_000);
     let mut pool = P::new(16);
     let _stays_live = pool.take(0);
-    run.rounds(pairs, || {
-        let mut sum = 0_u64;
-        for word in 0..pairs as u64 {
-            let handle = opaque_mut(&mut pool).take(word);
-            sum = sum.wrapping_add(opaque_mut(&mut pool).give(handle));
-        }
-        sum
-    });
+    run.rounds(pairs, || pairs_of(&mut pool, pairs as u64));
 }
 
-/// The handles of blocks, by number.
-struct Handles<H>(Vec<MaybeUninit<H>>);
-
-impl<H> Handles<H> {
-    fn new(blocks: usize) -> Self {
-        Self((0..blocks).map(|_| MaybeUninit::uninit()).collect())
+#[inline(never)]
+fn pairs_of<P: Fixed>(pool: &mut P, pairs: u64) -> u64 {
+    let mut sum = 0_u64;
+    for word in 0..pairs {
+        let handle = opaque_mut(pool).take(word);
+        sum = sum.wrapping_add(opaque_mut(pool).give(handle));
     }
+    sum
+}
 
-    #[inline(always)]
-    fn put(&mut self, at: usize, handle: H) {
-        self.0[at].write(handle);
+/// Places for the handles of blocks, none of them taken yet.
+pub(crate) fn places<H>(blocks: usize) -> Vec<MaybeUninit<H>> {
+    (0..blocks).map(|_| MaybeUninit::uninit()).collect()
+}
+
+#[inline(never)]
+fn take_all<P: Fixed>(pool: &mut P, handles: &mut [MaybeUninit<P::Handle>]) {
+    for (word, handle) in handles.iter_mut().enumerate() {
+        handle.write(opaque_mut(pool).take(word as u64));
     }
+}
 
-    /// # Safety
-    ///
-    /// - `at` was put, and not taken since.
-    #[inline(always)]
-    unsafe fn take(&mut self, at: usize) -> H {
+/// # Safety
+///
+/// - Every handle is of a live block, and `order` names each but once.
+#[inline(never)]
+unsafe fn give_all<P: Fixed>(pool: &mut P, handles: &[MaybeUninit<P::Handle>], order: &[usize]) -> u64 {
+    let mut sum = 0_u64;
+    for &at in order {
         // SAFETY: the caller's promise.
-        unsafe { self.0[at].assume_init_read() }
+        let handle = unsafe { handles[at].assume_init_read() };
+        sum = sum.rotate_left(1).wrapping_add(opaque_mut(pool).give(handle));
     }
+    sum
 }
 
 /// Allocates all blocks, then frees them in `order`.
-fn cycles<P: Fixed>(run: &mut Run, blocks: usize, order: &[usize]) {
-    let mut pool = P::new(blocks);
-    let mut handles = Handles::new(blocks);
-    run.rounds(blocks, || {
-        for at in 0..blocks {
-            handles.put(at, opaque_mut(&mut pool).take(at as u64));
-        }
-        let mut sum = 0_u64;
-        for &at in order {
-            // SAFETY: put above, and the order names each but once.
-            let handle = unsafe { handles.take(at) };
-            sum = sum.rotate_left(1).wrapping_add(opaque_mut(&mut pool).give(handle));
-        }
-        sum
+fn cycles<P: Fixed>(run: &mut Run, order: &[usize]) {
+    let mut pool = P::new(order.len());
+    let mut handles = places(order.len());
+    run.rounds(order.len(), || {
+        take_all(&mut pool, &mut handles);
+        // SAFETY: taken above; an order names everything once.
+        unsafe { give_all(&mut pool, &handles, order) }
     });
 }
 
 fn lifo<P: Fixed>(run: &mut Run) {
-    let blocks = run.size(100_000);
-    cycles::<P>(run, blocks, &(0..blocks).rev().collect::<Vec<_>>());
+    cycles::<P>(run, &(0..run.size(100_000)).rev().collect::<Vec<_>>());
 }
 
 fn random<P: Fixed>(run: &mut Run) {
-    let blocks = run.size(100_000);
-    cycles::<P>(run, blocks, &Dice::new(7).order(blocks));
+    cycles::<P>(run, &Dice::new(7).order(run.size(100_000)));
 }
 
 fn churn<P: Fixed>(run: &mut Run) {
     let blocks = run.size(10_000);
-    let replaced = blocks * 4;
     let mut pool = P::new(blocks);
-    let mut handles = Handles::new(blocks);
-    for at in 0..blocks {
-        handles.put(at, pool.take(at as u64));
-    }
+    let mut handles = places(blocks);
+    take_all(&mut pool, &mut handles);
     let mut dice = Dice::new(1);
-    run.rounds(replaced, || {
-        let mut sum = 0_u64;
-        for word in 0..replaced as u64 {
-            let at = dice.roll(blocks);
-            // SAFETY: every one was put, and is put again right away.
-            let handle = unsafe { handles.take(at) };
-            sum = sum.rotate_left(1).wrapping_add(opaque_mut(&mut pool).give(handle));
-            handles.put(at, opaque_mut(&mut pool).take(word));
-        }
-        sum
-    });
+    // SAFETY: all were taken, and each that is given is taken again.
+    run.rounds(blocks * 4, || unsafe { replace(&mut pool, &mut handles, &mut dice, blocks as u64 * 4) });
+}
+
+/// # Safety
+///
+/// - Every handle is of a live block.
+#[inline(never)]
+unsafe fn replace<P: Fixed>(pool: &mut P, handles: &mut [MaybeUninit<P::Handle>], dice: &mut Dice, times: u64) -> u64 {
+    let mut sum = 0_u64;
+    for word in 0..times {
+        let place = &mut handles[dice.roll(handles.len())];
+        // SAFETY: the caller's promise, kept by what is written below.
+        let handle = unsafe { place.assume_init_read() };
+        sum = sum.rotate_left(1).wrapping_add(opaque_mut(pool).give(handle));
+        place.write(opaque_mut(pool).take(word));
+    }
+    sum
 }
 
 fn cold<P: Fixed>(run: &mut Run) {
     let blocks = run.size(100_000);
+    let mut handles = places(blocks);
     run.rounds(blocks, || {
-        let mut pool = P::new(0);
-        for at in 0..blocks {
-            let _dropped_with_the_pool = opaque_mut(&mut pool).take(at as u64);
-        }
+        take_all(&mut P::new(0), &mut handles);
         blocks as u64
     });
 }
@@ -207,17 +206,13 @@ fn cold<P: Fixed>(run: &mut Run) {
 /// The same for those that have no pool to drop.
 fn cold_each<P: Fixed>(run: &mut Run) {
     let blocks = run.size(100_000);
-    let mut handles = Handles::new(blocks);
+    let order: Vec<usize> = (0..blocks).collect();
+    let mut handles = places(blocks);
     run.rounds(blocks, || {
         let mut pool = P::new(0);
-        for at in 0..blocks {
-            handles.put(at, opaque_mut(&mut pool).take(at as u64));
-        }
-        for at in 0..blocks {
-            // SAFETY: put above.
-            let handle = unsafe { handles.take(at) };
-            opaque_mut(&mut pool).give(handle);
-        }
+        take_all(&mut pool, &mut handles);
+        // SAFETY: taken above; the order names everything once.
+        unsafe { give_all(&mut pool, &handles, &order) };
         blocks as u64
     });
 }

@@ -79,46 +79,60 @@ fn by_live<P: Ranges>(run: &mut Run, live: usize) {
     churn::<P>(run, live, Touch::Nothing);
 }
 
+fn churn<P: Ranges>(run: &mut Run, live: usize, touch: Touch) {
+    let live = run.size(live);
+    let replaced = run.size(REPLACED);
+    let mut churn = Churn { pool: P::new(BLOCK), dice: Dice::new(1), touch };
+    let mut spans: Vec<Span> = (0..live as u64).map(|word| churn.take(word)).collect();
+    // The holes need a while until they are as they will be.
+    churn.replace(&mut spans, live);
+    run.rounds(replaced, || churn.replace(&mut spans, replaced));
+}
+
+/// A span, and what it was asked for with.
 struct Span {
     range: NonNull<u8>,
     layout: Layout,
 }
 
-fn churn<P: Ranges>(run: &mut Run, live: usize, touch: Touch) {
-    let live = run.size(live);
-    let replaced = run.size(REPLACED);
-    let mut dice = Dice::new(1);
-    let mut pool = P::new(BLOCK);
-    let take = |pool: &mut P, word: u64, dice: &mut Dice| {
-        let layout = Layout::from_size_align(BLOCK + dice.roll(8) * BLOCK, 8).expect("small");
-        let range = opaque_mut(pool).take(layout);
-        if touch == Touch::First {
+struct Churn<P> {
+    pool: P,
+    dice: Dice,
+    touch: Touch,
+}
+
+impl<P: Ranges> Churn<P> {
+    #[inline(always)]
+    fn take(&mut self, word: u64) -> Span {
+        let layout = Layout::from_size_align(BLOCK + self.dice.roll(8) * BLOCK, 8).expect("small");
+        let range = opaque_mut(&mut self.pool).take(layout);
+        if self.touch == Touch::First {
             // SAFETY: at least a block, aligned for a word.
             unsafe { range.cast::<u64>().write(word) };
         }
         Span { range, layout }
-    };
-    let give = |pool: &mut P, span: &Span| {
-        let word = match touch {
+    }
+
+    #[inline(always)]
+    fn give(&mut self, span: &Span) -> u64 {
+        let word = match self.touch {
             Touch::Nothing => 1,
             // SAFETY: written when it was taken.
             Touch::First => unsafe { span.range.cast::<u64>().read() },
         };
-        // SAFETY: taken with this layout.
-        unsafe { opaque_mut(pool).give(span.range, span.layout) };
+        // SAFETY: taken with this layout, and replaced by the caller.
+        unsafe { opaque_mut(&mut self.pool).give(span.range, span.layout) };
         word
-    };
-    let mut spans: Vec<Span> = (0..live as u64).map(|word| take(&mut pool, word, &mut dice)).collect();
-    let mut replace = |times: usize| {
+    }
+
+    #[inline(never)]
+    fn replace(&mut self, spans: &mut [Span], times: usize) -> u64 {
         let mut sum = 0_u64;
         for word in 0..times as u64 {
-            let span = &mut spans[dice.roll(live)];
-            sum = sum.rotate_left(1).wrapping_add(give(&mut pool, span));
-            *span = take(&mut pool, word, &mut dice);
+            let span = &mut spans[self.dice.roll(spans.len())];
+            sum = sum.rotate_left(1).wrapping_add(self.give(span));
+            *span = self.take(word);
         }
         sum
-    };
-    // The holes need a while until they are as they will be.
-    replace(live);
-    run.rounds(replaced, || replace(replaced));
+    }
 }

@@ -84,36 +84,48 @@ fn filled<P: Typed>(values: usize) -> (P, Vec<MaybeUninit<P::Key>>) {
 
 fn churn<P: Typed>(run: &mut Run) {
     let values = run.size(10_000);
-    let replaced = values * 4;
     let (mut store, mut keys) = filled::<P>(values);
     let mut dice = Dice::new(1);
-    run.rounds(replaced, || {
-        let mut sum = 0_u64;
-        for word in 0..replaced as u64 {
-            let key = &mut keys[dice.roll(values)];
-            // SAFETY: every key is of a value that is there; a new one takes its place below.
-            let old = unsafe { key.assume_init_read() };
-            sum = sum.rotate_left(1).wrapping_add(opaque_mut(&mut store).remove(old));
-            key.write(opaque_mut(&mut store).insert(word));
-        }
-        sum
-    });
+    // SAFETY: every key is of a value that is there, and each that is removed is replaced.
+    run.rounds(values * 4, || unsafe { replace(&mut store, &mut keys, &mut dice, values as u64 * 4) });
+}
+
+/// # Safety
+///
+/// - Every key is of a value that is there.
+#[inline(never)]
+unsafe fn replace<P: Typed>(store: &mut P, keys: &mut [MaybeUninit<P::Key>], dice: &mut Dice, times: u64) -> u64 {
+    let mut sum = 0_u64;
+    for word in 0..times {
+        let place = &mut keys[dice.roll(keys.len())];
+        // SAFETY: the caller's promise, kept by what is written below.
+        let key = unsafe { place.assume_init_read() };
+        sum = sum.rotate_left(1).wrapping_add(opaque_mut(store).remove(key));
+        place.write(opaque_mut(store).insert(word));
+    }
+    sum
 }
 
 fn get<P: Typed>(run: &mut Run) {
     let values = run.size(10_000);
-    let reads = values * 4;
     let (store, keys) = filled::<P>(values);
     let mut dice = Dice::new(1);
-    run.rounds(reads, || {
-        let mut sum = 0_u64;
-        for _ in 0..reads {
-            // SAFETY: every key is of a value that is there.
-            let key = unsafe { keys[dice.roll(values)].assume_init_ref() };
-            sum = sum.rotate_left(1).wrapping_add(opaque_ref(&store).get(key));
-        }
-        sum
-    });
+    // SAFETY: every key is of a value that is there.
+    run.rounds(values * 4, || unsafe { read(&store, &keys, &mut dice, values * 4) });
+}
+
+/// # Safety
+///
+/// - Every key is of a value that is there.
+#[inline(never)]
+unsafe fn read<P: Typed>(store: &P, keys: &[MaybeUninit<P::Key>], dice: &mut Dice, times: usize) -> u64 {
+    let mut sum = 0_u64;
+    for _ in 0..times {
+        // SAFETY: the caller's promise.
+        let key = unsafe { keys[dice.roll(keys.len())].assume_init_ref() };
+        sum = sum.rotate_left(1).wrapping_add(opaque_ref(store).get(key));
+    }
+    sum
 }
 
 fn iterate<P: Iterated>(run: &mut Run) {
