@@ -5,6 +5,7 @@ use core::{alloc::Layout, cell::Cell, ptr::NonNull};
 use blockwork::{Allocate, System};
 
 /// A free list threaded through the blocks, newest first, and nothing else.
+#[derive(Default)]
 pub struct FreeList {
     head: Cell<Option<NonNull<Node>>>,
 }
@@ -14,10 +15,7 @@ struct Node {
 }
 
 impl FreeList {
-    pub fn new() -> Self {
-        Self { head: Cell::new(None) }
-    }
-
+    /// The newest block, if there is one.
     #[inline(always)]
     pub fn pop(&self) -> Option<NonNull<u8>> {
         let node = self.head.get()?;
@@ -26,6 +24,8 @@ impl FreeList {
         Some(node.cast())
     }
 
+    /// Adds a block.
+    ///
     /// # Safety
     ///
     /// - `block` has room for a pointer, is aligned for one, and nobody uses
@@ -56,22 +56,26 @@ struct Header {
 
 impl OneClass {
     /// One slab, all of it in the free list.
+    #[expect(clippy::new_without_default, reason = "it takes memory that it never gives back")]
     pub fn new() -> Self {
         let layout = Layout::from_size_align(SLAB_SIZE, SLAB_SIZE).expect("a power of two");
         // Never freed: the process ends with the count.
         let slab = System.allocate(layout).expect("memory");
         let header = slab.cast::<Header>();
         // SAFETY: the slab begins with room for a header.
-        unsafe { header.write(Header { free: FreeList::new(), countdown: Cell::new(0) }) };
+        unsafe { header.write(Header { free: FreeList::default(), countdown: Cell::new(0) }) };
         for offset in (64..SLAB_SIZE).step_by(64) {
             // SAFETY: inside the slab.
             let slot = unsafe { slab.add(offset) };
+            // SAFETY: written above.
+            let header = unsafe { header.as_ref() };
             // SAFETY: 64 unused bytes.
-            unsafe { header.as_ref().free.push(slot) };
+            unsafe { header.free.push(slot) };
         }
         Self { current: Cell::new(header) }
     }
 
+    /// A slot, unless all are live.
     #[inline(always)]
     pub fn allocate(&self) -> Option<NonNull<u8>> {
         // SAFETY: valid since `new`.
@@ -81,6 +85,8 @@ impl OneClass {
         Some(slot)
     }
 
+    /// Takes a slot back.
+    ///
     /// # Safety
     ///
     /// - `slot` is live and came from this class.

@@ -142,7 +142,7 @@ pub(crate) fn child(workload: &Workload, candidate: &Candidate, task: Task) {
     let mut run = Run::new(task);
     (candidate.run)(&mut run);
     let outcome = run.outcome();
-    println!("{} {} {} ", median(&outcome.times), outcome.checksum, outcome.operations);
+    println!("{} {} {}", median(&outcome.times), outcome.checksum, outcome.operations);
     assert_ne!(outcome.operations, 0, "{} did nothing", workload.name);
 }
 

@@ -2,10 +2,12 @@
 
 use allocator_api2::{alloc::Allocator, vec::Vec as Api2Vec};
 use bench::opaque::{opaque_mut, opaque_ref};
-use blockwork::{ArenaString, ArenaVec, List, Reset as _, System, handle};
+use blockwork::{
+    ArenaString, ArenaVec, Handle, List, Locked, Reset as _, Retain, SpanPool, SpanPoolConfig, System, handle,
+};
 use hashbrown::{DefaultHashBuilder, HashMap};
 
-use super::{Workload, bump::Values, candidates};
+use super::{Bar, Workload, bump::Values, candidates};
 use crate::{
     peers::{blockwork::Spans, bump_scope::BumpScope, bumpalo::Bumpalo, global::Global},
     run::Run,
@@ -32,7 +34,8 @@ pub(super) const WORKLOADS: &[Workload] = &[
         reference: "std Vec",
         candidates: candidates![
             "std Vec" => push_std,
-            "blockwork List" => push_list,
+            "blockwork List over System" => push_list::<Std>,
+            "blockwork List over SpanPool" => push_list::<Spanned>,
             "blockwork ArenaVec" => push_arena,
             "bumpalo's Vec" => push_bumpalo,
             "bump-scope's BumpVec" => push_bump_scope,
@@ -43,6 +46,20 @@ pub(super) const WORKLOADS: &[Workload] = &[
             "allocator-api2 Vec in system malloc" => push::<Global<std::alloc::System>>,
         ],
         bars: &[],
+    },
+    Workload {
+        name: "collections/push-with-room",
+        operation: "push a number onto a vector that has room for all 10,000, then ends",
+        reference: "std Vec",
+        candidates: candidates![
+            "std Vec" => room_std,
+            "blockwork List over System" => room_list::<Std>,
+            "blockwork List over SpanPool" => room_list::<Spanned>,
+            "blockwork ArenaVec" => room_arena,
+            "bumpalo's Vec" => room_bumpalo,
+            "bump-scope's BumpVec" => room_bump_scope,
+        ],
+        bars: &[Bar { candidate: "blockwork List over System", at_most: 1.05 }],
     },
     Workload {
         name: "collections/push-str",
@@ -86,10 +103,23 @@ pub(super) const WORKLOADS: &[Workload] = &[
 
 const BYTES: usize = 4 << 20;
 
+/// Spans that stay in the pool when they are free, as they do in the others.
+const KEPT: SpanPoolConfig =
+    SpanPoolConfig { backing_request: Some(1 << 20), retain: Retain::never_release(), ..SpanPoolConfig::DEFAULT };
+
 static STD: System = System;
+static SPANNED: Locked<SpanPool<System>> = Locked::new(SpanPool::new(
+    System,
+    match KEPT.check() {
+        Ok(config) => config,
+        Err(_) => panic!("a good configuration"),
+    },
+));
 handle!(
     /// The memory of std's `Vec`.
     struct Std = STD;
+    /// Memory that can grow where it is.
+    struct Spanned = SPANNED;
 );
 
 /// Pushes `pushes` numbers onto `$vec` and adds them up.
@@ -112,9 +142,9 @@ fn push_std(run: &mut Run) {
     run.rounds(pushes, || push_all!(Vec::new(), pushes));
 }
 
-fn push_list(run: &mut Run) {
+fn push_list<A: Handle>(run: &mut Run) {
     let pushes = pushes(run);
-    run.rounds(pushes, || push_all!(List::<u32, Std>::new(), pushes));
+    run.rounds(pushes, || push_all!(List::<u32, A>::new(), pushes));
 }
 
 fn push_arena(run: &mut Run) {
@@ -142,6 +172,46 @@ fn push_bump_scope(run: &mut Run) {
     let mut region = <BumpScope as Values>::new(BYTES);
     run.rounds(pushes, || {
         let sum = push_all!(bump_scope::BumpVec::new_in(&region.0), pushes);
+        region.0.reset();
+        sum
+    });
+}
+
+fn room_std(run: &mut Run) {
+    let pushes = pushes(run);
+    run.rounds(pushes, || push_all!(Vec::with_capacity(pushes), pushes));
+}
+
+fn room_list<A: Handle>(run: &mut Run) {
+    let pushes = pushes(run);
+    run.rounds(pushes, || push_all!(List::<u32, A>::with_capacity(pushes), pushes));
+}
+
+fn room_arena(run: &mut Run) {
+    let pushes = pushes(run);
+    let mut region = <Spans as Values>::new(BYTES);
+    run.rounds(pushes, || {
+        let sum = push_all!(ArenaVec::with_capacity_in(pushes, &region.0), pushes);
+        region.0.reset();
+        sum
+    });
+}
+
+fn room_bumpalo(run: &mut Run) {
+    let pushes = pushes(run);
+    let mut region = bumpalo::Bump::with_capacity(BYTES);
+    run.rounds(pushes, || {
+        let sum = push_all!(bumpalo::collections::Vec::with_capacity_in(pushes, &region), pushes);
+        region.reset();
+        sum
+    });
+}
+
+fn room_bump_scope(run: &mut Run) {
+    let pushes = pushes(run);
+    let mut region = <BumpScope as Values>::new(BYTES);
+    run.rounds(pushes, || {
+        let sum = push_all!(bump_scope::BumpVec::with_capacity_in(pushes, &region.0), pushes);
         region.0.reset();
         sum
     });

@@ -33,7 +33,7 @@ pub(crate) trait Fixed {
 /// What those hold that store values rather than blocks: as large as a block, and
 /// no more of it is written.
 #[derive(Clone, Copy)]
-// `pub` because the macro of heapless wants it so.
+#[expect(unreachable_pub, reason = "the macro of heapless names it in a public trait")]
 pub struct Value {
     pub(crate) word: u64,
     _rest: MaybeUninit<[u64; 7]>,

@@ -46,7 +46,7 @@ impl Fixed for FreeBlocks {
     type Handle = NonNull<u8>;
 
     fn new(_blocks: usize) -> Self {
-        Self { free: FreeList::new(), chunks: Vec::new() }
+        Self { free: FreeList::default(), chunks: Vec::new() }
     }
 
     #[inline(always)]
