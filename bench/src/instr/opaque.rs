@@ -1,6 +1,10 @@
 //! A barrier for the optimiser that costs no instruction.
 
-use core::{arch::asm, ptr::NonNull};
+use core::{
+    arch::asm,
+    mem::{self, ManuallyDrop},
+    ptr::NonNull,
+};
 
 /// Returns `pointer`, about which, and about the memory behind it, the
 /// optimiser now knows nothing.
@@ -29,4 +33,24 @@ pub(crate) fn opaque_ref<T>(value: &T) -> &T {
 pub(crate) fn opaque_mut<T>(value: &mut T) -> &mut T {
     // SAFETY: unchanged, and still the only one.
     unsafe { opaque(NonNull::from(value)).as_mut() }
+}
+
+/// The same for a value of one or two words.
+#[inline(always)]
+pub(crate) fn opaque_value<T>(value: T) -> T {
+    let value = ManuallyDrop::new(value);
+    // SAFETY: the words of a value that is not used again, unchanged in the end.
+    // The empty program might use the memory that they point to.
+    unsafe {
+        if const { size_of::<T>() == size_of::<[u64; 2]>() } {
+            let [mut a, mut b]: [u64; 2] = mem::transmute_copy(&value);
+            asm!("/* {0} {1} */", inout(reg) a, inout(reg) b, options(nostack, preserves_flags));
+            mem::transmute_copy(&[a, b])
+        } else {
+            const { assert!(size_of::<T>() <= size_of::<[u64; 2]>(), "one word or two") };
+            let mut word: u64 = mem::transmute_copy(&value);
+            asm!("/* {0} */", inout(reg) word, options(nostack, preserves_flags));
+            mem::transmute_copy(&word)
+        }
+    }
 }
