@@ -34,7 +34,7 @@ pub(super) const WORKLOADS: &[Workload] = &[
         reference: "std Vec",
         candidates: candidates![
             "std Vec" => push_std,
-            "blockwork List over System" => push_list::<Std>,
+            "blockwork List over System" => push_list::<System>,
             "blockwork List over SpanPool" => push_list::<Spanned>,
             "blockwork ArenaVec" => push_arena,
             "bumpalo's Vec" => push_bumpalo,
@@ -53,7 +53,7 @@ pub(super) const WORKLOADS: &[Workload] = &[
         reference: "std Vec",
         candidates: candidates![
             "std Vec" => room_std,
-            "blockwork List over System" => room_list::<Std>,
+            "blockwork List over System" => room_list::<System>,
             "blockwork List over SpanPool" => room_list::<Spanned>,
             "blockwork ArenaVec" => room_arena,
             "bumpalo's Vec" => room_bumpalo,
@@ -107,7 +107,6 @@ const BYTES: usize = 4 << 20;
 const KEPT: SpanPoolConfig =
     SpanPoolConfig { backing_request: Some(1 << 20), retain: Retain::never_release(), ..SpanPoolConfig::DEFAULT };
 
-static STD: System = System;
 static SPANNED: Locked<SpanPool<System>> = Locked::new(SpanPool::new(
     System,
     match KEPT.check() {
@@ -116,8 +115,6 @@ static SPANNED: Locked<SpanPool<System>> = Locked::new(SpanPool::new(
     },
 ));
 handle!(
-    /// The memory of std's `Vec`.
-    struct Std = STD;
     /// Memory that can grow where it is.
     struct Spanned = SPANNED;
 );
