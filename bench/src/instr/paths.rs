@@ -4,8 +4,8 @@ use core::{alloc::Layout, hint::black_box, ptr::NonNull};
 
 use blockwork::{
     Allocate, Arena, ArenaConfig, ArenaString, ArenaVec, BlockOf, BlockPool, BlockPoolConfig, Bump, Chain, ChunkSize,
-    Const, Memo, Pages, Quad, Region, Segregate, SizeClasses, SlabHead, SlabPolicy, SpanPool, SpanPoolConfig, System,
-    UpTo,
+    Const, FreePolicy, Lifo, Memo, Pages, PerChunk, Quad, Region, Segregate, SizeClasses, SlabHead, SlabPolicy,
+    SpanPool, SpanPoolConfig, System, UpTo,
 };
 
 use crate::{
@@ -26,6 +26,7 @@ pub(crate) const PATHS: &[Path] = &[
     Path { name: "free list by hand: pop, push", bar: None, run: free_list_by_hand },
     Path { name: "block pool: alloc_block, free_block", bar: Some(8.0), run: block_pool_blocks },
     Path { name: "block pool: allocate, deallocate", bar: Some(8.0), run: block_pool_layouts },
+    Path { name: "block pool per chunk: alloc_block, free_block", bar: Some(28.0), run: block_pool_per_chunk },
     Path { name: "bump: 8 bytes", bar: Some(8.0), run: bump_8 },
     Path { name: "arena: 8 bytes", bar: Some(7.0), run: arena_8 },
     Path { name: "arena: a value of 8 bytes", bar: Some(8.0), run: arena_value },
@@ -100,9 +101,9 @@ fn free_list_by_hand(rounds: u64) {
     }
 }
 
-fn pool() -> BlockPool<System, BlockOf<64>> {
+fn pool<F: FreePolicy>(policy: F) -> BlockPool<System, BlockOf<64>, F> {
     let config = BlockPoolConfig { block: BlockOf::<64>, chunk: ChunkSize::Blocks(64) };
-    let pool = BlockPool::try_new(System, config).expect("a good configuration");
+    let pool = BlockPool::try_new_with(System, config, policy).expect("a good configuration");
     let block = pool.alloc_block().expect("memory");
     // SAFETY: just allocated. Now the list is saturated.
     unsafe { pool.free_block(block) };
@@ -110,9 +111,17 @@ fn pool() -> BlockPool<System, BlockOf<64>> {
 }
 
 fn block_pool_blocks(rounds: u64) {
-    let pool = pool();
+    alloc_free(&pool(Lifo), rounds);
+}
+
+fn block_pool_per_chunk(rounds: u64) {
+    alloc_free(&pool(PerChunk), rounds);
+}
+
+#[inline(always)]
+fn alloc_free<F: FreePolicy>(pool: &BlockPool<System, BlockOf<64>, F>, rounds: u64) {
     for _ in 0..rounds {
-        let pool = opaque_ref(&pool);
+        let pool = opaque_ref(pool);
         let Ok(block) = pool.alloc_block() else { exhausted() };
         // SAFETY: just allocated.
         unsafe { pool.free_block(opaque(block)) };
@@ -121,7 +130,7 @@ fn block_pool_blocks(rounds: u64) {
 
 fn block_pool_layouts(rounds: u64) {
     const LAYOUT: Layout = Layout::new::<[u64; 8]>();
-    let pool = pool();
+    let pool = pool(Lifo);
     for _ in 0..rounds {
         let pool = opaque_ref(&pool);
         let Ok(block) = pool.allocate(LAYOUT) else { exhausted() };
