@@ -103,7 +103,7 @@ fn free_list_by_hand(rounds: u64) {
 
 fn pool<F: FreePolicy>(policy: F) -> BlockPool<System, BlockOf<64>, F> {
     let config = BlockPoolConfig { block: BlockOf::<64>, chunk: ChunkSize::Blocks(64) };
-    let pool = BlockPool::try_new_with(System, config, policy).expect("a good configuration");
+    let pool = BlockPool::try_with_policy(System, config, policy).expect("a good configuration");
     let block = pool.alloc_block().expect("memory");
     // SAFETY: just allocated. Now the list is saturated.
     unsafe { pool.free_block(block) };

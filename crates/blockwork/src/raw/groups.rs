@@ -235,3 +235,96 @@ fn lowest(bits: usize) -> usize {
 fn low_bits(index: usize) -> u32 {
     u32::try_from(index & GROUP_BLOCKS.wrapping_sub(1)).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use heap::{boxed::Box, vec::Vec};
+
+    use super::*;
+
+    const STRIDE: usize = 16;
+    const BLOCKS: usize = 2 * GROUP_BLOCKS;
+    const SIZE: usize = BLOCKS * STRIDE + 2 * GROUP_SIZE;
+
+    #[repr(align(16))]
+    struct Memory([u8; SIZE]);
+
+    /// Groups of [`BLOCKS`] blocks in `memory`, and the first block.
+    fn groups(memory: &mut Memory) -> (Groups, NonNull<u8>) {
+        let first = NonNull::from(&mut memory.0).cast::<u8>();
+        let groups = Groups::new();
+        groups.place(first.addr().get(), usize::MAX, BLOCKS * STRIDE);
+        (groups, first)
+    }
+
+    fn open(groups: &Groups, first: NonNull<u8>, index: usize, blocks: usize) {
+        // SAFETY: inside the memory, which has room for two groups behind the blocks.
+        let block = unsafe { first.add(index.wrapping_mul(STRIDE)) };
+        // SAFETY: as above, and the tests open each group once.
+        unsafe { groups.open(block, index, blocks) }
+    }
+
+    fn push(groups: &Groups, block: NonNull<u8>) {
+        let index = groups.offset(block.addr().get()) / STRIDE;
+        // SAFETY: popped by the test, and pushed once.
+        unsafe { groups.push(block, index) }
+    }
+
+    fn numbers(groups: &Groups) -> Vec<usize> {
+        core::iter::from_fn(|| groups.pop(STRIDE)).map(|block| groups.offset(block.addr().get()) / STRIDE).collect()
+    }
+
+    #[test]
+    fn a_group_hands_out_its_blocks_in_order_and_leaves_the_list() {
+        for blocks in [1, 2, 31, GROUP_BLOCKS] {
+            let mut memory = Box::new(Memory([0; SIZE]));
+            let (groups, first) = groups(&mut memory);
+            open(&groups, first, 0, blocks);
+            assert_eq!(groups.check_listed(|offset| offset / STRIDE), Ok(()));
+            assert_eq!(numbers(&groups), (0..blocks).collect::<Vec<_>>());
+            assert!(groups.listed().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_full_group_is_listed_again_by_the_first_block_that_returns() {
+        let mut memory = Box::new(Memory([0; SIZE]));
+        let (groups, first) = groups(&mut memory);
+        open(&groups, first, 0, GROUP_BLOCKS);
+        open(&groups, first, GROUP_BLOCKS, GROUP_BLOCKS);
+        let blocks: Vec<_> = core::iter::from_fn(|| groups.pop(STRIDE)).collect();
+        assert_eq!(blocks.len(), BLOCKS);
+        for index in [70, 3, 65, 1] {
+            // The second group was handed out first.
+            push(&groups, blocks[(index + GROUP_BLOCKS) % BLOCKS]);
+        }
+        assert_eq!(groups.listed().iter().count(), 2);
+        // SAFETY: listed.
+        let free: Vec<_> = groups.listed().iter().map(|node| unsafe { count(node) }).collect();
+        assert_eq!((free, groups.check_listed(|offset| offset / STRIDE)), (Vec::from([2, 2]), Ok(())));
+        assert_eq!(numbers(&groups), [1, 3, 65, 70]);
+    }
+
+    #[test]
+    fn the_blocks_of_a_group_are_those_that_are_free() {
+        let mut memory = Box::new(Memory([0; SIZE]));
+        let (groups, first) = groups(&mut memory);
+        open(&groups, first, 0, 5);
+        groups.pop(STRIDE);
+        let node = groups.listed().first().unwrap();
+        // SAFETY: listed.
+        let free: Vec<_> = unsafe { blocks(node, STRIDE) }.map(|block| groups.offset(block.addr().get())).collect();
+        assert_eq!(free, [16, 32, 48, 64]);
+    }
+
+    #[test]
+    fn a_walk_finds_a_listed_group_without_a_free_block_and_one_that_is_misplaced() {
+        let mut memory = Box::new(Memory([0; SIZE]));
+        let (groups, first) = groups(&mut memory);
+        open(&groups, first, 0, 5);
+        assert_eq!(groups.check_listed(|_| GROUP_BLOCKS), Err("a group is not where its blocks look for it"));
+        // SAFETY: listed.
+        unsafe { group(groups.listed().first().unwrap()) }.free.set(0);
+        assert_eq!(groups.check_listed(|offset| offset / STRIDE), Err("a group without a free block is listed"));
+    }
+}

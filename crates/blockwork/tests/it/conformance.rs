@@ -65,7 +65,7 @@ fn block_pool(parent: Parent<'_>) -> BlockPool<Parent<'_>, BlockAt> {
 
 fn per_chunk(parent: Parent<'_>) -> BlockPool<Parent<'_>, BlockAt, PerChunk> {
     let block = BlockAt::new(640, 128).unwrap();
-    BlockPool::try_new_with(parent, BlockPoolConfig { block, chunk: ChunkSize::Blocks(5) }, PerChunk).unwrap()
+    BlockPool::try_with_policy(parent, BlockPoolConfig { block, chunk: ChunkSize::Blocks(5) }, PerChunk).unwrap()
 }
 
 fn span_pool(parent: Parent<'_>, block: usize, retain: Retain) -> SpanPool<Parent<'_>> {

@@ -20,7 +20,7 @@ fn per_chunk<A: blockwork::Allocate>(
     chunk: ChunkSize,
 ) -> BlockPool<A, BlockAt, PerChunk> {
     let config = BlockPoolConfig { block: BlockAt::new(size, align).unwrap(), chunk };
-    BlockPool::try_new_with(parent, config, PerChunk).unwrap()
+    BlockPool::try_with_policy(parent, config, PerChunk).unwrap()
 }
 
 fn region(parent: Parent<'_>) -> Buffer<'_> {
@@ -60,13 +60,13 @@ check_allocator!(
     pool_per_chunk_paged,
     |parent| {
         let config = BlockPoolConfig { block: BlockOf::<640, 128>, chunk: ChunkSize::Bytes(8192) };
-        BlockPool::try_new_with(parent, config, PerChunk).unwrap()
+        BlockPool::try_with_policy(parent, config, PerChunk).unwrap()
     },
     .owns_spans().max_size(640).max_align(128)
 );
 check_allocator!(
     pool_per_chunk_buffer,
-    |parent| BlockPool::new_all_with(region(parent), BlockOf::<48, 16>, PerChunk),
+    |parent| BlockPool::all_with_policy(region(parent), BlockOf::<48, 16>, PerChunk),
     .own_memory().max_size(48).max_align(16)
 );
 

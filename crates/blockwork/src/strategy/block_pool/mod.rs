@@ -80,7 +80,7 @@ impl<A: Allocate, S: BlockShape> BlockPool<A, S> {
     ///
     /// Nothing is taken yet, so this fits a `static`.
     pub const fn new(parent: A, config: Valid<BlockPoolConfig<S>>) -> Self {
-        Self::new_with(parent, config, Lifo)
+        Self::with_policy(parent, config, Lifo)
     }
 
     /// [`new`](Self::new), with a configuration that is checked on the way.
@@ -89,13 +89,13 @@ impl<A: Allocate, S: BlockShape> BlockPool<A, S> {
     ///
     /// [`ConfigError`] when a chunk holds no block, or is larger than memory.
     pub fn try_new(parent: A, config: BlockPoolConfig<S>) -> Result<Self, ConfigError> {
-        Self::try_new_with(parent, config, Lifo)
+        Self::try_with_policy(parent, config, Lifo)
     }
 }
 
 impl<A: Allocate, S: BlockShape, F: FreePolicy> BlockPool<A, S, F> {
     /// [`new`](BlockPool::new), with a policy for free blocks.
-    pub const fn new_with(parent: A, config: Valid<BlockPoolConfig<S>>, policy: F) -> Self {
+    pub const fn with_policy(parent: A, config: Valid<BlockPoolConfig<S>>, policy: F) -> Self {
         let _ = policy;
         Self { core: BlockPoolCore::new(config), parent }
     }
@@ -105,8 +105,8 @@ impl<A: Allocate, S: BlockShape, F: FreePolicy> BlockPool<A, S, F> {
     /// # Errors
     ///
     /// [`ConfigError`] when a chunk holds no block, or is larger than memory.
-    pub fn try_new_with(parent: A, config: BlockPoolConfig<S>, policy: F) -> Result<Self, ConfigError> {
-        Ok(Self::new_with(parent, config.check_any::<F>()?, policy))
+    pub fn try_with_policy(parent: A, config: BlockPoolConfig<S>, policy: F) -> Result<Self, ConfigError> {
+        Ok(Self::with_policy(parent, config.check_any::<F>()?, policy))
     }
 
     /// Returns a block, of the shape of all.
@@ -223,7 +223,7 @@ impl<'a, S: BlockShape> BlockPool<Buffer<'a>, S> {
     /// buffer too short for a block every request fails.
     #[must_use]
     pub const fn new_all(buffer: Buffer<'a>, block: S) -> Self {
-        Self::new_all_with(buffer, block, Lifo)
+        Self::all_with_policy(buffer, block, Lifo)
     }
 
     /// [`new_all`](Self::new_all), for a buffer that must hold a block.
@@ -232,14 +232,14 @@ impl<'a, S: BlockShape> BlockPool<Buffer<'a>, S> {
     ///
     /// [`ConfigError`] when it does not.
     pub fn try_new_all(buffer: Buffer<'a>, block: S) -> Result<Self, ConfigError> {
-        Self::try_new_all_with(buffer, block, Lifo)
+        Self::try_all_with_policy(buffer, block, Lifo)
     }
 }
 
 impl<'a, S: BlockShape, F: FreePolicy> BlockPool<Buffer<'a>, S, F> {
     /// [`new_all`](BlockPool::new_all), with a policy for free blocks.
     #[must_use]
-    pub const fn new_all_with(buffer: Buffer<'a>, block: S, policy: F) -> Self {
+    pub const fn all_with_policy(buffer: Buffer<'a>, block: S, policy: F) -> Self {
         let _ = policy;
         let span = match Layout::from_size_align(buffer.size(), 1) {
             Ok(span) => span,
@@ -253,8 +253,8 @@ impl<'a, S: BlockShape, F: FreePolicy> BlockPool<Buffer<'a>, S, F> {
     /// # Errors
     ///
     /// [`ConfigError`] when the buffer does not hold a block.
-    pub fn try_new_all_with(buffer: Buffer<'a>, block: S, policy: F) -> Result<Self, ConfigError> {
-        let pool = Self::new_all_with(buffer, block, policy);
+    pub fn try_all_with_policy(buffer: Buffer<'a>, block: S, policy: F) -> Result<Self, ConfigError> {
+        let pool = Self::all_with_policy(buffer, block, policy);
         if pool.blocks_max() == 0 {
             return Err(ConfigError::new("BlockPool::buffer", "must have room for a block, once aligned"));
         }

@@ -9,6 +9,9 @@
 
 use core::{fmt, iter, ptr::NonNull};
 
+#[cfg(test)]
+mod tests;
+
 use super::shape::BlockShape;
 use crate::{
     math::{align::is_aligned, books::GROUP_BLOCKS},
@@ -27,7 +30,7 @@ use crate::{
 /// use blockwork::{BlockOf, BlockPool, BlockPoolConfig, ChunkSize, PerChunk, System};
 ///
 /// let config = BlockPoolConfig { block: BlockOf::<64>, chunk: ChunkSize::Bytes(1 << 16) };
-/// let pool: BlockPool<_, _, PerChunk> = BlockPool::try_new_with(System, config, PerChunk)?;
+/// let pool: BlockPool<_, _, PerChunk> = BlockPool::try_with_policy(System, config, PerChunk)?;
 /// # Ok::<(), blockwork::ConfigError>(())
 /// ```
 pub trait FreePolicy: Copy + fmt::Debug + sealed::Sealed {
