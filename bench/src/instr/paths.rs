@@ -8,8 +8,8 @@ use bench::{
 };
 use blockwork::{
     Allocate, Arena, ArenaConfig, ArenaString, ArenaVec, BlockOf, BlockPool, BlockPoolConfig, Bump, Chain, ChunkSize,
-    Const, Handle, List, Locked, Memo, Pages, Pool, PoolBox, Quad, Region, Segregate, SizeClasses, SlabHead,
-    SlabPolicy, SpanPool, SpanPoolConfig, System, UpTo, handle,
+    Const, FreePolicy, Handle, Lifo, List, Locked, Memo, Pages, PerChunk, Pool, PoolBox, Quad, Region, Segregate,
+    SizeClasses, SlabHead, SlabPolicy, SpanPool, SpanPoolConfig, System, UpTo, handle,
 };
 
 /// Something whose cost is counted.
@@ -25,6 +25,7 @@ pub(crate) const PATHS: &[Path] = &[
     Path { name: "free list by hand: pop, push", bar: None, run: free_list_by_hand },
     Path { name: "block pool: alloc_block, free_block", bar: Some(8.0), run: block_pool_blocks },
     Path { name: "block pool: allocate, deallocate", bar: Some(8.0), run: block_pool_layouts },
+    Path { name: "block pool per chunk: alloc_block, free_block", bar: Some(28.0), run: block_pool_per_chunk },
     Path { name: "typed pool: a box of a word", bar: Some(8.0), run: typed_pool_box },
     Path { name: "typed pool: a box in a shared pool", bar: None, run: typed_pool_shared_box },
     Path { name: "typed pool: insert, remove by key", bar: None, run: typed_pool_key },
@@ -112,9 +113,9 @@ fn free_list_by_hand(rounds: u64) {
     }
 }
 
-fn pool() -> BlockPool<System, BlockOf<64>> {
+fn pool<F: FreePolicy>(policy: F) -> BlockPool<System, BlockOf<64>, F> {
     let config = BlockPoolConfig { block: BlockOf::<64>, chunk: ChunkSize::Blocks(64) };
-    let pool = BlockPool::try_new(System, config).expect("a good configuration");
+    let pool = BlockPool::try_with_policy(System, config, policy).expect("a good configuration");
     let block = pool.alloc_block().expect("memory");
     // SAFETY: just allocated. Now the list is saturated.
     unsafe { pool.free_block(block) };
@@ -122,9 +123,17 @@ fn pool() -> BlockPool<System, BlockOf<64>> {
 }
 
 fn block_pool_blocks(rounds: u64) {
-    let pool = pool();
+    alloc_free(&pool(Lifo), rounds);
+}
+
+fn block_pool_per_chunk(rounds: u64) {
+    alloc_free(&pool(PerChunk), rounds);
+}
+
+#[inline(always)]
+fn alloc_free<F: FreePolicy>(pool: &BlockPool<System, BlockOf<64>, F>, rounds: u64) {
     for _ in 0..rounds {
-        let pool = opaque_ref(&pool);
+        let pool = opaque_ref(pool);
         let Ok(block) = pool.alloc_block() else { exhausted() };
         // SAFETY: just allocated.
         unsafe { pool.free_block(opaque(block)) };
@@ -133,7 +142,7 @@ fn block_pool_blocks(rounds: u64) {
 
 fn block_pool_layouts(rounds: u64) {
     const LAYOUT: Layout = Layout::new::<[u64; 8]>();
-    let pool = pool();
+    let pool = pool(Lifo);
     for _ in 0..rounds {
         let pool = opaque_ref(&pool);
         let Ok(block) = pool.allocate(LAYOUT) else { exhausted() };

@@ -87,6 +87,8 @@ pub mod sync;
 pub mod testing;
 pub mod typed;
 
+#[cfg(feature = "alloc")]
+pub use crate::math::size_class::ListedAt;
 #[cfg(feature = "allocator-api2-02")]
 pub use crate::source::foreign::FromApi2_02;
 #[cfg(feature = "allocator-api2-04")]
@@ -118,7 +120,7 @@ pub use crate::{
     },
     math::{
         amount::{Amount, Const},
-        size_class::{Classes, Listed, Pow2, Quad, Sizes},
+        size_class::{Classes, KnownClasses, Listed, Pow2, Pow2At, Quad, QuadAt, Sizes},
     },
     source::{
         buffer::Buffer,
@@ -131,7 +133,10 @@ pub use crate::{
             Region,
         },
         block::{Block, BlockError},
-        block_pool::{BlockAt, BlockOf, BlockPool, BlockPoolConfig, BlockPoolCore, BlockShape, ChunkSize},
+        block_pool::{
+            BlockAt, BlockOf, BlockPool, BlockPoolConfig, BlockPoolCore, BlockShape, ChunkSize, FreePolicy, Lifo,
+            PerChunk,
+        },
         bump::{Bump, BumpCore, BumpMark},
         memo::{Exact, Memo, MemoCore, Rounding},
         slab::{MixedSlab, MixedSlabCore, Slab, SlabConfig, SlabCore, SlabHead, SlabPolicy},

@@ -7,7 +7,7 @@ use bench::opaque::opaque_mut;
 use super::{Bar, Workload, candidates};
 use crate::{
     peers::{
-        blockwork::{Blocks, Classes, Slots},
+        blockwork::{Blocks, Classes, PerChunkBlocks, Slots},
         floor::FreeBlocks,
         global::Malloc,
         heapless::Boxes,
@@ -51,6 +51,7 @@ macro_rules! pools {
         candidates![
             "free list by hand" => $run::<FreeBlocks>,
             "blockwork BlockPool" => $run::<Blocks>,
+            "blockwork BlockPool, PerChunk" => $run::<PerChunkBlocks>,
             "blockwork Slab" => $run::<Slots>,
             "blockwork SizeClasses" => $run::<Classes>,
             "slab" => $run::<Values>,
@@ -81,7 +82,7 @@ pub(super) const WORKLOADS: &[Workload] = &[
         operation: "a block of 100,000 that are allocated, then freed in random order, again and again",
         reference: "mimalloc",
         candidates: pools!(random),
-        bars: &[],
+        bars: &[Bar { candidate: "blockwork BlockPool, PerChunk", at_most: 1.0 }],
     },
     Workload {
         name: "fixed/churn",
@@ -97,6 +98,7 @@ pub(super) const WORKLOADS: &[Workload] = &[
         candidates: candidates![
             "free list by hand" => cold::<FreeBlocks>,
             "blockwork BlockPool" => cold::<Blocks>,
+            "blockwork BlockPool, PerChunk" => cold::<PerChunkBlocks>,
             "blockwork Slab" => cold::<Slots>,
             "slab" => cold::<Values>,
             "mimalloc, each freed" => cold_each::<Malloc<mimalloc::MiMalloc>>,

@@ -8,7 +8,7 @@ use bench::opaque::{opaque_mut, opaque_ref};
 use super::{Workload, candidates};
 use crate::{
     peers::{
-        blockwork::Blocks,
+        blockwork::{self as ours, Blocks, Boxed},
         slab::Values,
         slotmap::{Dense, Keyed},
     },
@@ -44,6 +44,8 @@ pub(super) const WORKLOADS: &[Workload] = &[
         reference: "slab",
         candidates: candidates![
             "blockwork BlockPool, by pointer" => churn::<Blocks>,
+            "blockwork Pool, in boxes" => churn::<Boxed>,
+            "blockwork Pool, by key" => churn::<ours::Keyed>,
             "slab" => churn::<Values>,
             "slotmap" => churn::<Keyed>,
             "slotmap, dense" => churn::<Dense>,
@@ -56,6 +58,8 @@ pub(super) const WORKLOADS: &[Workload] = &[
         reference: "slab",
         candidates: candidates![
             "blockwork BlockPool, by pointer" => get::<Blocks>,
+            "blockwork Pool, in boxes" => get::<Boxed>,
+            "blockwork Pool, by key" => get::<ours::Keyed>,
             "slab" => get::<Values>,
             "slotmap" => get::<Keyed>,
             "slotmap, dense" => get::<Dense>,
@@ -67,6 +71,7 @@ pub(super) const WORKLOADS: &[Workload] = &[
         operation: "visit a value of 5,000, where another 5,000 were removed",
         reference: "slab",
         candidates: candidates![
+            "blockwork Pool, by key" => iterate::<ours::Keyed>,
             "slab" => iterate::<Values>,
             "slotmap" => iterate::<Keyed>,
             "slotmap, dense" => iterate::<Dense>,

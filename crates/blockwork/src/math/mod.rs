@@ -5,6 +5,7 @@
 pub mod align;
 pub mod amount;
 pub(crate) mod bins;
+pub(crate) mod books;
 pub mod bump;
 pub(crate) mod doubling;
 pub mod fill;

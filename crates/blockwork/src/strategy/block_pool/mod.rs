@@ -49,6 +49,7 @@
 use core::{alloc::Layout, ptr::NonNull};
 
 mod config;
+mod policy;
 mod pool_core;
 mod shape;
 #[cfg(test)]
@@ -58,6 +59,7 @@ mod upkeep;
 use self::pool_core::Growth;
 pub use self::{
     config::{BlockPoolConfig, ChunkSize},
+    policy::{FreeBlocks, FreePolicy, Lifo, PerChunk},
     pool_core::BlockPoolCore,
     shape::{BlockAt, BlockOf, BlockShape},
 };
@@ -68,8 +70,8 @@ use crate::{
 
 /// Shares chunks out in blocks of one size; see the [module](self).
 #[derive(Debug)]
-pub struct BlockPool<A: Allocate, S: BlockShape> {
-    core: BlockPoolCore<S>,
+pub struct BlockPool<A: Allocate, S: BlockShape, F: FreePolicy = Lifo> {
+    core: BlockPoolCore<S, F>,
     parent: A,
 }
 
@@ -78,7 +80,7 @@ impl<A: Allocate, S: BlockShape> BlockPool<A, S> {
     ///
     /// Nothing is taken yet, so this fits a `static`.
     pub const fn new(parent: A, config: Valid<BlockPoolConfig<S>>) -> Self {
-        Self { core: BlockPoolCore::new(config), parent }
+        Self::with_policy(parent, config, Lifo)
     }
 
     /// [`new`](Self::new), with a configuration that is checked on the way.
@@ -87,7 +89,24 @@ impl<A: Allocate, S: BlockShape> BlockPool<A, S> {
     ///
     /// [`ConfigError`] when a chunk holds no block, or is larger than memory.
     pub fn try_new(parent: A, config: BlockPoolConfig<S>) -> Result<Self, ConfigError> {
-        Ok(Self::new(parent, config.check_any()?))
+        Self::try_with_policy(parent, config, Lifo)
+    }
+}
+
+impl<A: Allocate, S: BlockShape, F: FreePolicy> BlockPool<A, S, F> {
+    /// [`new`](BlockPool::new), with a policy for free blocks.
+    pub const fn with_policy(parent: A, config: Valid<BlockPoolConfig<S>>, policy: F) -> Self {
+        let _ = policy;
+        Self { core: BlockPoolCore::new(config), parent }
+    }
+
+    /// [`try_new`](BlockPool::try_new), with a policy for free blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] when a chunk holds no block, or is larger than memory.
+    pub fn try_with_policy(parent: A, config: BlockPoolConfig<S>, policy: F) -> Result<Self, ConfigError> {
+        Ok(Self::with_policy(parent, config.check_any::<F>()?, policy))
     }
 
     /// Returns a block, of the shape of all.
@@ -204,11 +223,7 @@ impl<'a, S: BlockShape> BlockPool<Buffer<'a>, S> {
     /// buffer too short for a block every request fails.
     #[must_use]
     pub const fn new_all(buffer: Buffer<'a>, block: S) -> Self {
-        let span = match Layout::from_size_align(buffer.size(), 1) {
-            Ok(span) => span,
-            Err(_) => Layout::new::<()>(),
-        };
-        Self { core: BlockPoolCore::with_growth(block, Growth::Span(span)), parent: buffer }
+        Self::all_with_policy(buffer, block, Lifo)
     }
 
     /// [`new_all`](Self::new_all), for a buffer that must hold a block.
@@ -217,7 +232,29 @@ impl<'a, S: BlockShape> BlockPool<Buffer<'a>, S> {
     ///
     /// [`ConfigError`] when it does not.
     pub fn try_new_all(buffer: Buffer<'a>, block: S) -> Result<Self, ConfigError> {
-        let pool = Self::new_all(buffer, block);
+        Self::try_all_with_policy(buffer, block, Lifo)
+    }
+}
+
+impl<'a, S: BlockShape, F: FreePolicy> BlockPool<Buffer<'a>, S, F> {
+    /// [`new_all`](BlockPool::new_all), with a policy for free blocks.
+    #[must_use]
+    pub const fn all_with_policy(buffer: Buffer<'a>, block: S, policy: F) -> Self {
+        let _ = policy;
+        let span = match Layout::from_size_align(buffer.size(), 1) {
+            Ok(span) => span,
+            Err(_) => Layout::new::<()>(),
+        };
+        Self { core: BlockPoolCore::with_growth(block, Growth::Span(span)), parent: buffer }
+    }
+
+    /// [`try_new_all`](BlockPool::try_new_all), with a policy for free blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] when the buffer does not hold a block.
+    pub fn try_all_with_policy(buffer: Buffer<'a>, block: S, policy: F) -> Result<Self, ConfigError> {
+        let pool = Self::all_with_policy(buffer, block, policy);
         if pool.blocks_max() == 0 {
             return Err(ConfigError::new("BlockPool::buffer", "must have room for a block, once aligned"));
         }
@@ -257,13 +294,13 @@ impl<'a, S: BlockShape> BlockPool<Buffer<'a>, S> {
     }
 }
 
-over_core!([A: Allocate, S: BlockShape] BlockPool<A, S>);
-crate::alloc::bridge!([A: Allocate, S: BlockShape] BlockPool<A, S>);
+over_core!([A: Allocate, S: BlockShape, F: FreePolicy] BlockPool<A, S, F>);
+crate::alloc::bridge!([A: Allocate, S: BlockShape, F: FreePolicy] BlockPool<A, S, F>);
 
 // SAFETY: the region is the buffer's alone and the buffer is ours alone, so a
 // live block inside it is ours, or was carved by a borrower of ours, who asks
 // `&BlockPool`, which is not `Owns`.
-unsafe impl<S: BlockShape> Owns for BlockPool<Buffer<'_>, S> {
+unsafe impl<S: BlockShape, F: FreePolicy> Owns for BlockPool<Buffer<'_>, S, F> {
     #[inline]
     fn owns(&self, block: NonNull<u8>, _layout: Layout) -> bool {
         let offset = block.addr().get().wrapping_sub(self.parent.start().addr().get());
@@ -271,14 +308,14 @@ unsafe impl<S: BlockShape> Owns for BlockPool<Buffer<'_>, S> {
     }
 }
 
-impl<A: Allocate, S: BlockShape> Reset for BlockPool<A, S> {
+impl<A: Allocate, S: BlockShape, F: FreePolicy> Reset for BlockPool<A, S, F> {
     /// Keeps the chunks, for the next blocks.
     fn reset(&mut self) {
         self.core.free_all(&self.parent);
     }
 }
 
-impl<A: Allocate + Check, S: BlockShape> Check for BlockPool<A, S> {
+impl<A: Allocate + Check, S: BlockShape, F: FreePolicy> Check for BlockPool<A, S, F> {
     fn check(&self) -> Result<(), &'static str> {
         self.core.check(&self.parent)?;
         self.parent.check()
