@@ -21,7 +21,7 @@ pub(crate) struct Effort {
 }
 
 impl Effort {
-    pub(crate) const WHOLE: Self = Self { task: Task::Time(Duration::from_millis(20)), passes: 21 };
+    pub(crate) const WHOLE: Self = Self { task: Task::Time(Duration::from_millis(20)), passes: 11 };
     pub(crate) const QUICK: Self = Self { task: Task::Time(Duration::from_millis(10)), passes: 5 };
     pub(crate) const SMOKE: Self = Self { task: Task::Smoke, passes: 1 };
 }

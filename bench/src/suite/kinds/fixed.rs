@@ -7,7 +7,7 @@ use bench::opaque::opaque_mut;
 use super::{Bar, Workload, candidates};
 use crate::{
     peers::{
-        blockwork::{Blocks, Classes, PerChunkBlocks, Slots},
+        blockwork::{Blocks, BlocksOverMemo, Classes, PerChunkBlocks, Slots},
         floor::FreeBlocks,
         global::Malloc,
         heapless::Boxes,
@@ -99,6 +99,7 @@ pub(super) const WORKLOADS: &[Workload] = &[
             "free list by hand" => cold::<FreeBlocks>,
             "blockwork BlockPool" => cold::<Blocks>,
             "blockwork BlockPool, PerChunk" => cold::<PerChunkBlocks>,
+            "blockwork BlockPool over a Memo" => cold::<BlocksOverMemo>,
             "blockwork Slab" => cold::<Slots>,
             "slab" => cold::<Values>,
             "mimalloc, each freed" => cold_each::<Malloc<mimalloc::MiMalloc>>,

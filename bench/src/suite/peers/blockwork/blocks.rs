@@ -4,7 +4,7 @@ use core::{alloc::Layout, ptr::NonNull};
 
 use bench::opaque::opaque;
 use blockwork::{
-    Allocate, BlockOf, BlockPool, BlockPoolConfig, ChunkSize, Const, FreePolicy, PerChunk, Quad, SizeClasses, Slab,
+    Allocate, BlockOf, BlockPool, BlockPoolConfig, ChunkSize, Const, FreePolicy, Memo, PerChunk, Quad, SizeClasses, Slab,
     SlabConfig, SlabHead, SlabPolicy, SpanPool, SpanPoolConfig, System,
 };
 
@@ -76,7 +76,20 @@ impl<A: Allocate + Make> Typed for Blocks64<A> {
 /// Blocks in chunks of 1,024.
 pub(crate) type Blocks = Blocks64<BlockPool<System, BlockOf<64, 8>>>;
 
-/// The same, each chunk with its own free blocks.
+/// The same, over a parent that outlives the pool and keeps its chunks.
+pub(crate) type BlocksOverMemo = Blocks64<BlockPool<&'static Memo<System>, BlockOf<64, 8>>>;
+
+impl Make for BlockPool<&'static Memo<System>, BlockOf<64, 8>> {
+    fn make() -> Self {
+        thread_local! {
+            static MEMO: &'static Memo<System> = Box::leak(Box::new(Memo::new(System, usize::MAX)));
+        }
+        let config = BlockPoolConfig { block: BlockOf, chunk: ChunkSize::Blocks(1024) };
+        Self::try_new(MEMO.with(|&memo| memo), config).expect("a good configuration")
+    }
+}
+
+/// Those of [`Blocks`], but each chunk has its own free blocks.
 pub(crate) type PerChunkBlocks = Blocks64<BlockPool<System, BlockOf<64, 8>, PerChunk>>;
 
 impl<F: FreePolicy + Default> Make for BlockPool<System, BlockOf<64, 8>, F> {
