@@ -104,6 +104,9 @@ impl<A: Allocate, S: BlockShape> BlockPool<A, S> {
 
 impl<A: Allocate, S: BlockShape, F: FreePolicy> BlockPool<A, S, F> {
     /// [`new`](BlockPool::new), with a policy for free blocks.
+    ///
+    /// The rules are the same for both policies, but for chunks of more than a
+    /// quarter of all addresses, whose requests fail with [`PerChunk`].
     pub const fn with_policy(parent: A, config: Valid<BlockPoolConfig<S>>, policy: F) -> Self {
         let _ = policy;
         Self { core: BlockPoolCore::new(config), parent }

@@ -153,7 +153,7 @@ pub trait FreeBlocks: fmt::Debug {
     /// - They are what the text says.
     unsafe fn noted<S: BlockShape>(&self, first: NonNull<u8>, bytes: usize, shape: S) -> Option<usize>;
 
-    /// Walks the nodes once, of which there are not more than blocks.
+    /// Looks at each node once; the list of them is known to end.
     fn check<S: BlockShape>(&self, shape: S) -> Result<(), &'static str>;
 }
 
