@@ -39,12 +39,14 @@ pub struct BlockPoolConfig<S> {
 
 /// How much a pool asks of its parent at a time.
 ///
-/// Where the parent grants more, the pool uses all of it.
+/// Where the parent grants more, the pool uses that too: all of it, or with
+/// [`PerChunk`](super::PerChunk) up to the power of two that a chunk is aligned to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChunkSize {
-    /// Room for so many blocks, and one pointer for the book-keeping.
+    /// Room for so many blocks, one pointer for the book-keeping, and what the
+    /// policy notes.
     Blocks(usize),
-    /// So many bytes, for as many blocks as fit beside one pointer.
+    /// So many bytes, for as many blocks as fit beside those.
     Bytes(usize),
 }
 

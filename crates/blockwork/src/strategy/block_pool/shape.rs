@@ -15,13 +15,13 @@ use crate::{alloc::ConfigError, math::align::stride};
 /// - [`stride`](Self::stride) is always the same, also for copies.
 /// - It is what [`math::align::stride`](stride()) returns for some size
 ///   and alignment.
-/// - [`blocks_in`](Self::blocks_in) divides, as it says.
+/// - [`blocks_in`](Self::blocks_in) is the quotient by its size, rounded down.
 pub unsafe trait BlockShape: Copy {
     /// A block's layout: its size is how far blocks lie apart, a multiple of
     /// its alignment.
     fn stride(self) -> Layout;
 
-    /// How many blocks `bytes` are, a multiple of the stride.
+    /// How many whole blocks `bytes` are.
     #[inline]
     fn blocks_in(self, bytes: usize) -> usize {
         bytes.checked_div(self.stride().size()).unwrap_or(0)

@@ -55,15 +55,19 @@ pub struct Lifo;
 /// ```
 ///
 /// A chunk is aligned to the power of two that its blocks fit in, so a mask leads
-/// from a block to the notes of its chunk: which of each 64 neighbours are free.
-/// The groups of which any is make a list, the last one to become so in front,
-/// and one of them is used up, ascending, before the next is begun. A pool in a
-/// buffer has one such chunk, which needs no alignment. All of it is `O(1)`.
+/// from a block to the notes of its chunk: which of each 64 neighbours (as many
+/// as a word has bits) are free. The groups of which any is make a list, the last
+/// one to become so in front, and one of them is used up, ascending, before the
+/// next is begun. A pool in a buffer has one such chunk, which needs no alignment.
+/// No step depends on the number of blocks or chunks.
 ///
-/// Free blocks are never written to. A block that is freed twice is free once.
+/// Free blocks are never written to. A block that is freed again while it is free
+/// stops the program in debug builds and changes nothing in others.
 ///
-/// A chunk in bytes that are too few for a block and the notes about it gets
-/// more of them.
+/// Chunks of 64 KiB and more serve best. `ChunkSize::Bytes` of a power of two
+/// uses up a parent that gives such blocks aligned; `ChunkSize::Blocks` asks for
+/// the notes beyond the blocks. Bytes that are too few for a block and the notes
+/// about it are raised to what those take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PerChunk;
 
@@ -149,7 +153,7 @@ pub trait FreeBlocks: fmt::Debug {
     /// - They are what the text says.
     unsafe fn noted<S: BlockShape>(&self, first: NonNull<u8>, bytes: usize, shape: S) -> Option<usize>;
 
-    /// Walks the nodes once, of which there are not more than blocks.
+    /// Looks at each node once; the list of them is known to end.
     fn check<S: BlockShape>(&self, shape: S) -> Result<(), &'static str>;
 }
 
