@@ -4,8 +4,8 @@ use core::{alloc::Layout, ptr::NonNull};
 
 use bench::opaque::opaque;
 use blockwork::{
-    Allocate, BlockOf, BlockPool, BlockPoolConfig, ChunkSize, Const, FreePolicy, Memo, PerChunk, Quad, SizeClasses, Slab,
-    SlabConfig, SlabHead, SlabPolicy, SpanPool, SpanPoolConfig, System,
+    Allocate, BlockOf, BlockPool, BlockPoolConfig, ChunkSize, Const, FreePolicy, Memo, PerChunk, Quad, SizeClasses,
+    Slab, SlabConfig, SlabHead, SlabPolicy, SpanPool, SpanPoolConfig, System,
 };
 
 use crate::{
