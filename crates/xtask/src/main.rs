@@ -18,8 +18,8 @@ cargo xtask <task>
   ci [--full]       everything a change must pass; --full adds the long checks
   tidy              layer order, banned spellings, complete lists
   instr [--bless]   instructions per operation against bench/instructions.txt
-  bench [--quick] [FILTER]   times beside peers, as ratios
-  bench --count [FILTER]     instructions beside peers, into bench/peers.txt
+  bench [--quick | --passes N] [FILTER]   times beside peers, as ratios
+  bench --count [FILTER]                  instructions beside peers, into bench/peers.txt
 ";
 
 fn main() -> ExitCode {
