@@ -146,7 +146,7 @@ pub use crate::{
     typed::{
         handle::Handle,
         list::List,
-        pool::{Generation, Pool, PoolBox, PoolDrain, PoolIter, PoolIterMut, PoolKey, PoolRef},
+        pool::{Pool, PoolBox, PoolDrain, PoolIter, PoolIterMut, PoolKey, PoolRef},
         slice::{Sentinel, Slice, Terminated, Zero},
     },
 };
