@@ -92,6 +92,8 @@ pub use crate::source::foreign::FromApi2_02;
 pub use crate::source::foreign::FromApi2_04;
 #[cfg(blockwork_std_allocator)]
 pub use crate::source::foreign::FromStd;
+#[cfg(feature = "alloc")]
+pub use crate::source::foreign::Registered;
 #[cfg(all(feature = "os", unix))]
 pub use crate::source::pages::{PageOptions, Pages, PagesWith};
 #[cfg(feature = "critical-section")]
@@ -129,7 +131,7 @@ pub use crate::{
             Arena, ArenaBox, ArenaConfig, ArenaCore, ArenaIntoIter, ArenaMark, ArenaScope, ArenaString, ArenaVec,
             Region,
         },
-        block::{Block, BlockError},
+        block::{Block, BlockError, HeadedBlock},
         block_pool::{BlockAt, BlockOf, BlockPool, BlockPoolConfig, BlockPoolCore, BlockShape, ChunkSize},
         bump::{Bump, BumpCore, BumpMark},
         memo::{Exact, Memo, MemoCore, Rounding},

@@ -98,6 +98,7 @@
 //! assert_eq!(primes[20..], [73, 79, 83, 89, 97]);
 //! ```
 
+mod block;
 pub mod handle;
 pub mod list;
 pub mod slice;

@@ -6,6 +6,8 @@ extern crate alloc;
 #[cfg(test)]
 mod arena;
 #[cfg(test)]
+mod blocks;
+#[cfg(test)]
 mod bridge;
 #[cfg(test)]
 mod combine;
