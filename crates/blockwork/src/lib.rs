@@ -34,6 +34,7 @@
 //! | blocks of many small sizes | [`SizeClasses`] of slabs, behind a [`Segregate`] |
 //! | blocks of pages and more | [`SpanPool`] over `Pages` |
 //! | the same few sizes again and again, over a slow parent | [`Memo`] |
+//! | texts that come again and again, and stay | [`Interner`] |
 //! | a region of your own | [`Buffer`] |
 //! | a second choice when the first is exhausted | [`Fallback`], [`LastResort`] |
 //! | a question about what is live | [`Counted`] |
@@ -141,6 +142,7 @@ pub use crate::{
     sync::{DefaultLock, Lock, SpinLock},
     typed::{
         handle::Handle,
+        interner::{Interned, Interner, Symbol},
         list::List,
         slice::{Sentinel, Slice, Terminated, Zero},
     },

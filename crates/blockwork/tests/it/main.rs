@@ -16,6 +16,8 @@ mod conformance;
 #[cfg(test)]
 mod current;
 #[cfg(test)]
+mod interner;
+#[cfg(test)]
 mod mutants;
 #[cfg(test)]
 mod policies;

@@ -25,7 +25,7 @@
 //! parent for a layout; an alignment as large as the size costs most sources
 //! twice the address space for a moment. Where objects only must not move and
 //! end together, an [`Arena`](crate::Arena) is enough, or an
-//! `Interner` if they do not change.
+//! [`Interner`](crate::Interner) if they do not change.
 //!
 //! # Where it comes from
 //!
