@@ -34,6 +34,7 @@
 //! | blocks of many small sizes | [`SizeClasses`] of slabs, behind a [`Segregate`] |
 //! | blocks of pages and more | [`SpanPool`] over `Pages` |
 //! | the same few sizes again and again, over a slow parent | [`Memo`] |
+//! | texts that come again and again, and stay | [`Interner`] |
 //! | a region of your own | [`Buffer`] |
 //! | a second choice when the first is exhausted | [`Fallback`], [`LastResort`] |
 //! | a question about what is live | [`Counted`] |
@@ -94,6 +95,8 @@ pub use crate::source::foreign::FromApi2_02;
 pub use crate::source::foreign::FromApi2_04;
 #[cfg(blockwork_std_allocator)]
 pub use crate::source::foreign::FromStd;
+#[cfg(feature = "alloc")]
+pub use crate::source::foreign::Registered;
 #[cfg(all(feature = "os", unix))]
 pub use crate::source::pages::{PageOptions, Pages, PagesWith};
 #[cfg(feature = "critical-section")]
@@ -131,7 +134,7 @@ pub use crate::{
             Arena, ArenaBox, ArenaConfig, ArenaCore, ArenaIntoIter, ArenaMark, ArenaScope, ArenaString, ArenaVec,
             Region,
         },
-        block::{Block, BlockError},
+        block::{Block, BlockError, HeadedBlock},
         block_pool::{
             BlockAt, BlockOf, BlockPool, BlockPoolConfig, BlockPoolCore, BlockShape, ChunkSize, FreePolicy, Lifo,
             PerChunk,
@@ -144,6 +147,7 @@ pub use crate::{
     sync::{DefaultLock, Lock, SpinLock},
     typed::{
         handle::Handle,
+        interner::{Interned, Interner, Symbol},
         list::List,
         slice::{Sentinel, Slice, Terminated, Zero},
     },

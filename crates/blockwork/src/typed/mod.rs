@@ -1,5 +1,5 @@
 //! Containers that know their allocator by type: [`List`](list::List) and
-//! [`Slice`](slice::Slice).
+//! [`Slice`](slice::Slice); and the [`Interner`](interner::Interner), which owns one.
 //!
 //! ```text
 //! static HEAP ◄── Medium (no bytes) ◄── List<u32, Medium>  [ start | capacity | len ]  24 bytes
@@ -98,7 +98,9 @@
 //! assert_eq!(primes[20..], [73, 79, 83, 89, 97]);
 //! ```
 
+mod block;
 pub mod handle;
+pub mod interner;
 pub mod list;
 pub mod slice;
 mod space;

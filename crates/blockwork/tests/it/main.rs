@@ -6,6 +6,8 @@ extern crate alloc;
 #[cfg(test)]
 mod arena;
 #[cfg(test)]
+mod blocks;
+#[cfg(test)]
 mod bridge;
 #[cfg(test)]
 mod combine;
@@ -13,6 +15,8 @@ mod combine;
 mod conformance;
 #[cfg(test)]
 mod current;
+#[cfg(test)]
+mod interner;
 #[cfg(test)]
 mod mutants;
 #[cfg(test)]

@@ -8,7 +8,7 @@ use core::{
 use std::process::Command;
 
 use allocator_api2_02::vec::Vec as Vec02;
-use blockwork::{AllocError, Allocate, Buffer, Chain, FromApi2_02, FromApi2_04, FromGlobal, System};
+use blockwork::{AllocError, Allocate, Buffer, Chain, FromApi2_02, FromApi2_04, FromGlobal, Registered, System};
 use bumpalo::Bump;
 
 /// A block of each kind of request is aligned, holds its bytes, and goes back.
@@ -29,6 +29,7 @@ fn serves(source: &impl Allocate) {
 #[test]
 fn a_global_allocator_is_a_source() {
     serves(&FromGlobal::new(&std::alloc::System));
+    serves(&FromGlobal::new(Registered));
 }
 
 /// Gives its own bytes, once, as the example in the documentation of
