@@ -31,6 +31,7 @@
 //! |---|---|
 //! | blocks of one size, freed in any order | [`BlockPool`]; [`Slab`] if memory should go back on the way |
 //! | blocks that all end together | [`Arena`]; [`Bump`] if their total is known |
+//! | values of one type that own one another by handle or find one another by key | [`Pool`] |
 //! | blocks of many small sizes | [`SizeClasses`] of slabs, behind a [`Segregate`] |
 //! | blocks of pages and more | [`SpanPool`] over `Pages` |
 //! | the same few sizes again and again, over a slow parent | [`Memo`] |
@@ -149,6 +150,7 @@ pub use crate::{
         handle::Handle,
         interner::{Interned, Interner, Symbol},
         list::List,
+        pool::{Generation, Pool, PoolBox, PoolDrain, PoolIter, PoolIterMut, PoolKey, PoolRef},
         slice::{Sentinel, Slice, Terminated, Zero},
     },
 };

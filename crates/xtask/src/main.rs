@@ -1,5 +1,7 @@
 //! The project's tasks: `cargo xtask <task>`.
 
+mod bench;
+mod callgrind;
 mod ci;
 mod instr;
 mod tidy;
@@ -16,6 +18,8 @@ cargo xtask <task>
   ci [--full]       everything a change must pass; --full adds the long checks
   tidy              layer order, banned spellings, complete lists
   instr [--bless]   instructions per operation against bench/instructions.txt
+  bench [--quick] [FILTER]   times beside peers, as ratios
+  bench --count [FILTER]     instructions beside peers, into bench/peers.txt
 ";
 
 fn main() -> ExitCode {
@@ -27,6 +31,9 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::check(&root()),
         ["instr"] => instr::check(&root()),
         ["instr", "--bless"] => instr::bless(&root()),
+        ["bench", "--count"] => bench::count(&root(), ""),
+        ["bench", "--count", filter] => bench::count(&root(), filter),
+        ["bench", rest @ ..] => bench::run(&root(), rest),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {

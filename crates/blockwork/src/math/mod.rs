@@ -8,6 +8,7 @@ pub(crate) mod bins;
 pub(crate) mod books;
 pub mod bump;
 pub(crate) mod digest;
+pub(crate) mod doubling;
 pub mod fill;
 pub(crate) mod share;
 pub mod size_class;
