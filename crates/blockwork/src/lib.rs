@@ -150,7 +150,7 @@ pub use crate::{
         handle::Handle,
         interner::{Interned, Interner, Symbol},
         list::List,
-        pool::{Generation, Pool, PoolBox, PoolDrain, PoolIter, PoolIterMut, PoolKey, PoolRef},
+        pool::{Pool, PoolBox, PoolDrain, PoolIter, PoolIterMut, PoolKey, PoolRef},
         slice::{Sentinel, Slice, Terminated, Zero},
     },
 };

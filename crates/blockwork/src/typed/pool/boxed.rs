@@ -12,11 +12,7 @@ use core::{
     ptr::NonNull,
 };
 
-use super::{
-    Pool,
-    key::{Generation, PoolKey},
-    slot::SlotRef,
-};
+use super::{Pool, key::PoolKey, slot::SlotRef};
 use crate::{
     alloc::{AllocError, Allocate},
     typed::exhausted,
@@ -31,20 +27,17 @@ use crate::{
 pub unsafe trait PoolRef<T> {
     /// The pool's parent.
     type Parent: Allocate;
-    /// The pool's generations.
-    type Generation: Generation;
 
     /// The pool.
-    fn pool(&self) -> &Pool<T, Self::Parent, Self::Generation>;
+    fn pool(&self) -> &Pool<T, Self::Parent>;
 }
 
 // SAFETY: a reference is to one pool, which is borrowed by it.
-unsafe impl<T, A: Allocate, G: Generation> PoolRef<T> for &Pool<T, A, G> {
+unsafe impl<T, A: Allocate> PoolRef<T> for &Pool<T, A> {
     type Parent = A;
-    type Generation = G;
 
     #[inline]
-    fn pool(&self) -> &Pool<T, A, G> {
+    fn pool(&self) -> &Pool<T, A> {
         self
     }
 }
@@ -52,12 +45,11 @@ unsafe impl<T, A: Allocate, G: Generation> PoolRef<T> for &Pool<T, A, G> {
 // SAFETY: a counted pointer is to one pool, which it keeps alive; it gives a
 // mutable borrow only when it is the last, and a box gives its pointer to nobody.
 #[cfg(feature = "alloc")]
-unsafe impl<T, A: Allocate, G: Generation> PoolRef<T> for heap::rc::Rc<Pool<T, A, G>> {
+unsafe impl<T, A: Allocate> PoolRef<T> for heap::rc::Rc<Pool<T, A>> {
     type Parent = A;
-    type Generation = G;
 
     #[inline]
-    fn pool(&self) -> &Pool<T, A, G> {
+    fn pool(&self) -> &Pool<T, A> {
         self
     }
 }
@@ -178,7 +170,7 @@ impl<T, P: PoolRef<T>> PoolBox<T, P> {
     /// assert_eq!(pool.remove(key).as_deref(), Some("done"));
     /// ```
     #[must_use]
-    pub fn into_key(this: Self) -> PoolKey<T, P::Generation> {
+    pub fn into_key(this: Self) -> PoolKey<T> {
         let (value, pool) = Self::into_parts(this);
         // SAFETY: a slot of the pool, which lives as long as `pool`.
         let slot = unsafe { SlotRef::new(value.cast()) };
@@ -207,7 +199,7 @@ impl<T, P: PoolRef<T>> PoolBox<T, P> {
     }
 }
 
-impl<'p, T, A: Allocate, G: Generation> PoolBox<T, &'p Pool<T, A, G>> {
+impl<'p, T, A: Allocate> PoolBox<T, &'p Pool<T, A>> {
     /// Gives up ownership: the value is dropped with the pool, or by
     /// [`clear`](Pool::clear).
     #[must_use]
@@ -219,14 +211,14 @@ impl<'p, T, A: Allocate, G: Generation> PoolBox<T, &'p Pool<T, A, G>> {
 }
 
 /// Gives a slot back when it is dropped.
-struct Vacate<'p, T, A: Allocate, G: Generation> {
+struct Vacate<'p, T, A: Allocate> {
     /// Nobody uses the value any more. Invariant: a slot of the pool, not free, with
     /// an even generation.
     value: NonNull<T>,
-    pool: &'p Pool<T, A, G>,
+    pool: &'p Pool<T, A>,
 }
 
-impl<T, A: Allocate, G: Generation> Drop for Vacate<'_, T, A, G> {
+impl<T, A: Allocate> Drop for Vacate<'_, T, A> {
     #[inline]
     fn drop(&mut self) {
         // SAFETY: the invariant.

@@ -2,14 +2,10 @@
 
 use core::{fmt, iter::FusedIterator, marker::PhantomData};
 
-use super::{
-    Pool,
-    key::{Generation, PoolKey},
-    slot::SlotRef,
-};
+use super::{Pool, key::PoolKey, slot::SlotRef};
 use crate::alloc::Allocate;
 
-impl<T, A: Allocate, G: Generation> Pool<T, A, G> {
+impl<T, A: Allocate> Pool<T, A> {
     /// The values under keys, and their keys, in the order of their places.
     ///
     /// Values that come meanwhile may be among them.
@@ -22,12 +18,12 @@ impl<T, A: Allocate, G: Generation> Pool<T, A, G> {
     /// let two = pool.insert(2);
     /// assert_eq!(pool.iter().collect::<Vec<_>>(), [(two, &2)]);
     /// ```
-    pub fn iter(&self) -> PoolIter<'_, T, A, G> {
+    pub fn iter(&self) -> PoolIter<'_, T, A> {
         PoolIter(Walk::new(self))
     }
 
     /// The values under keys, to be changed, and their keys.
-    pub fn iter_mut(&mut self) -> PoolIterMut<'_, T, A, G> {
+    pub fn iter_mut(&mut self) -> PoolIterMut<'_, T, A> {
         PoolIterMut(Walk::new(self), PhantomData)
     }
 
@@ -44,29 +40,29 @@ impl<T, A: Allocate, G: Generation> Pool<T, A, G> {
     /// assert_eq!(pool.drain().collect::<Vec<_>>(), [(key, "value")]);
     /// assert_eq!(pool.get(key), None);
     /// ```
-    pub fn drain(&mut self) -> PoolDrain<'_, T, A, G> {
+    pub fn drain(&mut self) -> PoolDrain<'_, T, A> {
         PoolDrain(Walk::new(self), PhantomData)
     }
 }
 
 /// Looks for values under keys.
-struct Walk<'p, T, A: Allocate, G: Generation> {
-    pool: &'p Pool<T, A, G>,
+struct Walk<'p, T, A: Allocate> {
+    pool: &'p Pool<T, A>,
     next: u32,
     /// What comes behind came later.
     end: u32,
 }
 
-impl<'p, T, A: Allocate, G: Generation> Walk<'p, T, A, G> {
-    fn new(pool: &'p Pool<T, A, G>) -> Self {
+impl<'p, T, A: Allocate> Walk<'p, T, A> {
+    fn new(pool: &'p Pool<T, A>) -> Self {
         Self { pool, next: 0, end: pool.carved.get() }
     }
 
-    fn next(&mut self) -> Option<(PoolKey<T, G>, SlotRef<'p, T, G>)> {
+    fn next(&mut self) -> Option<(PoolKey<T>, SlotRef<'p, T>)> {
         while self.next < self.end {
             let slot = self.pool.slot(self.next)?;
             self.next = self.next.wrapping_add(1);
-            if let Some(key) = Pool::<T, A, G>::key(slot) {
+            if let Some(key) = Pool::<T, A>::key(slot) {
                 return Some((key, slot));
             }
         }
@@ -79,22 +75,22 @@ impl<'p, T, A: Allocate, G: Generation> Walk<'p, T, A, G> {
 }
 
 /// Looks at values under keys; made by [`Pool::iter`].
-pub struct PoolIter<'p, T, A: Allocate, G: Generation>(Walk<'p, T, A, G>);
+pub struct PoolIter<'p, T, A: Allocate>(Walk<'p, T, A>);
 
 /// Changes values under keys; made by [`Pool::iter_mut`].
-pub struct PoolIterMut<'p, T, A: Allocate, G: Generation>(Walk<'p, T, A, G>, PhantomData<&'p mut T>);
+pub struct PoolIterMut<'p, T, A: Allocate>(Walk<'p, T, A>, PhantomData<&'p mut T>);
 
 /// Takes values under keys out; made by [`Pool::drain`].
-pub struct PoolDrain<'p, T, A: Allocate, G: Generation>(Walk<'p, T, A, G>, PhantomData<&'p mut T>);
+pub struct PoolDrain<'p, T, A: Allocate>(Walk<'p, T, A>, PhantomData<&'p mut T>);
 
-impl<T, A: Allocate, G: Generation> Clone for PoolIter<'_, T, A, G> {
+impl<T, A: Allocate> Clone for PoolIter<'_, T, A> {
     fn clone(&self) -> Self {
         Self(Walk { ..self.0 })
     }
 }
 
-impl<'p, T, A: Allocate, G: Generation> Iterator for PoolIter<'p, T, A, G> {
-    type Item = (PoolKey<T, G>, &'p T);
+impl<'p, T, A: Allocate> Iterator for PoolIter<'p, T, A> {
+    type Item = (PoolKey<T>, &'p T);
 
     fn next(&mut self) -> Option<Self::Item> {
         let (key, slot) = self.0.next()?;
@@ -108,8 +104,8 @@ impl<'p, T, A: Allocate, G: Generation> Iterator for PoolIter<'p, T, A, G> {
     }
 }
 
-impl<'p, T, A: Allocate, G: Generation> Iterator for PoolIterMut<'p, T, A, G> {
-    type Item = (PoolKey<T, G>, &'p mut T);
+impl<'p, T, A: Allocate> Iterator for PoolIterMut<'p, T, A> {
+    type Item = (PoolKey<T>, &'p mut T);
 
     fn next(&mut self) -> Option<Self::Item> {
         let (key, slot) = self.0.next()?;
@@ -123,8 +119,8 @@ impl<'p, T, A: Allocate, G: Generation> Iterator for PoolIterMut<'p, T, A, G> {
     }
 }
 
-impl<T, A: Allocate, G: Generation> Iterator for PoolDrain<'_, T, A, G> {
-    type Item = (PoolKey<T, G>, T);
+impl<T, A: Allocate> Iterator for PoolDrain<'_, T, A> {
+    type Item = (PoolKey<T>, T);
 
     fn next(&mut self) -> Option<Self::Item> {
         let (key, slot) = self.0.next()?;
@@ -137,20 +133,20 @@ impl<T, A: Allocate, G: Generation> Iterator for PoolDrain<'_, T, A, G> {
     }
 }
 
-impl<T, A: Allocate, G: Generation> Drop for PoolDrain<'_, T, A, G> {
+impl<T, A: Allocate> Drop for PoolDrain<'_, T, A> {
     fn drop(&mut self) {
         // One whose drop panics is out already; those behind it stay.
         self.for_each(drop);
     }
 }
 
-impl<T, A: Allocate, G: Generation> FusedIterator for PoolIter<'_, T, A, G> {}
-impl<T, A: Allocate, G: Generation> FusedIterator for PoolIterMut<'_, T, A, G> {}
-impl<T, A: Allocate, G: Generation> FusedIterator for PoolDrain<'_, T, A, G> {}
+impl<T, A: Allocate> FusedIterator for PoolIter<'_, T, A> {}
+impl<T, A: Allocate> FusedIterator for PoolIterMut<'_, T, A> {}
+impl<T, A: Allocate> FusedIterator for PoolDrain<'_, T, A> {}
 
 macro_rules! debug {
     ($($iterator:ident)+) => {$(
-        impl<T, A: Allocate, G: Generation> fmt::Debug for $iterator<'_, T, A, G> {
+        impl<T, A: Allocate> fmt::Debug for $iterator<'_, T, A> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.debug_struct(stringify!($iterator)).field("next", &self.0.next).field("end", &self.0.end).finish()
             }
@@ -159,18 +155,18 @@ macro_rules! debug {
 }
 debug!(PoolIter PoolIterMut PoolDrain);
 
-impl<'p, T, A: Allocate, G: Generation> IntoIterator for &'p Pool<T, A, G> {
-    type Item = (PoolKey<T, G>, &'p T);
-    type IntoIter = PoolIter<'p, T, A, G>;
+impl<'p, T, A: Allocate> IntoIterator for &'p Pool<T, A> {
+    type Item = (PoolKey<T>, &'p T);
+    type IntoIter = PoolIter<'p, T, A>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
     }
 }
 
-impl<'p, T, A: Allocate, G: Generation> IntoIterator for &'p mut Pool<T, A, G> {
-    type Item = (PoolKey<T, G>, &'p mut T);
-    type IntoIter = PoolIterMut<'p, T, A, G>;
+impl<'p, T, A: Allocate> IntoIterator for &'p mut Pool<T, A> {
+    type Item = (PoolKey<T>, &'p mut T);
+    type IntoIter = PoolIterMut<'p, T, A>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter_mut()

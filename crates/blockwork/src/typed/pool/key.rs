@@ -8,91 +8,67 @@ use core::{
     num::NonZeroU32,
 };
 
-mod sealed {
-    pub trait Sealed {}
-}
-
-/// How many values of a slot keys can tell apart: [`u8`], [`u16`] or [`u32`].
+/// Which of the values that a slot has held: even without a key, odd under one.
 ///
-/// A slot counts up twice for each of its values that had a key. One that has
-/// counted to its end is not used again, so that no key ever names a later value: of
-/// `u32` that is one slot lost for each 2 147 483 648 values that it held.
-pub trait Generation: sealed::Sealed + Copy + Ord + Hash + fmt::Debug + 'static {
-    /// Of a new slot.
-    #[doc(hidden)]
-    const FIRST: Self;
+/// It counts up twice for each value that had a key. A slot that has counted to the
+/// end is not used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Generation(u32);
 
-    /// The odd number behind an even one.
-    #[doc(hidden)]
-    fn live(self) -> Self;
+impl Generation {
+    /// Of a slot whose memory is new.
+    pub(super) const FIRST: Self = Self(0);
+    /// The last of all, under a key.
+    #[cfg(test)]
+    pub(super) const LAST: Self = Self(u32::MAX);
 
-    #[doc(hidden)]
-    fn next(self) -> Option<Self>;
+    #[cfg(test)]
+    pub(super) const fn before(self, steps: u32) -> Self {
+        Self(self.0.wrapping_sub(steps))
+    }
 
-    #[doc(hidden)]
-    fn to_u32(self) -> u32;
-
-    #[doc(hidden)]
-    fn from_u32(number: u32) -> Option<Self>;
-
-    /// Whether a value with a key has this generation.
-    #[doc(hidden)]
+    /// Whether it is a key's.
     #[inline]
-    fn is_live(self) -> bool {
-        self.to_u32() & 1 == 1
+    pub(super) const fn is_live(self) -> bool {
+        self.0 & 1 == 1
+    }
+
+    /// The one under a key behind one without.
+    #[inline]
+    pub(super) const fn live(self) -> Self {
+        Self(self.0 | 1)
+    }
+
+    /// The next one, if this is not the last.
+    #[inline]
+    pub(super) fn next(self) -> Option<Self> {
+        self.0.checked_add(1).map(Self)
     }
 }
 
-macro_rules! generations {
-    ($($number:ty)+) => {$(
-        impl sealed::Sealed for $number {}
-
-        impl Generation for $number {
-            const FIRST: Self = 0;
-
-            #[inline]
-            fn live(self) -> Self {
-                self | 1
-            }
-
-            #[inline]
-            fn next(self) -> Option<Self> {
-                self.checked_add(1)
-            }
-
-            #[inline]
-            fn to_u32(self) -> u32 {
-                self.into()
-            }
-
-            #[inline]
-            fn from_u32(number: u32) -> Option<Self> {
-                Self::try_from(number).ok()
-            }
-        }
-    )+};
-}
-generations!(u8 u16 u32);
-
-/// Names a value in a [`Pool`](super::Pool), until the value is removed; never
+/// Names a value in a [`Pool`](super::Pool), until the value is removed; and never
 /// another one in the same pool.
 ///
 /// Eight bytes, in an [`Option`] too. A key is a number and keeps nothing alive. In
 /// another pool of the same type it may name another value.
-pub struct PoolKey<T, G: Generation = u32> {
+///
+/// Two numbers make a key: a place, and how often a key has named a value there. A
+/// place that has counted to the end of 32 bits is not used again, so counting never
+/// starts over: one place is lost for each 2 147 483 648 values that it held.
+pub struct PoolKey<T> {
     /// The slot's index and one more.
     pub(super) number: NonZeroU32,
     /// Odd.
-    pub(super) generation: G,
+    pub(super) generation: Generation,
     _value: PhantomData<fn() -> T>,
 }
 
 const _: () = assert!(size_of::<Option<PoolKey<u64>>>() == size_of::<u64>(), "a key is eight bytes, and has a niche");
 
-impl<T, G: Generation> PoolKey<T, G> {
+impl<T> PoolKey<T> {
     /// The key of the value with this generation, which is odd.
     #[inline]
-    pub(super) const fn new(number: NonZeroU32, generation: G) -> Self {
+    pub(super) const fn new(number: NonZeroU32, generation: Generation) -> Self {
         Self { number, generation, _value: PhantomData }
     }
 
@@ -108,7 +84,7 @@ impl<T, G: Generation> PoolKey<T, G> {
     /// ```
     #[must_use]
     pub fn to_bits(self) -> u64 {
-        u64::from(self.generation.to_u32()) << 32 | u64::from(self.number.get())
+        u64::from(self.generation.0) << 32 | u64::from(self.number.get())
     }
 
     /// The key that [`to_bits`](Self::to_bits) made a number of; `None` for
@@ -118,51 +94,51 @@ impl<T, G: Generation> PoolKey<T, G> {
     #[must_use]
     pub fn from_bits(bits: u64) -> Option<Self> {
         let number = NonZeroU32::new(u32::try_from(bits & u64::from(u32::MAX)).ok()?)?;
-        let generation = G::from_u32(u32::try_from(bits >> 32).ok()?)?;
+        let generation = Generation(u32::try_from(bits >> 32).ok()?);
         generation.is_live().then_some(Self::new(number, generation))
     }
 }
 
 // By hand: `T` need not be any of these.
 
-impl<T, G: Generation> Clone for PoolKey<T, G> {
+impl<T> Clone for PoolKey<T> {
     #[inline]
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<T, G: Generation> Copy for PoolKey<T, G> {}
+impl<T> Copy for PoolKey<T> {}
 
-impl<T, G: Generation> PartialEq for PoolKey<T, G> {
+impl<T> PartialEq for PoolKey<T> {
     #[inline]
     fn eq(&self, other: &Self) -> bool {
         self.number == other.number && self.generation == other.generation
     }
 }
 
-impl<T, G: Generation> Eq for PoolKey<T, G> {}
+impl<T> Eq for PoolKey<T> {}
 
-impl<T, G: Generation> PartialOrd for PoolKey<T, G> {
+impl<T> PartialOrd for PoolKey<T> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl<T, G: Generation> Ord for PoolKey<T, G> {
+impl<T> Ord for PoolKey<T> {
     fn cmp(&self, other: &Self) -> Ordering {
         (self.number, self.generation).cmp(&(other.number, other.generation))
     }
 }
 
-impl<T, G: Generation> Hash for PoolKey<T, G> {
+impl<T> Hash for PoolKey<T> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (self.number, self.generation).hash(state);
     }
 }
 
-impl<T, G: Generation> fmt::Debug for PoolKey<T, G> {
+impl<T> fmt::Debug for PoolKey<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PoolKey({}v{})", self.number, self.generation.to_u32())
+        write!(f, "PoolKey({}v{})", self.number, self.generation.0)
     }
 }

@@ -6,17 +6,13 @@ use core::{
     ptr::NonNull,
 };
 
-use super::{
-    Pool,
-    key::{Generation, PoolKey},
-    slot::SlotRef,
-};
+use super::{Pool, key::PoolKey, slot::SlotRef};
 use crate::{
     alloc::{AllocError, Allocate},
     typed::{exhausted, or_panic},
 };
 
-impl<T, A: Allocate, G: Generation> Pool<T, A, G> {
+impl<T, A: Allocate> Pool<T, A> {
     /// Puts `value` under a key.
     ///
     /// # Panics
@@ -24,7 +20,7 @@ impl<T, A: Allocate, G: Generation> Pool<T, A, G> {
     /// Without memory.
     #[inline]
     #[track_caller]
-    pub fn insert(&self, value: T) -> PoolKey<T, G> {
+    pub fn insert(&self, value: T) -> PoolKey<T> {
         match self.try_insert(value) {
             Ok(key) => key,
             Err(_) => exhausted(),
@@ -37,7 +33,7 @@ impl<T, A: Allocate, G: Generation> Pool<T, A, G> {
     ///
     /// The value, without memory.
     #[inline]
-    pub fn try_insert(&self, value: T) -> Result<PoolKey<T, G>, T> {
+    pub fn try_insert(&self, value: T) -> Result<PoolKey<T>, T> {
         let Ok(slot) = self.take() else { return Err(value) };
         // SAFETY: a slot that nobody uses.
         unsafe { slot.value().write(value) }
@@ -63,7 +59,7 @@ impl<T, A: Allocate, G: Generation> Pool<T, A, G> {
     ///
     /// Without memory, and then `make` is not called.
     #[track_caller]
-    pub fn insert_with_key(&self, make: impl FnOnce(PoolKey<T, G>) -> T) -> PoolKey<T, G> {
+    pub fn insert_with_key(&self, make: impl FnOnce(PoolKey<T>) -> T) -> PoolKey<T> {
         or_panic(self.try_insert_with_key(make))
     }
 
@@ -72,14 +68,14 @@ impl<T, A: Allocate, G: Generation> Pool<T, A, G> {
     /// # Errors
     ///
     /// [`AllocError`] without memory; `make` was not called.
-    pub fn try_insert_with_key(&self, make: impl FnOnce(PoolKey<T, G>) -> T) -> Result<PoolKey<T, G>, AllocError> {
+    pub fn try_insert_with_key(&self, make: impl FnOnce(PoolKey<T>) -> T) -> Result<PoolKey<T>, AllocError> {
         /// Takes the key out of use if `make` unwinds.
-        struct Spoil<'p, T, A: Allocate, G: Generation> {
-            pool: &'p Pool<T, A, G>,
-            slot: SlotRef<'p, T, G>,
-            key: PoolKey<T, G>,
+        struct Spoil<'p, T, A: Allocate> {
+            pool: &'p Pool<T, A>,
+            slot: SlotRef<'p, T>,
+            key: PoolKey<T>,
         }
-        impl<T, A: Allocate, G: Generation> Drop for Spoil<'_, T, A, G> {
+        impl<T, A: Allocate> Drop for Spoil<'_, T, A> {
             fn drop(&mut self) {
                 self.slot.tag().generation.set(self.key.generation);
                 // SAFETY: nobody uses the slot.
@@ -100,14 +96,14 @@ impl<T, A: Allocate, G: Generation> Pool<T, A, G> {
     /// Whether the value that `key` names is still there.
     #[inline]
     #[must_use]
-    pub fn contains_key(&self, key: PoolKey<T, G>) -> bool {
+    pub fn contains_key(&self, key: PoolKey<T>) -> bool {
         self.find(key).is_some()
     }
 
     /// The value that `key` names.
     #[inline]
     #[must_use]
-    pub fn get(&self, key: PoolKey<T, G>) -> Option<&T> {
+    pub fn get(&self, key: PoolKey<T>) -> Option<&T> {
         let slot = self.find(key)?;
         // SAFETY: a value lives there; it is removed or changed through a mutable
         // borrow of the pool only.
@@ -117,7 +113,7 @@ impl<T, A: Allocate, G: Generation> Pool<T, A, G> {
     /// The value that `key` names.
     #[inline]
     #[must_use]
-    pub fn get_mut(&mut self, key: PoolKey<T, G>) -> Option<&mut T> {
+    pub fn get_mut(&mut self, key: PoolKey<T>) -> Option<&mut T> {
         let slot = self.find(key)?;
         // SAFETY: a value lives there, and the pool is borrowed mutably.
         Some(unsafe { slot.value().as_mut() })
@@ -137,7 +133,7 @@ impl<T, A: Allocate, G: Generation> Pool<T, A, G> {
     /// assert!(pool.get_disjoint_mut([a, a]).is_none());
     /// ```
     #[must_use]
-    pub fn get_disjoint_mut<const N: usize>(&mut self, keys: [PoolKey<T, G>; N]) -> Option<[&mut T; N]> {
+    pub fn get_disjoint_mut<const N: usize>(&mut self, keys: [PoolKey<T>; N]) -> Option<[&mut T; N]> {
         // Keys of one slot that find a value are the same key.
         let is_disjoint = keys.iter().enumerate().all(|(at, key)| !keys.iter().take(at).any(|other| other == key));
         let mut are_there = true;
@@ -158,7 +154,7 @@ impl<T, A: Allocate, G: Generation> Pool<T, A, G> {
 
     /// Takes the value that `key` names out.
     #[inline]
-    pub fn remove(&mut self, key: PoolKey<T, G>) -> Option<T> {
+    pub fn remove(&mut self, key: PoolKey<T>) -> Option<T> {
         let slot = self.find(key)?;
         // SAFETY: found under a key, and the pool is borrowed mutably.
         Some(unsafe { self.evict(slot) })
@@ -174,7 +170,7 @@ impl<T, A: Allocate, G: Generation> Pool<T, A, G> {
     /// pool.retain(|_, n| *n != 2);
     /// assert_eq!(keys.map(|key| pool.contains_key(key)), [true, false, true]);
     /// ```
-    pub fn retain(&mut self, mut keep: impl FnMut(PoolKey<T, G>, &mut T) -> bool) {
+    pub fn retain(&mut self, mut keep: impl FnMut(PoolKey<T>, &mut T) -> bool) {
         let mut index = 0;
         while let Some(slot) = self.slot(index) {
             index = index.wrapping_add(1);
@@ -191,7 +187,7 @@ impl<T, A: Allocate, G: Generation> Pool<T, A, G> {
 
     /// The slot of the value that `key` names.
     #[inline]
-    fn find(&self, key: PoolKey<T, G>) -> Option<SlotRef<'_, T, G>> {
+    fn find(&self, key: PoolKey<T>) -> Option<SlotRef<'_, T>> {
         let slot = self.slot(key.number.get().wrapping_sub(1))?;
         // Of keys it is odd; of what is free, in a box or used up, even.
         (slot.tag().generation.get() == key.generation).then_some(slot)
@@ -199,20 +195,20 @@ impl<T, A: Allocate, G: Generation> Pool<T, A, G> {
 
     /// The key of the value in `slot`, if it has one.
     #[inline]
-    pub(super) fn key(slot: SlotRef<'_, T, G>) -> Option<PoolKey<T, G>> {
+    pub(super) fn key(slot: SlotRef<'_, T>) -> Option<PoolKey<T>> {
         let generation = slot.tag().generation.get();
         generation.is_live().then(|| PoolKey::new(slot.tag().number.get(), generation))
     }
 
     /// The key that the value in `slot`, which has none, would have.
     #[inline]
-    fn next_key(slot: SlotRef<'_, T, G>) -> PoolKey<T, G> {
+    fn next_key(slot: SlotRef<'_, T>) -> PoolKey<T> {
         PoolKey::new(slot.tag().number.get(), slot.tag().generation.get().live())
     }
 
     /// Puts the value in `slot`, which nobody owns otherwise, under a key.
     #[inline]
-    pub(super) fn name(&self, slot: SlotRef<'_, T, G>) -> PoolKey<T, G> {
+    pub(super) fn name(&self, slot: SlotRef<'_, T>) -> PoolKey<T> {
         let key = Self::next_key(slot);
         slot.tag().generation.set(key.generation);
         key
@@ -224,7 +220,7 @@ impl<T, A: Allocate, G: Generation> Pool<T, A, G> {
     ///
     /// - It is under a key, and the pool is borrowed mutably.
     #[inline]
-    pub(super) unsafe fn evict(&self, slot: SlotRef<'_, T, G>) -> T {
+    pub(super) unsafe fn evict(&self, slot: SlotRef<'_, T>) -> T {
         // SAFETY: a value lives there, which becomes the caller's.
         let value = unsafe { slot.value().read() };
         // SAFETY: nobody uses the value any more.
@@ -238,7 +234,7 @@ impl<T, A: Allocate, G: Generation> Pool<T, A, G> {
     ///
     /// - It has the generation of a key, and nobody uses the value any more.
     #[inline]
-    unsafe fn vacate(&self, slot: SlotRef<'_, T, G>) {
+    unsafe fn vacate(&self, slot: SlotRef<'_, T>) {
         let tag = slot.tag();
         match tag.generation.get().next() {
             Some(generation) => {
@@ -252,12 +248,12 @@ impl<T, A: Allocate, G: Generation> Pool<T, A, G> {
 }
 
 /// Panics when the value is no longer there.
-impl<T, A: Allocate, G: Generation> Index<PoolKey<T, G>> for Pool<T, A, G> {
+impl<T, A: Allocate> Index<PoolKey<T>> for Pool<T, A> {
     type Output = T;
 
     #[inline]
     #[track_caller]
-    fn index(&self, key: PoolKey<T, G>) -> &T {
+    fn index(&self, key: PoolKey<T>) -> &T {
         match self.get(key) {
             Some(value) => value,
             None => no_value(),
@@ -266,10 +262,10 @@ impl<T, A: Allocate, G: Generation> Index<PoolKey<T, G>> for Pool<T, A, G> {
 }
 
 /// Panics when the value is no longer there.
-impl<T, A: Allocate, G: Generation> IndexMut<PoolKey<T, G>> for Pool<T, A, G> {
+impl<T, A: Allocate> IndexMut<PoolKey<T>> for Pool<T, A> {
     #[inline]
     #[track_caller]
-    fn index_mut(&mut self, key: PoolKey<T, G>) -> &mut T {
+    fn index_mut(&mut self, key: PoolKey<T>) -> &mut T {
         match self.get_mut(key) {
             Some(value) => value,
             None => no_value(),

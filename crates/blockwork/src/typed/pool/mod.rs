@@ -9,7 +9,7 @@
 //! | | |
 //! |---|---|
 //! | time | 8 instructions for a box of a word made and dropped, one of them a branch; in a shared pool 13 |
-//! | space | 8 bytes beside each value (7 or less for narrow generations, and alignment); 256 bytes for the table of rows |
+//! | space | 8 bytes beside each value, which itself takes a pointer at least; 256 bytes for the table of rows |
 //! | sharing | single-threaded (`Cell`); boxes can be looked at from other threads |
 //! | failure | `try_` methods return the error; the others panic |
 //! | keys | 33 instructions to insert and remove a word, 14 to look one up |
@@ -37,7 +37,9 @@
 //! [`Arena`](crate::Arena) is less; for values of one type without keys where each
 //! byte counts, `Box::new_in` with a [`BlockPool`](crate::BlockPool) is smaller. Rows
 //! double, so over a small buffer the last one may not fit though half of the
-//! buffer is free; and they stay until the pool goes.
+//! buffer is free; and they go back from the last one only, by [`Pool::trim`]. A value that
+//! borrows its own pool, as boxes of `&Pool` do, cannot be in it: it would be dropped
+//! with what it borrows. Counted boxes and keys can.
 //!
 //! # Example
 //!
@@ -85,12 +87,17 @@ mod iter;
 mod key;
 mod keyed;
 mod slot;
+#[cfg(all(test, feature = "std"))]
+mod tests;
 
-use self::slot::{FREE, RETIRED, SLOTS_MAX, Slot, SlotRef};
 pub use self::{
     boxed::{PoolBox, PoolRef},
     iter::{PoolDrain, PoolIter, PoolIterMut},
-    key::{Generation, PoolKey},
+    key::PoolKey,
+};
+use self::{
+    key::Generation,
+    slot::{FREE, RETIRED, SLOTS_MAX, Slot, SlotRef},
 };
 use super::or_panic;
 use crate::{
@@ -103,56 +110,45 @@ use crate::{
 const ROWS: usize = 32;
 
 /// The first slot of a row that is there.
-type Row<T, G> = Cell<Option<NonNull<Slot<T, G>>>>;
+type Row<T> = Cell<Option<NonNull<Slot<T>>>>;
 
 /// Values of one type; see the [module](self).
-pub struct Pool<T, A: Allocate, G: Generation = u32> {
+pub struct Pool<T, A: Allocate> {
     /// Slots that were used before, the last one freed in front.
     free: FreeList,
     /// Slots that were ever handed out. Invariant: those below are in rows that
     /// are there, and have tags.
     carved: Cell<u32>,
+    /// The generation of slots that were never handed out. Invariant: even, and not
+    /// below those of slots whose memory went back.
+    start: Cell<Generation>,
     /// Invariant: none is there behind one that is not.
-    rows: [Row<T, G>; ROWS],
+    rows: [Row<T>; ROWS],
     parent: A,
     _values: PhantomData<T>,
 }
 
 // SAFETY: rows and values belong to the pool and may change threads as they may;
 // boxes borrow the pool, so none is left behind.
-unsafe impl<T: Send, A: Allocate + Send, G: Generation> Send for Pool<T, A, G> {}
+unsafe impl<T: Send, A: Allocate + Send> Send for Pool<T, A> {}
 
 impl<T, A: Allocate> Pool<T, A> {
-    /// Will take rows from `parent`, one whenever no slot is free.
-    ///
-    /// Nothing is taken yet.
-    #[must_use]
-    pub const fn new(parent: A) -> Self {
-        Self::with_generations(parent)
-    }
-}
-
-impl<T, A: Allocate, G: Generation> Pool<T, A, G> {
-    /// The logarithm of the length of the first row, of 512 bytes or one slot.
-    const FIRST_LOG2: u32 = match 512_usize.wrapping_div(size_of::<Slot<T, G>>()).checked_ilog2() {
+    /// The logarithm of the length of the first row, of 512 bytes at most, or one slot.
+    const FIRST_LOG2: u32 = match 512_usize.wrapping_div(size_of::<Slot<T>>()).checked_ilog2() {
         Some(log2) if log2 < 5 => log2,
         Some(_) => 5,
         None => 0,
     };
 
-    /// [`new`](Self::new), with the generations that the type says.
+    /// Will take rows from `parent`, one whenever no slot is free.
     ///
-    /// ```
-    /// use blockwork::{Pool, System};
-    ///
-    /// // Keys of five bytes, which three bytes of alignment follow.
-    /// let small = Pool::<u32, _, u8>::with_generations(System);
-    /// ```
+    /// Nothing is taken yet.
     #[must_use]
-    pub const fn with_generations(parent: A) -> Self {
+    pub const fn new(parent: A) -> Self {
         Self {
             free: FreeList::new(),
             carved: Cell::new(0),
+            start: Cell::new(Generation::FIRST),
             rows: [const { Cell::new(None) }; ROWS],
             parent,
             _values: PhantomData,
@@ -233,18 +229,22 @@ impl<T, A: Allocate, G: Generation> Pool<T, A, G> {
     /// [`AllocError`] without memory; rows taken on the way went back.
     pub fn try_reserve(&self, additional: usize) -> Result<(), AllocError> {
         // More than any memory has is not taken row by row until all is gone.
-        Layout::array::<Slot<T, G>>(additional).map_err(|_| AllocError)?;
-        if additional > Self::widened(SLOTS_MAX.saturating_sub(self.carved.get())) {
+        Layout::array::<Slot<T>>(additional).map_err(|_| AllocError)?;
+        if additional > Self::widened(SLOTS_MAX) {
             return Err(AllocError);
         }
         let before = self.rows_len();
-        while self.vacant() < additional {
-            if let Err(error) = self.grow(self.rows_len()) {
-                self.give_back(before);
-                return Err(error);
+        // At most once for each row, whatever the parent does when it calls back.
+        for _ in 0..ROWS {
+            if self.vacant() >= additional {
+                return Ok(());
+            }
+            if self.grow(self.rows_len()).is_err() {
+                break;
             }
         }
-        Ok(())
+        self.give_back(before);
+        Err(AllocError)
     }
 
     /// Drops all values and keeps the rows: those under keys, which no key finds
@@ -258,8 +258,38 @@ impl<T, A: Allocate, G: Generation> Pool<T, A, G> {
     /// drop(boxed);
     /// ```
     pub fn clear(&mut self) {
-        let mut stock = Stock::take(self);
-        stock.drop_live();
+        Stock::take(self).drop_live();
+    }
+
+    /// Gives the last rows back, as far as no value lives in them, and puts the free
+    /// slots of the others in the order of their places.
+    ///
+    /// Values do not move, so one that lives in the last row keeps all rows.
+    ///
+    /// ```
+    /// use blockwork::{Pool, System};
+    ///
+    /// let mut pool = Pool::new(System);
+    /// let first = pool.insert(0);
+    /// let rest: Vec<_> = (1..1000).map(|n| pool.insert(n)).collect();
+    /// pool.retain(|key, _| key == first);
+    /// pool.trim();
+    /// assert!(pool.capacity() < 100);
+    /// ```
+    pub fn trim(&self) {
+        // Nobody else's code runs while slots are marked.
+        self.mark_free();
+        let marked = PutMarked(self);
+        // Not free, or used up, which has to be remembered.
+        let kept = (0..self.carved.get()).zip(self.slots()).filter(|(_, slot)| slot.tag().number.get() != FREE).last();
+        let rows = kept.map_or(0, |(index, _)| Self::place(index).0.saturating_add(1));
+        let end = u32::try_from(doubling::row_start(rows, Self::FIRST_LOG2)).unwrap_or(u32::MAX);
+        for slot in (end..self.carved.get()).filter_map(|index| self.slot(index)) {
+            self.start.set(self.start.get().max(slot.tag().generation.get()));
+        }
+        self.carved.set(self.carved.get().min(end));
+        drop(marked);
+        self.give_back(rows);
     }
 
     /// Values that live now, in boxes or under keys: found by walking all slots, so
@@ -278,7 +308,7 @@ impl<T, A: Allocate, G: Generation> Pool<T, A, G> {
 
     /// A slot that nobody uses; with an even generation.
     #[inline]
-    fn take(&self) -> Result<SlotRef<'_, T, G>, AllocError> {
+    fn take(&self) -> Result<SlotRef<'_, T>, AllocError> {
         match self.free.pop() {
             // SAFETY: what is in the list is a slot with its tag.
             Some(slot) => Ok(unsafe { SlotRef::new(slot.cast()) }),
@@ -301,13 +331,13 @@ impl<T, A: Allocate, G: Generation> Pool<T, A, G> {
 
     #[cold]
     #[inline(never)]
-    fn carve_or_grow(&self) -> Result<SlotRef<'_, T, G>, AllocError> {
+    fn carve_or_grow(&self) -> Result<SlotRef<'_, T>, AllocError> {
         loop {
             let index = self.carved.get();
-            let (row, offset) = Self::place(index);
             if index >= SLOTS_MAX {
                 return Err(AllocError);
             }
+            let (row, offset) = Self::place(index);
             match self.rows.get(row).and_then(Cell::get) {
                 Some(first) => {
                     self.carved.set(index.wrapping_add(1));
@@ -315,22 +345,23 @@ impl<T, A: Allocate, G: Generation> Pool<T, A, G> {
                     let slot = unsafe { first.add(offset) };
                     // SAFETY: a slot that nobody has had; rows stay as long as
                     // the pool is borrowed.
-                    return Ok(unsafe { SlotRef::init(slot, NonZeroU32::MIN.saturating_add(index)) });
+                    return Ok(unsafe { SlotRef::init(slot, NonZeroU32::MIN.saturating_add(index), self.start.get()) });
                 }
                 None => self.grow(row)?,
             }
         }
     }
 
-    /// Takes row number `row` from the parent, unless it is there.
+    /// Takes row number `row` from the parent, the next one.
     #[cold]
     #[inline(never)]
     fn grow(&self, row: usize) -> Result<(), AllocError> {
         let place = self.rows.get(row).ok_or(AllocError)?;
         let layout = Self::row_layout(row)?;
         let first = self.parent.allocate(layout)?;
-        if place.get().is_some() {
-            // The parent has called back, and that request has taken the row.
+        if self.rows_len() != row {
+            // The parent has called back, and that call has taken this row, or
+            // given back the one before.
             // SAFETY: from this parent with this layout, and unused.
             unsafe { self.parent.deallocate(first, layout) }
         } else {
@@ -353,7 +384,7 @@ impl<T, A: Allocate, G: Generation> Pool<T, A, G> {
     }
 
     fn row_layout(row: usize) -> Result<Layout, AllocError> {
-        Layout::array::<Slot<T, G>>(doubling::row_len(row, Self::FIRST_LOG2)).map_err(|_| AllocError)
+        Layout::array::<Slot<T>>(doubling::row_len(row, Self::FIRST_LOG2)).map_err(|_| AllocError)
     }
 
     /// A number of slots, which are in memory, so it fits a word.
@@ -380,7 +411,7 @@ impl<T, A: Allocate, G: Generation> Pool<T, A, G> {
 
     /// The slot with this index, if it was ever used.
     #[inline]
-    fn slot(&self, index: u32) -> Option<SlotRef<'_, T, G>> {
+    fn slot(&self, index: u32) -> Option<SlotRef<'_, T>> {
         if index >= self.carved.get() {
             return None;
         }
@@ -394,17 +425,26 @@ impl<T, A: Allocate, G: Generation> Pool<T, A, G> {
         Some(unsafe { SlotRef::new(slot) })
     }
 
+    /// Takes all slots off the free list and marks them instead.
+    fn mark_free(&self) {
+        while let Some(block) = self.free.pop() {
+            // SAFETY: what is in the list is a slot with its tag.
+            let slot = unsafe { SlotRef::<T>::new(block.cast()) };
+            slot.tag().number.set(FREE);
+        }
+    }
+
     /// All slots that were ever used.
-    fn slots(&self) -> impl Iterator<Item = SlotRef<'_, T, G>> {
+    fn slots(&self) -> impl Iterator<Item = SlotRef<'_, T>> {
         (0..self.carved.get()).filter_map(|index| self.slot(index))
     }
 }
 
-impl<T, A: Allocate, G: Generation> Drop for Pool<T, A, G> {
+impl<T, A: Allocate> Drop for Pool<T, A> {
     fn drop(&mut self) {
         /// Gives the rows back whatever the values do.
-        struct Rows<'p, T, A: Allocate, G: Generation>(&'p mut Pool<T, A, G>);
-        impl<T, A: Allocate, G: Generation> Drop for Rows<'_, T, A, G> {
+        struct Rows<'p, T, A: Allocate>(&'p mut Pool<T, A>);
+        impl<T, A: Allocate> Drop for Rows<'_, T, A> {
             fn drop(&mut self) {
                 self.0.free.clear();
                 self.0.carved.set(0);
@@ -422,20 +462,16 @@ impl<T, A: Allocate, G: Generation> Drop for Pool<T, A, G> {
 ///
 /// When it ends, marked slots are in the list again, in the order of their
 /// indices.
-struct Stock<'p, T, A: Allocate, G: Generation> {
-    pool: &'p Pool<T, A, G>,
+struct Stock<'p, T, A: Allocate> {
+    pool: &'p Pool<T, A>,
     /// The next slot to look at.
     next: u32,
 }
 
-impl<'p, T, A: Allocate, G: Generation> Stock<'p, T, A, G> {
+impl<'p, T, A: Allocate> Stock<'p, T, A> {
     /// Nobody else uses the pool meanwhile.
-    fn take(pool: &'p mut Pool<T, A, G>) -> Self {
-        while let Some(block) = pool.free.pop() {
-            // SAFETY: what is in the list is a slot with its tag.
-            let slot = unsafe { SlotRef::<T, G>::new(block.cast()) };
-            slot.tag().number.set(FREE);
-        }
+    fn take(pool: &'p mut Pool<T, A>) -> Self {
+        pool.mark_free();
         Self { pool, next: 0 }
     }
 
@@ -463,7 +499,7 @@ impl<'p, T, A: Allocate, G: Generation> Stock<'p, T, A, G> {
     }
 }
 
-impl<T, A: Allocate, G: Generation> Drop for Stock<'_, T, A, G> {
+impl<T, A: Allocate> Drop for Stock<'_, T, A> {
     fn drop(&mut self) {
         // What is left when a drop has panicked.
         let rest = PutMarked(self.pool);
@@ -473,9 +509,9 @@ impl<T, A: Allocate, G: Generation> Drop for Stock<'_, T, A, G> {
 }
 
 /// Puts the marked slots of a pool back into its list.
-struct PutMarked<'p, T, A: Allocate, G: Generation>(&'p Pool<T, A, G>);
+struct PutMarked<'p, T, A: Allocate>(&'p Pool<T, A>);
 
-impl<T, A: Allocate, G: Generation> Drop for PutMarked<'_, T, A, G> {
+impl<T, A: Allocate> Drop for PutMarked<'_, T, A> {
     fn drop(&mut self) {
         for index in (0..self.0.carved.get()).rev() {
             if let Some(slot) = self.0.slot(index).filter(|slot| slot.tag().number.get() == FREE) {
@@ -487,7 +523,7 @@ impl<T, A: Allocate, G: Generation> Drop for PutMarked<'_, T, A, G> {
     }
 }
 
-impl<T, A: Allocate + Check, G: Generation> Check for Pool<T, A, G> {
+impl<T, A: Allocate + Check> Check for Pool<T, A> {
     fn check(&self) -> Result<(), &'static str> {
         let carved = Self::widened(self.carved.get());
         if carved > self.capacity() {
@@ -504,7 +540,9 @@ impl<T, A: Allocate + Check, G: Generation> Check for Pool<T, A, G> {
         }
         for (index, slot) in (1..).zip(self.slots()) {
             let tag = slot.tag();
-            if tag.number.get().get() != index && !(tag.number.get() == RETIRED && tag.generation.get() == G::FIRST) {
+            if tag.number.get().get() != index
+                && !(tag.number.get() == RETIRED && tag.generation.get() == Generation::FIRST)
+            {
                 return Err("a slot does not know its own number");
             }
         }
@@ -512,7 +550,7 @@ impl<T, A: Allocate + Check, G: Generation> Check for Pool<T, A, G> {
     }
 }
 
-impl<T, A: Allocate, G: Generation> fmt::Debug for Pool<T, A, G> {
+impl<T, A: Allocate> fmt::Debug for Pool<T, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pool")
             .field("capacity", &self.capacity())

@@ -20,10 +20,10 @@ use crate::raw::free_list::Link;
 
 /// Memory of one value, aligned and large enough for a link as well.
 #[repr(C)]
-pub(super) struct Slot<T, G> {
+pub(super) struct Slot<T> {
     /// First, so that a value is where its slot is.
     place: Place<T>,
-    tag: Tag<G>,
+    tag: Tag,
 }
 
 #[repr(C)]
@@ -33,11 +33,11 @@ union Place<T> {
 }
 
 /// What a slot knows of itself.
-pub(super) struct Tag<G> {
+pub(super) struct Tag {
     /// The slot's index and one more, or one of the two marks.
     pub(super) number: Cell<NonZeroU32>,
     /// Odd under a key. Invariant: never falls, but to zero in the end.
-    pub(super) generation: Cell<G>,
+    pub(super) generation: Cell<Generation>,
 }
 
 /// Instead of a number: free, while the pool takes stock.
@@ -49,29 +49,29 @@ pub(super) const SLOTS_MAX: u32 = RETIRED.get() - 1;
 
 /// A slot that was handed out at least once.
 ///
-/// Invariant: its tag is there, and its memory stays for `'p`.
-pub(super) struct SlotRef<'p, T, G> {
-    slot: NonNull<Slot<T, G>>,
-    _pool: PhantomData<&'p Tag<G>>,
+/// Invariant: its tag is there, and its memory stays for `'p`, or until it is free.
+pub(super) struct SlotRef<'p, T> {
+    slot: NonNull<Slot<T>>,
+    _pool: PhantomData<&'p Tag>,
 }
 
-impl<T, G> Clone for SlotRef<'_, T, G> {
+impl<T> Clone for SlotRef<'_, T> {
     #[inline]
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<T, G> Copy for SlotRef<'_, T, G> {}
+impl<T> Copy for SlotRef<'_, T> {}
 
-impl<'p, T, G: Generation> SlotRef<'p, T, G> {
+impl<'p, T> SlotRef<'p, T> {
     /// The slot at `slot`.
     ///
     /// # Safety
     ///
     /// - A slot of a pool, with its tag, whose memory stays for `'p`.
     #[inline]
-    pub(super) const unsafe fn new(slot: NonNull<Slot<T, G>>) -> Self {
+    pub(super) const unsafe fn new(slot: NonNull<Slot<T>>) -> Self {
         Self { slot, _pool: PhantomData }
     }
 
@@ -80,17 +80,18 @@ impl<'p, T, G: Generation> SlotRef<'p, T, G> {
     /// # Safety
     ///
     /// - The memory of a slot, which stays for `'p` and which nobody uses.
-    pub(super) const unsafe fn init(slot: NonNull<Slot<T, G>>, number: NonZeroU32) -> Self {
+    /// - The generation is even.
+    pub(super) const unsafe fn init(slot: NonNull<Slot<T>>, number: NonZeroU32, generation: Generation) -> Self {
         // SAFETY: in the slot.
         let tag = unsafe { &raw mut (*slot.as_ptr()).tag };
         // SAFETY: ours, valid and aligned.
-        unsafe { ptr::write(tag, Tag { number: Cell::new(number), generation: Cell::new(G::FIRST) }) }
+        unsafe { ptr::write(tag, Tag { number: Cell::new(number), generation: Cell::new(generation) }) }
         // SAFETY: the tag is there now.
         unsafe { Self::new(slot) }
     }
 
     #[inline]
-    pub(super) const fn tag(self) -> &'p Tag<G> {
+    pub(super) const fn tag(self) -> &'p Tag {
         // Of the tag only: a value may be borrowed mutably elsewhere.
         // SAFETY: the tag is there for `'p` (invariant).
         unsafe { &(*self.slot.as_ptr()).tag }
@@ -111,6 +112,6 @@ impl<'p, T, G: Generation> SlotRef<'p, T, G> {
     /// Retires the slot.
     pub(super) fn retire(self) {
         self.tag().number.set(RETIRED);
-        self.tag().generation.set(G::FIRST);
+        self.tag().generation.set(Generation::FIRST);
     }
 }

@@ -13,17 +13,16 @@ use core::{
 use std::{collections::HashMap, hash::DefaultHasher, panic};
 
 use blockwork::{
-    AllocError, Allocate, Buffer, Bump, Chain as _, Check, Counted, Generation, Pool, PoolBox, PoolKey, System,
-    send_sync,
+    AllocError, Allocate, Buffer, Bump, Chain as _, Check, Counted, Pool, PoolBox, PoolKey, System, send_sync,
     testing::{Failing, Local, Misaligned, Reentrant, Shared, Strict, Tied, When},
 };
 
 use super::element::{Aligned, Element, Marker, Token, assert_none_lives, foreign_code, panicking_at};
 
-type Strictly<T, G = u32> = Pool<T, Strict, G>;
+type Strictly<T> = Pool<T, Strict>;
 
 /// All is as it should be, now and when the pool is gone.
-fn end<T, A: Allocate + Check, G: Generation>(pool: Pool<T, A, G>) {
+fn end<T, A: Allocate + Check>(pool: Pool<T, A>) {
     assert_eq!(pool.check(), Ok(()));
     drop(pool);
     assert_none_lives();
@@ -229,7 +228,7 @@ fn keys_of_other_pools_and_made_up_ones_do_no_harm() {
         }
     }
     assert_eq!(pool.check(), Ok(()));
-    assert_eq!(PoolKey::<u64, u8>::from_bits(1 << 40 | 1), None);
+    assert_eq!(PoolKey::<u64>::from_bits(1 << 32), None);
 }
 
 #[test]
@@ -256,61 +255,53 @@ fn several_values_are_borrowed_only_if_they_are_different_and_there() {
     assert_eq!(pool.get_disjoint_mut([]), Some([]));
 }
 
-/// A key dies and its place lives on: until its generations are used up.
-fn keys_never_come_again<G: Generation>(generations: usize) {
+#[test]
+fn trimming_gives_rows_back_from_the_last_one_that_lives() {
     watched(|strict| {
-        let mut pool = Pool::<Token, _, G>::with_generations(strict);
-        let _stays = pool.insert(Token::new(0));
-        let mut keys = vec![];
-        let place = |pool: &Pool<Token, _, G>, key| ptr::from_ref(&pool[key]).addr();
-        let first = pool.insert(Token::new(1));
-        let first_place = place(&pool, first);
-        pool.remove(first);
-        keys.push(first);
-        for n in 0..generations * 3 {
-            let key = pool.insert(Token::new(2));
-            assert_eq!(place(&pool, key) == first_place, n + 1 < generations, "{n}");
-            assert!(!keys.contains(&key));
-            keys.push(key);
-            pool.remove(key);
-            assert_eq!(keys.iter().filter(|&&key| pool.contains_key(key)).count(), 0);
-            assert_eq!((pool.check(), pool.values_live()), (Ok(()), 1));
-        }
+        let mut pool = Pool::new(strict);
+        let keys: Vec<_> = (0..1000).map(|n| pool.insert(Token::new(n))).collect();
+        let boxed = PoolBox::leak(pool.alloc_box(Token::new(1000)));
+        let (last, rows) = (ptr::from_ref(&*boxed), strict.live_blocks());
+        pool.trim();
+        assert_eq!((strict.live_blocks(), boxed.number()), (rows, 1000));
+        // The box is in the last row, though all others are empty.
+        keys.iter().for_each(|&key| drop(pool.remove(key)));
+        pool.trim();
+        assert_eq!((strict.live_blocks(), pool.check()), (rows, Ok(())));
+        assert_eq!(pool.values_live(), 1);
         pool.clear();
-        assert_eq!(pool.check(), Ok(()));
-        assert!(keys.iter().all(|&key| !pool.contains_key(key)));
-        let boxes: Vec<_> = (0..40).map(|n| pool.alloc_box(Token::new(n))).collect();
-        assert!(boxes.iter().all(|boxed| ptr::from_ref(&**boxed).addr() != first_place));
-        drop(boxes);
+        let kept = pool.insert(Token::new(1));
+        pool.trim();
+        assert_eq!((strict.live_blocks(), pool[kept].number(), pool.check()), (1, 1, Ok(())));
+        // Keys of slots that were given back find nothing in those that come.
+        let again: Vec<_> = (0..1000).map(|n| pool.insert(Token::new(n))).collect();
+        assert!(keys.iter().all(|&key| pool.get(key).is_none()));
+        assert!(again.iter().all(|&key| !keys.contains(&key) && pool.contains_key(key)));
+        assert!(pool.iter().any(|(_, token)| ptr::from_ref(token) != last));
+        pool.clear();
+        pool.trim();
+        assert_eq!((strict.live_blocks(), pool.capacity(), pool.check()), (0, 0, Ok(())));
         end(pool);
     });
 }
 
 #[test]
-fn a_place_whose_generations_are_used_up_is_not_used_again() {
-    keys_never_come_again::<u8>(128);
-}
-
-#[test]
-fn clearing_uses_generations_up_as_removing_does() {
-    let mut pool = Pool::<u32, _, u8>::with_generations(Counted::new(System));
-    let mut keys = vec![];
-    for n in 0..300 {
-        let key = pool.insert(n);
-        assert!(!keys.contains(&key));
-        keys.push(key);
-        pool.clear();
-        assert_eq!((pool.check(), pool.values_live()), (Ok(()), 0));
-    }
-    // What needs no keys uses none up.
-    (0..1000).for_each(|n| drop(pool.alloc_box(n)));
-    assert_eq!(pool.iter().count(), 0);
+fn trimming_while_a_value_is_made_keeps_its_place() {
+    let pool = Pool::new(System);
+    let key = pool.insert_with_key(|_| {
+        pool.trim();
+        drop(pool.alloc_box(Token::new(1)));
+        Token::new(2)
+    });
+    pool.trim();
+    assert_eq!((pool[key].number(), pool.check()), (2, Ok(())));
+    end(pool);
 }
 
 #[test]
 fn a_key_given_to_a_closure_that_panics_names_nothing_ever() {
     watched(|strict| {
-        let mut pool = Pool::<Token, _, u8>::with_generations(strict);
+        let mut pool = Pool::<Token, _>::new(strict);
         for _ in 0..300 {
             let mut given = None;
             let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
@@ -428,7 +419,8 @@ fn a_value_may_use_its_pool_while_it_is_dropped_or_made() {
 
 #[test]
 fn a_parent_may_call_back_into_the_pool_that_waits_for_it() {
-    let parent = Reentrant::new(Strict::new());
+    let strict = Strict::new();
+    let parent = Reentrant::new(&strict);
     let pool = Pool::<u64, _>::new(&parent);
     let callback = || {
         pool.insert(1);
@@ -444,6 +436,32 @@ fn a_parent_may_call_back_into_the_pool_that_waits_for_it() {
     });
     assert_eq!(pool.check(), Ok(()));
     drop(pool);
+    assert_eq!((strict.live_blocks(), strict.faults()), (0, vec![]));
+}
+
+#[test]
+fn a_parent_may_trim_the_pool_that_waits_for_it() {
+    let strict = Strict::new();
+    let parent = Reentrant::new(&strict);
+    let pool = Pool::<u32, _>::new(&parent);
+    for held in [0_u32, 31, 32, 33, 95, 96, 97, 223, 224, 225] {
+        let mut boxes: Vec<_> = (0..held).map(|n| pool.alloc_box(n)).collect();
+        let rest = RefCell::new(boxes.split_off(held as usize / 2));
+        let callback = || {
+            rest.borrow_mut().clear();
+            pool.trim();
+        };
+        parent.during(&callback, || {
+            // Each row that is taken ends the one before.
+            let _ = pool.try_reserve(300);
+            pool.trim();
+            boxes.extend((0..300).map(|n| pool.alloc_box(n)));
+        });
+        assert_eq!(pool.check(), Ok(()));
+        assert!(boxes.iter().map(|boxed| **boxed).eq((0..held / 2).chain(0..300)));
+    }
+    drop(pool);
+    assert_eq!((strict.live_blocks(), strict.faults()), (0, vec![]));
 }
 
 type Work<T, A> = (&'static str, fn(&mut Pool<T, A>));
@@ -641,7 +659,7 @@ fn a_pinned_value_stays_and_is_dropped_there() {
 #[test]
 fn a_pool_that_went_through_anything_is_as_a_map_would_be() {
     watched(|strict| {
-        let mut pool = Pool::<Token, _, u8>::with_generations(strict);
+        let mut pool = Pool::<Token, _>::new(strict);
         let mut model = HashMap::new();
         let mut dead = vec![];
         let mut dice = 1_u64;
@@ -663,6 +681,7 @@ fn a_pool_that_went_through_anything_is_as_a_map_would_be() {
                     let key = PoolBox::into_key(pool.alloc_box(Token::new(number)));
                     assert!(model.insert(key, number).is_none());
                 }
+                _ if roll(10) == 0 => pool.trim(),
                 _ if roll(50) == 0 => {
                     pool.clear();
                     dead.extend(model.drain().map(|(key, _)| key));
@@ -697,7 +716,7 @@ send_sync! {
     PoolKey<u64>: Send, Sync;
     PoolKey<*mut u8>: Send, Sync;
 
-    blockwork::PoolIter<'static, u64, Shared, u32>: !Send, !Sync;
-    blockwork::PoolIterMut<'static, u64, Shared, u32>: !Send, !Sync;
-    blockwork::PoolDrain<'static, u64, Shared, u32>: !Send, !Sync;
+    blockwork::PoolIter<'static, u64, Shared>: !Send, !Sync;
+    blockwork::PoolIterMut<'static, u64, Shared>: !Send, !Sync;
+    blockwork::PoolDrain<'static, u64, Shared>: !Send, !Sync;
 }
