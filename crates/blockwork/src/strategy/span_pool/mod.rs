@@ -27,7 +27,9 @@
 //!
 //! When not to use it: for many blocks of one size, where a `BlockPool` is
 //! shorter and faster; for objects much smaller than a block, which are better
-//! cut from spans by a `Slab`.
+//! cut from spans by a `Slab`. And where nobody asks what is
+//! [`granted`](Allocate::granted), a block that is large for its requests is
+//! mostly waste.
 //!
 //! # How a span is found again
 //!

@@ -182,7 +182,11 @@ fn chunks_go_by_age_when_they_were_free_for_whole_rounds() {
     free(&pool, large, blocks(40));
     assert_eq!(pool.trim_aged(2), 0, "the round in which it was freed");
     free(&pool, b, blocks(16));
-    assert_eq!((pool.trim_aged(2), pool.trim_aged(2)), (0, 4096), "two whole rounds, of a chunk of 48 and of 16 blocks");
+    assert_eq!(
+        (pool.trim_aged(2), pool.trim_aged(2)),
+        (0, 4096),
+        "two whole rounds, of a chunk of 48 and of 16 blocks"
+    );
     assert_eq!((numbers(&pool), pool.check()), ((3, 2, 48, 16), Ok(())));
     // What serves again is young again.
     assert_eq!(pool.allocate(blocks(16)), Ok(b));
