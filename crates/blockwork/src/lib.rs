@@ -86,6 +86,8 @@ pub mod sync;
 pub mod testing;
 pub mod typed;
 
+#[cfg(feature = "alloc")]
+pub use crate::math::size_class::ListedAt;
 #[cfg(feature = "allocator-api2-02")]
 pub use crate::source::foreign::FromApi2_02;
 #[cfg(feature = "allocator-api2-04")]
@@ -117,7 +119,7 @@ pub use crate::{
     },
     math::{
         amount::{Amount, Const},
-        size_class::{Classes, Listed, Pow2, Quad, Sizes},
+        size_class::{Classes, KnownClasses, Listed, Pow2, Pow2At, Quad, QuadAt, Sizes},
     },
     source::{
         buffer::Buffer,
