@@ -169,16 +169,18 @@ mod tests {
 
     #[test]
     fn the_books_are_walked_after_each_operation() {
+        // In release builds never.
+        let walks = usize::from(cfg!(debug_assertions));
         let audited = Broken::after(9);
         let layout = Layout::new::<u64>();
         for (step, zeroed) in [(0, false), (3, true)] {
             let block = if zeroed { audited.allocate_zeroed(layout) } else { audited.allocate(layout) }.unwrap();
             // SAFETY: live, and of this layout.
             unsafe { audited.resize(block, layout, layout) }.unwrap();
-            assert_eq!(audited.parent().checks.get(), step + 2);
+            assert_eq!(audited.parent().checks.get(), walks * (step + 2));
             // SAFETY: live, and of this layout.
             unsafe { audited.deallocate(block, layout) };
-            assert_eq!(audited.parent().checks.get(), step + 3);
+            assert_eq!(audited.parent().checks.get(), walks * (step + 3));
         }
     }
 
