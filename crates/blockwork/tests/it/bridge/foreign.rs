@@ -71,7 +71,7 @@ fn an_allocator_of_std_is_a_source() {
 #[test]
 fn there_and_back_again_is_the_same_allocator() {
     let heap = System.counted();
-    serves(&FromApi2_04::new(FromApi2_02::new(FromGlobal::new(&heap.by_ref().locked()))));
+    serves(&FromApi2_04::new(FromApi2_02::new(FromGlobal::new(&heap.shared().locked()))));
     assert_eq!((heap.counts().requests, heap.counts().bytes_live), (6, 0));
 }
 
