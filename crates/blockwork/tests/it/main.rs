@@ -16,6 +16,8 @@ mod current;
 #[cfg(test)]
 mod mutants;
 #[cfg(test)]
+mod notation;
+#[cfg(test)]
 mod policies;
 #[cfg(test)]
 mod pools;
