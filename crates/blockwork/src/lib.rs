@@ -78,6 +78,7 @@ extern crate std;
 
 pub mod alloc;
 pub mod combine;
+pub mod general;
 pub mod math;
 mod os;
 mod raw;
@@ -156,6 +157,9 @@ pub use crate::{
 };
 #[cfg(feature = "std")]
 pub use crate::{combine::current, source::system::System};
+
+#[cfg(feature = "notation")]
+pub use crate::general::notation;
 
 /// Compiles the examples of the README.
 #[cfg(all(doctest, feature = "std", feature = "os"))]

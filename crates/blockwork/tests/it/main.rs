@@ -20,6 +20,8 @@ mod interner;
 #[cfg(test)]
 mod mutants;
 #[cfg(test)]
+mod notation;
+#[cfg(test)]
 mod policies;
 #[cfg(test)]
 mod pools;
