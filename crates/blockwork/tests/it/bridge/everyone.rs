@@ -6,8 +6,8 @@ use core::alloc::GlobalAlloc;
 use blockwork::{
     Allocate, Arena, ArenaScope, Beside, BlockOf, BlockPool, Buffer, Bump, Check, Checked, Const, Counted, Fallback,
     FromApi2_02, FromApi2_04, FromGlobal, Ignore, LastResort, Locked, Memo, MixedSlab, Null, OnFailure, Pages,
-    PagesWith, PerChunk, Quad, Quota, Scrubbed, Segregate, SizeClasses, Slab, SlabHead, SpanPool, SpinLock, Stop, System, UpTo,
-    current,
+    PagesWith, PerChunk, Quad, Quota, Scrubbed, Segregate, SizeClasses, Slab, SlabHead, SpanPool, SpinLock, Stop,
+    System, UpTo, current,
     testing::{Audited, Failing, Misaligned, Reentrant, Shuffled, Strict},
 };
 
