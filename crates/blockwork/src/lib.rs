@@ -35,6 +35,7 @@
 //! | blocks of many small sizes | [`SizeClasses`] of slabs, behind a [`Segregate`] |
 //! | blocks of pages and more | [`SpanPool`] over `Pages` |
 //! | the same few sizes again and again, over a slow parent | [`Memo`] |
+//! | texts that come again and again, and stay | [`Interner`] |
 //! | a region of your own | [`Buffer`] |
 //! | a second choice when the first is exhausted | [`Fallback`], [`LastResort`] |
 //! | a question about what is live | [`Counted`] |
@@ -77,6 +78,7 @@ extern crate std;
 
 pub mod alloc;
 pub mod combine;
+pub mod general;
 pub mod math;
 mod os;
 mod raw;
@@ -95,6 +97,8 @@ pub use crate::source::foreign::FromApi2_02;
 pub use crate::source::foreign::FromApi2_04;
 #[cfg(blockwork_std_allocator)]
 pub use crate::source::foreign::FromStd;
+#[cfg(feature = "alloc")]
+pub use crate::source::foreign::Registered;
 #[cfg(all(feature = "os", unix))]
 pub use crate::source::pages::{PageOptions, Pages, PagesWith};
 #[cfg(feature = "critical-section")]
@@ -132,7 +136,7 @@ pub use crate::{
             Arena, ArenaBox, ArenaConfig, ArenaCore, ArenaIntoIter, ArenaMark, ArenaScope, ArenaString, ArenaVec,
             Region,
         },
-        block::{Block, BlockError},
+        block::{Block, BlockError, HeadedBlock},
         block_pool::{
             BlockAt, BlockOf, BlockPool, BlockPoolConfig, BlockPoolCore, BlockShape, ChunkSize, FreePolicy, Lifo,
             PerChunk,
@@ -145,6 +149,7 @@ pub use crate::{
     sync::{DefaultLock, Lock, SpinLock},
     typed::{
         handle::Handle,
+        interner::{Interned, Interner, Symbol},
         list::List,
         pool::{Pool, PoolBox, PoolDrain, PoolIter, PoolIterMut, PoolKey, PoolRef},
         slice::{Sentinel, Slice, Terminated, Zero},
@@ -152,6 +157,9 @@ pub use crate::{
 };
 #[cfg(feature = "std")]
 pub use crate::{combine::current, source::system::System};
+
+#[cfg(feature = "notation")]
+pub use crate::general::notation;
 
 /// Compiles the examples of the README.
 #[cfg(all(doctest, feature = "std", feature = "os"))]

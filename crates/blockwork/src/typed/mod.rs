@@ -1,5 +1,5 @@
 //! Containers of values: [`List`](list::List) and [`Slice`](slice::Slice), which know their
-//! allocator by type, and [`Pool`](pool::Pool).
+//! allocator by type, [`Pool`](pool::Pool), and the [`Interner`](interner::Interner).
 //!
 //! ```text
 //! static HEAP ◄── Medium (no bytes) ◄── List<u32, Medium>  [ start | capacity | len ]  24 bytes
@@ -101,7 +101,9 @@
 //! assert_eq!(primes[20..], [73, 79, 83, 89, 97]);
 //! ```
 
+mod block;
 pub mod handle;
+pub mod interner;
 pub mod list;
 pub mod pool;
 pub mod slice;

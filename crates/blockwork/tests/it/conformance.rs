@@ -10,7 +10,7 @@ use blockwork::{
     BlockAt, BlockPool, BlockPoolConfig, Buffer, Bump, ChunkSize, Const, Counted, Fallback, FromApi2_04, LastResort,
     Locked, Memo, MixedSlab, PageOptions, Pages, PerChunk, Quad, Retain, Segregate, SizeClasses, Slab, SlabConfig,
     SlabHead, SlabPolicy, SpanPool, SpanPoolConfig, SpinLock, System, Threshold, UpTo, check_allocators, suite,
-    testing::{Failing, Misaligned, Parent, Reentrant, Shuffled, Strict, When},
+    testing::{Audited, Failing, Misaligned, Parent, Reentrant, Shuffled, Strict, When},
 };
 
 check_allocators! {
@@ -37,6 +37,7 @@ check_allocators! {
     foreign: |parent| FromApi2_04::new(Counted::new(parent)), [.retains(0)];
     locked: |parent| Locked::with_lock(parent, SpinLock::new()), [.retains(0).not_reentrant()];
 
+    audited: |parent| Audited::new(parent), [.retains(0)];
     failing: |parent| Failing::new(parent, When::Never), [.retains(0)];
     misaligned: |parent| Misaligned::new(parent), [.retains(0)];
     shuffled: |parent| Shuffled::new(parent, 5), [.retains(0).irregular()];
