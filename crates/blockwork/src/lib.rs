@@ -92,7 +92,7 @@ pub use crate::source::foreign::FromApi2_02;
 pub use crate::source::foreign::FromApi2_04;
 #[cfg(blockwork_std_allocator)]
 pub use crate::source::foreign::FromStd;
-#[cfg(all(feature = "os", unix))]
+#[cfg(all(feature = "os", unix, not(blockwork_no_os)))]
 pub use crate::source::pages::{PageOptions, Pages, PagesWith};
 #[cfg(feature = "critical-section")]
 pub use crate::sync::CriticalSection;
@@ -147,6 +147,6 @@ pub use crate::{
 pub use crate::{combine::current, source::system::System};
 
 /// Compiles the examples of the README.
-#[cfg(all(doctest, feature = "std", feature = "os"))]
+#[cfg(all(doctest, feature = "std", feature = "os", not(blockwork_no_os)))]
 #[doc = include_str!("../README.md")]
 struct ReadmeDoctests;

@@ -325,7 +325,7 @@ mod tests {
         }
     }
 
-    #[cfg(all(feature = "os", unix))]
+    #[cfg(all(feature = "os", unix, not(blockwork_no_os)))]
     #[test]
     fn pages_give_every_power_of_two_aligned() {
         for size in (0..=30).map(|bit| 1_usize << bit) {

@@ -4,11 +4,12 @@ use core::alloc::GlobalAlloc;
 
 use blockwork::{
     Allocate, Arena, ArenaScope, Beside, BlockOf, BlockPool, Buffer, Bump, Checked, Const, Counted, Fallback,
-    FromApi2_02, FromApi2_04, FromGlobal, Ignore, LastResort, Locked, Memo, MixedSlab, Null, OnFailure, Pages,
-    PagesWith, Quad, Quota, Scrubbed, Segregate, SizeClasses, Slab, SlabHead, SpanPool, SpinLock, Stop, System, UpTo,
-    current,
+    FromApi2_02, FromApi2_04, FromGlobal, Ignore, LastResort, Locked, Memo, MixedSlab, Null, OnFailure, Quad, Quota,
+    Scrubbed, Segregate, SizeClasses, Slab, SlabHead, SpanPool, SpinLock, Stop, System, UpTo, current,
     testing::{Failing, Misaligned, Reentrant, Shuffled, Strict},
 };
+#[cfg(not(blockwork_no_os))]
+use blockwork::{Pages, PagesWith};
 
 /// What each of them speaks, where std's trait can be implemented.
 #[cfg(blockwork_std_allocator)]
@@ -31,11 +32,15 @@ impl<A> OldPolyglot for A where
 
 const fn speaks<A: Polyglot + ?Sized>() {}
 
+#[cfg(not(blockwork_no_os))]
+const _: () = {
+    speaks::<Pages>();
+    speaks::<PagesWith>();
+};
+
 /// Compiling is the test.
 const _: () = {
     speaks::<System>();
-    speaks::<Pages>();
-    speaks::<PagesWith>();
     speaks::<Buffer<'_>>();
     speaks::<Null>();
     speaks::<FromGlobal<&System>>();
