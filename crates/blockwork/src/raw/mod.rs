@@ -4,6 +4,7 @@ pub(crate) mod bump;
 pub(crate) mod chunk;
 pub(crate) mod directory;
 pub(crate) mod free_list;
+pub(crate) mod groups;
 pub(crate) mod list;
 pub(crate) mod mixed_slab;
 pub(crate) mod shelf;

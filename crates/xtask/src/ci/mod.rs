@@ -8,7 +8,7 @@ mod threads;
 use std::{path::Path, process::Command};
 
 use crate::{
-    instr, loom,
+    bench, instr, loom,
     run::{has, processor_seconds, report, rustup, skipped, step},
     tidy,
 };
@@ -32,8 +32,9 @@ const FEATURE_SETS: &[&str] = &[
     "allocator-api2-02",
     "allocator-api2-04",
     "critical-section",
+    "notation",
     "testing",
-    "std,os,allocator-api2-02,allocator-api2-04,critical-section,testing",
+    "std,os,allocator-api2-02,allocator-api2-04,critical-section,notation,testing",
 ];
 
 /// Runs every step of `gate`; the first failure ends the run.
@@ -59,11 +60,24 @@ pub(crate) fn run(root: &Path, gate: Gate) -> Result<(), String> {
     memory::valgrind(root, gate)?;
     memory::address_sanitizer(root, gate)?;
     threads::thread_sanitizer(root, gate)?;
-    report("instr", || instr::check(root))?;
+    benches(root)?;
     if let Some(worked) = processor_seconds() {
         println!("  {worked:.0} s of processor in all");
     }
     Ok(())
+}
+
+/// The workspace of the benches: that it keeps working, and the instruction
+/// counts. Times prove nothing on a machine that others use, so none is taken.
+fn benches(root: &Path) -> Result<(), String> {
+    let cargo = |line: &str| {
+        step(&root.join("bench"), &format!("bench: {line}"), Command::new(env!("CARGO")).args(line.split(' ')))
+    };
+    cargo("fmt --check")?;
+    cargo("clippy --release --all-targets -- -D warnings")?;
+    cargo("test --release")?;
+    report("bench --smoke", || bench::run(root, &["--smoke"]))?;
+    report("instr", || instr::check(root))
 }
 
 /// The documentation of every crate, warnings as errors.
@@ -71,7 +85,7 @@ fn docs(root: &Path) -> Result<(), String> {
     // `nightly` needs an unstable compiler, so `--all-features` is spelled out for the library.
     let mut library = Command::new(env!("CARGO"));
     library.args(["doc", "-p", "blockwork", "--no-deps", "--features"]);
-    library.args(["std,os,allocator-api2-02,allocator-api2-04,critical-section,testing"]);
+    library.args(["std,os,allocator-api2-02,allocator-api2-04,critical-section,notation,testing"]);
     library.env("RUSTDOCFLAGS", "-Dwarnings");
     step(root, "doc -p blockwork", &mut library)?;
     let mut lab = Command::new(env!("CARGO"));
