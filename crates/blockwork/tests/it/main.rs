@@ -19,7 +19,8 @@ mod current;
 mod interner;
 #[cfg(test)]
 mod mutants;
-#[cfg(all(test, not(blockwork_no_os)))] // the compositions in its documents are over `pages`
+#[cfg(test)]
+#[cfg(not(blockwork_no_os))] // the compositions of its documents are over `pages`
 mod notation;
 #[cfg(test)]
 mod policies;
