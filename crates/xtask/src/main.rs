@@ -4,6 +4,8 @@ mod bench;
 mod callgrind;
 mod ci;
 mod instr;
+mod loom;
+mod run;
 mod tidy;
 
 use std::{
@@ -18,6 +20,7 @@ cargo xtask <task>
   ci [--full]       everything a change must pass; --full adds the long checks
   tidy              layer order, banned spellings, complete lists
   instr [--bless]   instructions per operation against bench/instructions.txt
+  loom [--full]     the models of what threads share; --full interrupts them more often
   bench [--quick | --passes N] [FILTER]   times beside peers, as ratios
   bench --count [FILTER]                  instructions beside peers, into bench/peers.txt
 ";
@@ -31,6 +34,8 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::check(&root()),
         ["instr"] => instr::check(&root()),
         ["instr", "--bless"] => instr::bless(&root()),
+        ["loom"] => loom::run(&root(), ci::Gate::Fast),
+        ["loom", "--full"] => loom::run(&root(), ci::Gate::Full),
         ["bench", "--count"] => bench::count(&root(), ""),
         ["bench", "--count", filter] => bench::count(&root(), filter),
         ["bench", rest @ ..] => bench::run(&root(), rest),
