@@ -3,6 +3,7 @@
 mod bench;
 mod callgrind;
 mod ci;
+mod embedded;
 mod instr;
 mod loom;
 mod run;
@@ -22,6 +23,7 @@ cargo xtask <task>
   tidy                     layer order, banned spellings, complete lists
   instr [--bless]          instructions per operation against bench/instructions.txt
   loom [--full]            the models of what threads share; --full interrupts them more often
+  embedded [--bless]       programs without std and panics: built, run, and weighed against embedded/sizes.txt
   bench [--quick | --passes N] [FILTER]   times beside peers, as ratios
   bench --count [FILTER]                  instructions beside peers, into bench/peers.txt
 ";
@@ -36,6 +38,8 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::check(&root()),
         ["instr"] => instr::check(&root()),
         ["instr", "--bless"] => instr::bless(&root()),
+        ["embedded"] => embedded::check(&root()),
+        ["embedded", "--bless"] => embedded::bless(&root()),
         ["loom"] => loom::run(&root(), ci::Gate::Fast),
         ["loom", "--full"] => loom::run(&root(), ci::Gate::Full),
         ["bench", "--count"] => bench::count(&root(), ""),

@@ -68,7 +68,8 @@ pub(crate) fn processor_seconds() -> Option<f64> {
     Some((user + system) / TICKS_PER_SECOND)
 }
 
-fn output(root: &Path, name: &str, command: &mut Command) -> Result<String, String> {
+/// Runs one command to its end; what it printed, or that and what failed.
+pub(crate) fn output(root: &Path, name: &str, command: &mut Command) -> Result<String, String> {
     let output = command.current_dir(root).stdin(Stdio::null()).output();
     let output = output.map_err(|error| format!("cannot run {name}: {error}"))?;
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -8,7 +8,7 @@ mod threads;
 use std::{path::Path, process::Command};
 
 use crate::{
-    bench, instr, loom,
+    bench, embedded, instr, loom,
     run::{has, processor_seconds, report, rustup, skipped, step, test},
     tidy,
 };
@@ -62,11 +62,22 @@ pub(crate) fn run(root: &Path, gate: Gate, tested: bool) -> Result<(), String> {
     memory::valgrind(root, gate)?;
     memory::address_sanitizer(root, gate)?;
     threads::thread_sanitizer(root, gate)?;
+    embedded(root)?;
     benches(root)?;
     if let Some(worked) = processor_seconds() {
         println!("  {worked:.0} s of processor in all");
     }
     Ok(())
+}
+
+/// The workspace of the programs without std.
+fn embedded(root: &Path) -> Result<(), String> {
+    let folder = root.join("embedded");
+    let cargo =
+        |line: &str| step(&folder, &format!("embedded: {line}"), Command::new(env!("CARGO")).args(line.split(' ')));
+    cargo("fmt --check")?;
+    cargo("clippy --release --bins --all-features -- -D warnings")?;
+    report("embedded", || embedded::check(root))
 }
 
 /// The workspace of the benches: that it keeps working, and the instruction
