@@ -36,6 +36,7 @@ use super::{
     locked::Locked,
     on_failure::{OnFailure, Retry, Stop},
     quota::Quota,
+    recorded::{Record, Recorded},
     scrubbed::Scrubbed,
     segregate::{Boundary, SmallSide},
     size_classes::SizeClasses,
@@ -63,6 +64,15 @@ pub trait Chain: Allocate {
         Self: Sized,
     {
         Quota::new(self, limit)
+    }
+
+    /// Hands `recording` what passes: [`Recorded::new`].
+    #[must_use]
+    fn recorded<R: Record>(self, recording: R) -> Recorded<Self, R>
+    where
+        Self: Sized,
+    {
+        Recorded::new(self, recording)
     }
 
     /// Finds misused blocks and tells `report`: [`Checked::new`].

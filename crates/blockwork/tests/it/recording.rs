@@ -1,0 +1,60 @@
+//! Recording and sampling through every law, alone and over other parts, and in
+//! which of them threads may meet.
+
+use blockwork::{
+    Bump, Counted, OnFailure, Recorded, Retry, check_allocator, send_sync, suite,
+    testing::{Bound, Failing, Local, Misaligned, Parent, Shared, Suite, Tied, When, pairs},
+};
+
+/// A parent that fails now and then, and is asked again.
+type Stubborn<'a> = OnFailure<Failing<Parent<'a>>, Retry<fn(&Failing<Parent<'a>>, core::alloc::Layout) -> bool>>;
+
+/// Every third request fails, and is made again.
+fn stubborn(parent: Parent<'_>) -> Stubborn<'_> {
+    OnFailure::new(Failing::new(parent, When::Every(3)), Retry::new(1, |_, _| true))
+}
+
+check_allocator!(recorded, |parent| Recorded::new(parent, ()), .retains(0));
+check_allocator!(recorded_over_failing, |parent| Recorded::new(stubborn(parent), ()), .retains(0));
+check_allocator!(recorded_over_misaligned, |parent| Recorded::new(Misaligned::new(parent), ()), .retains(0));
+check_allocator!(
+    recorded_over_counted,
+    |parent| Counted::new(Recorded::new(Counted::new(parent), ())),
+    .retains(0)
+);
+check_allocator!(recorded_bump, |parent| Recorded::new(Bump::new(parent, 1 << 18), ()), .owns_spans().region());
+
+#[test]
+fn every_pair() {
+    pairs(&parts()).for_each(|pair| pair.run());
+}
+
+fn parts() -> Vec<Suite> {
+    vec![
+        suite!("recorded", |parent| Recorded::new(parent, ()), .retains(0)),
+        suite!("counted", |parent| Counted::new(parent), .retains(0)),
+        suite!("bump", |parent| Bump::new(parent, 1 << 18), .region().owns_spans()),
+        suite!("failing", |parent| Failing::new(parent, When::Never), .retains(0)),
+        suite!("misaligned", |parent| Misaligned::new(parent), .retains(0)),
+    ]
+}
+
+send_sync! {
+    Recorded<Shared, ()>: Send, Sync;
+    Recorded<Local, ()>: Send, !Sync;
+    Recorded<Bound, ()>: !Send, Sync;
+    Recorded<Tied, ()>: !Send, !Sync;
+}
+
+/// Files to record into are Linux's.
+#[cfg(all(target_os = "linux", not(blockwork_no_os)))]
+mod spool {
+    use blockwork::Spool;
+
+    use super::{Local, Recorded, Shared, send_sync};
+
+    send_sync! {
+        Recorded<Shared, Spool>: Send, Sync;
+        Recorded<Local, Spool>: Send, !Sync;
+    }
+}
