@@ -40,6 +40,7 @@
 //! | a second choice when the first is exhausted | [`Fallback`], [`LastResort`] |
 //! | a question about what is live | [`Counted`] |
 //! | a wish to try other allocators on what the program really asks | [`Recorded`] |
+//! | a wish to know who holds the memory, in production | [`Sampled`] |
 //! | a bound on what is live | [`Quota`] |
 //! | something to be done when memory runs out | [`OnFailure`] |
 //! | secrets in memory | [`Scrubbed`] |
@@ -119,6 +120,7 @@ pub use crate::{
         on_failure::{OnFailure, Remedy, Retry, Return, Stop},
         quota::Quota,
         recorded::{Record, Recorded, wire},
+        sampled::{CaptureStack, Sampled, Unwind},
         scrubbed::Scrubbed,
         segregate::{Boundary, Segregate, SmallSide, UpTo, UpToAt, Within},
         size_classes::SizeClasses,

@@ -37,6 +37,7 @@ use super::{
     on_failure::{OnFailure, Retry, Stop},
     quota::Quota,
     recorded::{Record, Recorded},
+    sampled::{CaptureStack, Sampled},
     scrubbed::Scrubbed,
     segregate::{Boundary, SmallSide},
     size_classes::SizeClasses,
@@ -73,6 +74,16 @@ pub trait Chain: Allocate {
         Self: Sized,
     {
         Recorded::new(self, recording)
+    }
+
+    /// Samples one byte in `mean` and, by `capture`, who asked for it:
+    /// [`Sampled::new`].
+    #[must_use]
+    fn sampled<N: Amount, C: CaptureStack>(self, mean: N, capture: C) -> Sampled<Self, N, C>
+    where
+        Self: Sized,
+    {
+        Sampled::new(self, mean, capture)
     }
 
     /// Finds misused blocks and tells `report`: [`Checked::new`].

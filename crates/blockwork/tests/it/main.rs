@@ -27,6 +27,8 @@ mod policies;
 #[cfg(test)]
 mod pools;
 #[cfg(test)]
+mod profile;
+#[cfg(test)]
 mod recording;
 #[cfg(test)]
 mod seeds;

@@ -23,7 +23,8 @@
 //! it.
 //!
 //! When not to use it: for a program that can be run under `blockwork record`,
-//! which needs no change to it. To count, take [`Counted`](crate::Counted).
+//! which needs no change to it. To count, take [`Counted`](crate::Counted); to
+//! know who holds memory in production, [`Sampled`](crate::Sampled).
 //!
 //! # Example
 //!
