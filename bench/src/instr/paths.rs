@@ -51,7 +51,6 @@ pub(crate) const PATHS: &[Path] = &[
     Path { name: "size-class heap, sampled off by type: 64 bytes", bar: Some(ONE_CLASS), run: heap_sampled_never_64 },
     Path { name: "size-class heap, sampled off: 64 bytes", bar: None, run: |rounds| heap_sampled_64(rounds, 0) },
     Path { name: "size-class heap, sampled: 64 bytes", bar: None, run: |rounds| heap_sampled_64(rounds, 512 << 10) },
-    Path { name: "size-class heap, every block sampled: 64 bytes", bar: None, run: heap_all_sampled_64 },
     Path { name: "size-class heap, recorded off: 64 bytes", bar: None, run: |rounds| heap_recorded_64(rounds, false) },
     Path { name: "size-class heap, recorded: 64 bytes", bar: None, run: |rounds| heap_recorded_64(rounds, true) },
     Path { name: "size-class heap: layout at run time", bar: None, run: heap_run_time },
@@ -368,12 +367,6 @@ fn heap_sampled_64(rounds: u64, mean: usize) {
         // SAFETY: allocated above with this layout.
         unsafe { heap.deallocate(block, layout) };
     }
-}
-
-/// What a sample costs, the callers included.
-fn heap_all_sampled_64(rounds: u64) {
-    let spans = spans();
-    pairs(&heap(&spans).sampled(1, Unwind), || SIXTY_FOUR, rounds);
 }
 
 fn heap_recorded_64(rounds: u64, on: bool) {

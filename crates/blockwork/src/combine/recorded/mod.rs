@@ -86,9 +86,20 @@ pub trait Record {
     /// Takes down `event`: [`Event::Allocate`], [`Event::Free`] or
     /// [`Event::Reallocate`], with the names of [`name`].
     fn record(&self, event: &Event<'_>);
+
+    /// Whether events are wanted now; those that come regardless are ignored.
+    #[inline]
+    fn wants(&self) -> bool {
+        true
+    }
 }
 
 impl<R: Record + ?Sized> Record for &R {
+    #[inline]
+    fn wants(&self) -> bool {
+        (**self).wants()
+    }
+
     #[inline]
     fn record(&self, event: &Event<'_>) {
         (**self).record(event);
@@ -99,6 +110,11 @@ impl<R: Record + ?Sized> Record for &R {
 impl Record for () {
     #[inline]
     fn record(&self, _: &Event<'_>) {}
+
+    #[inline]
+    fn wants(&self) -> bool {
+        false
+    }
 }
 
 /// What a block is called in a recording: its address, turned so that the four
@@ -141,20 +157,25 @@ impl<A, R: Record> Recorded<A, R> {
         os::contain(|| self.recording.record(event));
     }
 
-    #[inline]
-    fn allocated(
-        &self,
-        layout: Layout,
-        zeroed: bool,
-        outcome: Result<NonNull<u8>, AllocError>,
-    ) -> Result<NonNull<u8>, AllocError> {
-        if let Ok(block) = outcome
-            && layout.size() != 0
-        {
+    /// Out of line, as the next two: nothing of it burdens who wants no events.
+    #[inline(never)]
+    fn allocated(&self, block: NonNull<u8>, layout: Layout, zeroed: bool) {
+        if layout.size() != 0 {
             let [align_log2, ..] = layout.align().trailing_zeros().to_le_bytes();
             self.record(&Event::Allocate { name: name(block), size: layout.size() as u64, align_log2, zeroed });
         }
-        outcome
+    }
+
+    #[inline(never)]
+    fn freed(&self, block: NonNull<u8>, layout: Layout) {
+        if layout.size() != 0 {
+            self.record(&Event::Free { name: name(block) });
+        }
+    }
+
+    #[inline(never)]
+    fn resized(&self, block: NonNull<u8>, layout: Layout) {
+        self.record(&Event::Reallocate { name: name(block), size: layout.size() as u64 });
     }
 }
 
@@ -163,14 +184,18 @@ impl<A, R: Record> Recorded<A, R> {
 unsafe impl<A: Allocate, R: Record> Allocate for Recorded<A, R> {
     #[inline]
     fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        self.allocated(layout, false, self.parent.allocate(layout))
+        let block = self.parent.allocate(layout)?;
+        if self.recording.wants() {
+            self.allocated(block, layout, false);
+        }
+        Ok(block)
     }
 
     #[inline]
     unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
         // First, for afterwards the address may be another thread's.
-        if layout.size() != 0 {
-            self.record(&Event::Free { name: name(block) });
+        if self.recording.wants() {
+            self.freed(block, layout);
         }
         // SAFETY: from `A` (we never make blocks); the caller gives a layout
         // that fits it.
@@ -186,13 +211,19 @@ unsafe impl<A: Allocate, R: Record> Allocate for Recorded<A, R> {
     unsafe fn resize(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<(), AllocError> {
         // SAFETY: from `A` (we never make blocks); the caller says `old` fits it.
         unsafe { self.parent.resize(block, old, new)? }
-        self.record(&Event::Reallocate { name: name(block), size: new.size() as u64 });
+        if self.recording.wants() {
+            self.resized(block, new);
+        }
         Ok(())
     }
 
     #[inline]
     fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        self.allocated(layout, true, self.parent.allocate_zeroed(layout))
+        let block = self.parent.allocate_zeroed(layout)?;
+        if self.recording.wants() {
+            self.allocated(block, layout, true);
+        }
+        Ok(block)
     }
 }
 

@@ -186,6 +186,12 @@ impl Spool {
 
 impl Record for Spool {
     #[inline]
+    fn wants(&self) -> bool {
+        // Relaxed: `record` looks again.
+        !self.writer.load(Relaxed).is_null()
+    }
+
+    #[inline]
     fn record(&self, event: &Event<'_>) {
         // Acquire: the writer as it began; pairs with Release in `start`.
         // SAFETY: null, or mapped as long as the spool lives.
