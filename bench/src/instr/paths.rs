@@ -9,7 +9,7 @@ use bench::{
 use blockwork::{
     Allocate, Arena, ArenaConfig, ArenaString, ArenaVec, BlockOf, BlockPool, BlockPoolConfig, Bump, Chain, ChunkSize,
     Const, FreePolicy, Handle, Lifo, List, Locked, Memo, Pages, PerChunk, Pool, PoolBox, Quad, Region, Segregate,
-    SizeClasses, SlabHead, SlabPolicy, SpanPool, SpanPoolConfig, System, UpTo, handle,
+    SizeClasses, SlabHead, SlabPolicy, SpanPool, SpanPoolConfig, Spool, System, Unwind, UpTo, handle,
 };
 
 /// Something whose cost is counted.
@@ -47,6 +47,12 @@ pub(crate) const PATHS: &[Path] = &[
     Path { name: "one class of slabs by hand: 64 bytes", bar: None, run: one_class_by_hand },
     Path { name: "size-class heap: 64 bytes", bar: Some(ONE_CLASS), run: heap_64 },
     Path { name: "size-class heap, counted: 64 bytes", bar: None, run: heap_counted_64 },
+    // Off by its type, sampling is not there.
+    Path { name: "size-class heap, sampled off by type: 64 bytes", bar: Some(ONE_CLASS), run: heap_sampled_never_64 },
+    Path { name: "size-class heap, sampled off: 64 bytes", bar: None, run: |rounds| heap_sampled_64(rounds, 0) },
+    Path { name: "size-class heap, sampled: 64 bytes", bar: None, run: |rounds| heap_sampled_64(rounds, 512 << 10) },
+    Path { name: "size-class heap, recorded off: 64 bytes", bar: None, run: |rounds| heap_recorded_64(rounds, false) },
+    Path { name: "size-class heap, recorded: 64 bytes", bar: None, run: |rounds| heap_recorded_64(rounds, true) },
     Path { name: "size-class heap: layout at run time", bar: None, run: heap_run_time },
     Path { name: "size-class heap behind dyn: 64 bytes", bar: None, run: heap_dyn },
     Path { name: "memo over system: 64 bytes", bar: None, run: memo_64 },
@@ -343,6 +349,37 @@ fn heap_64(rounds: u64) {
 fn heap_counted_64(rounds: u64) {
     let spans = spans();
     pairs(&heap(&spans).counted(), || SIXTY_FOUR, rounds);
+}
+
+fn heap_sampled_never_64(rounds: u64) {
+    let spans = spans();
+    pairs(&heap(&spans).sampled(Const::<0>, Unwind), || SIXTY_FOUR, rounds);
+}
+
+/// With four samples of other blocks live, if it is on.
+fn heap_sampled_64(rounds: u64, mean: usize) {
+    let spans = spans();
+    let heap = heap(&spans).sampled(mean, Unwind);
+    let layout = Layout::new::<[u8; 32 << 10]>();
+    let blocks: Vec<_> = (0..64).flat_map(|_| heap.allocate(layout)).collect();
+    pairs(&heap, || SIXTY_FOUR, rounds);
+    for block in blocks {
+        // SAFETY: allocated above with this layout.
+        unsafe { heap.deallocate(block, layout) };
+    }
+}
+
+fn heap_recorded_64(rounds: u64, on: bool) {
+    let spans = spans();
+    let heap = heap(&spans).recorded(Spool::new());
+    let path = std::env::temp_dir().join(format!("blockwork-instr-{}.bwrec", std::process::id()));
+    if on {
+        heap.recording().start(&path).expect("a file");
+    }
+    pairs(&heap, || SIXTY_FOUR, rounds);
+    if on {
+        std::fs::remove_file(&path).expect("made above");
+    }
 }
 
 fn heap_run_time(rounds: u64) {

@@ -11,6 +11,8 @@
 //! and lints the lab also takes its files as modules.
 #![no_std]
 
+use core::sync::atomic;
+
 #[expect(dead_code, reason = "shared with the lab, which reads what is written here")]
 mod layout;
 mod names;
@@ -19,6 +21,8 @@ mod spool;
 mod sys;
 #[expect(dead_code, reason = "shared with the library, which reads what is written here")]
 mod wire;
+#[expect(dead_code, reason = "shared with the library, where a recording may end before the process does")]
+mod writer;
 
 /// Starts as soon as the library is loaded, so that a program that never
 /// allocates is known to have been reached.

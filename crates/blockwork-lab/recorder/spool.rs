@@ -1,39 +1,23 @@
-//! The spool: a file, mapped a window at a time, that events are appended to.
+//! The spool of this process: found by an environment variable, begun with the
+//! first event, left alone by forked children.
 //!
 //! ```text
 //! record(event) ─► on? ─ no ─► wake: first call starts, a forked child leaves
-//!                   │
-//!                  yes ─► lock ─► room? ─ no ─► next window, or stop
-//!                                   └─ yes ─► encode ─► committed += n ─► unlock
+//!                   └─ yes ─► writer
 //! ```
 //!
-//! **What must never happen**: that a program fares differently for being
-//! recorded. So nothing here allocates, prints, unwinds, sets `errno`, waits
-//! without end, keeps a file open, or writes to pages that the disk has no room
-//! for. What goes wrong is written into the header, and the program goes on
-//! unrecorded.
+//! How events are written, and what must never happen, says [`writer`](super::writer).
 //!
-//! **Order.** One lock gives one order. A free is recorded before the block is
-//! given back and an allocation after it was given, so whoever gets the address
-//! next comes later in the file.
-//!
-//! **Death.** An event counts once `committed` covers it, and both are in the
-//! system's hands by then: a killed process loses nothing.
-//!
-//! **Fork.** The state lives on a page that the system zeroes in a forked child,
-//! however it was forked. A zeroed state is off.
+//! **Fork.** The writer lives on a page that the system zeroes in a forked
+//! child, and a zeroed writer is off.
 //!
 //! **Exec.** The new image finds the spool by its environment variable, and
 //! itself by its process id in the header. It goes on where the former ended.
-//!
-//! **Signals.** A handler that allocates while its own thread is writing an
-//! event finds the lock its own; that event is counted as lost.
 
 use core::{
     cell::UnsafeCell,
     ffi::{CStr, c_char},
     ptr::{self, NonNull},
-    slice,
     sync::atomic::{
         AtomicPtr, AtomicU32,
         Ordering::{Acquire, Relaxed, Release},
@@ -41,35 +25,25 @@ use core::{
 };
 
 use super::{
-    layout::{CHILDREN, EVENTS, HEADER, Header, MAGIC, Stop, VARIABLE, VERSION},
+    layout::{EVENTS, HEADER, Header, MAGIC, Stop, VARIABLE, VERSION},
     sys::{self, Errno, File, OnFork, PAGE},
-    wire::{Encoder, Event, LONGEST},
+    wire::Event,
+    writer::{PATH_MAX, Reach, Writer},
 };
-
-/// Room for one event and the change of thread before it.
-const ROOM: usize = 2 * LONGEST;
-/// The first window: some 250,000 events, which is all that many a program
-/// needs. Those that lock themselves into a sandbox may not ask for another.
-const WINDOW_MIN: usize = 1 << 20;
-/// Windows double until here.
-const WINDOW_MAX: usize = 8 << 20;
-/// The longest path the system knows, with its zero.
-const PATH_MAX: usize = 4096;
 
 /// Appends `event`, if this process is being recorded.
 #[inline]
 pub fn record(event: Event<'_>) {
     // SAFETY: points to `IDLE` or to a page that stays for good.
-    let mut spool = unsafe { &*SPOOL.load(Relaxed) };
-    // Acquire: why it is off; pairs with Release in `stop`.
-    if spool.on.load(Acquire) == 0 {
+    let mut writer = unsafe { &*WRITER.load(Relaxed) };
+    if !writer.is_on() {
         if !wake() {
             return;
         }
         // SAFETY: as above.
-        spool = unsafe { &*SPOOL.load(Acquire) }; // pairs with Release in `publish`
+        writer = unsafe { &*WRITER.load(Acquire) }; // pairs with Release in `publish`
     }
-    spool.append(&event);
+    writer.append(&event);
 }
 
 /// Starts now rather than at the first event. That may have been: libraries
@@ -81,7 +55,7 @@ pub fn start() {
 }
 
 /// Where the events go: `IDLE`, or a page that forked children see zeroed.
-static SPOOL: AtomicPtr<Spool> = AtomicPtr::new((&raw const IDLE).cast_mut());
+static WRITER: AtomicPtr<Writer<ByPath>> = AtomicPtr::new((&raw const IDLE).cast_mut());
 /// What is known so far of this process.
 static PHASE: AtomicU32 = AtomicU32::new(FRESH);
 /// The mapped header, for forked children, whose spool is gone.
@@ -92,254 +66,38 @@ const STARTING: u32 = 1;
 const RECORDING: u32 = 2;
 const OVER: u32 = 3;
 
-/// The spool of a process that is not recorded, or not yet.
-static IDLE: Spool = Spool::new(NonNull::dangling(), [0; 2]);
+/// The writer of a process that is not recorded, or not yet.
+static IDLE: Writer<ByPath> = Writer::new(ByPath, ptr::null(), [0; 2]);
 
-/// All state of a recording; at address zero of its own page.
-struct Spool {
-    /// Not 0 while events are wanted.
-    on: AtomicU32,
-    /// The slot of the thread that is writing, or 0.
-    lock: AtomicU32,
-    /// Threads so far.
-    threads: AtomicU32,
-    header: NonNull<Header>,
-    /// The file, by device and inode, to know it when it is opened again.
-    identity: [u64; 2],
-    /// Touched only by the holder of `lock`.
-    stream: UnsafeCell<Stream>,
-}
+/// The file that the environment names, opened when needed and never kept.
+struct ByPath;
 
-// SAFETY: `stream` is guarded by `lock`, `header` points to atomics in memory
-// that stays, and `identity` is never written again.
-unsafe impl Sync for Spool {}
-
-/// The end of the events, mapped.
-struct Stream {
-    window: NonNull<u8>,
-    length: usize,
-    /// Where the window begins in the file.
-    offset: usize,
-    /// Where the next event goes in the window.
-    at: usize,
-    /// The thread that the last event was of.
-    thread: u32,
-    encoder: Encoder,
-}
-
-impl Spool {
-    const fn new(header: NonNull<Header>, identity: [u64; 2]) -> Self {
-        let stream =
-            Stream { window: NonNull::dangling(), length: 0, offset: 0, at: 0, thread: 0, encoder: Encoder::new() };
-        Self {
-            on: AtomicU32::new(0),
-            lock: AtomicU32::new(0),
-            threads: AtomicU32::new(0),
-            header,
-            identity,
-            stream: UnsafeCell::new(stream),
-        }
-    }
-
-    const fn header(&self) -> &Header {
-        // SAFETY: mapped for good, unless this is `IDLE`, which is never on.
-        unsafe { self.header.as_ref() }
-    }
-
-    #[inline]
-    fn append(&self, event: &Event<'_>) {
-        let mut slot = sys::thread_slot();
-        if slot == 0 {
-            slot = self.number_thread();
-        }
-        // Acquire: the stream as its last writer left it; pairs with Release in `unlock`.
-        if self.lock.compare_exchange(0, slot, Acquire, Relaxed).is_err() && !self.wait_for_lock(slot) {
-            return;
-        }
-        // SAFETY: the lock is ours.
-        let stream = unsafe { &mut *self.stream.get() };
-        if self.write(stream, slot.wrapping_sub(1), event).is_err() {
-            self.stop(Stop::NoAccess, Errno(0));
-        }
-        self.unlock();
-    }
-
-    #[inline]
-    fn unlock(&self) {
-        self.lock.store(0, Release); // pairs with Acquire in `append` and `wait_for_lock`
-    }
-
-    /// Writes the event and counts it in; nothing if there is no room left.
-    #[inline]
-    fn write(&self, stream: &mut Stream, thread: u32, event: &Event<'_>) -> Result<(), super::wire::Full> {
-        if stream.length.wrapping_sub(stream.at) < ROOM && !self.slide(stream, ROOM) {
-            return Ok(());
-        }
-        if stream.thread != thread {
-            stream.put(&Event::Thread { index: thread.into() })?;
-            stream.thread = thread;
-        }
-        stream.put(event)?;
-        self.commit(stream);
-        Ok(())
-    }
-
-    #[inline]
-    fn commit(&self, stream: &Stream) {
-        let end = stream.offset.wrapping_add(stream.at) as u64;
-        // Release: whoever reads while we write sees the events first.
-        self.header().committed.store(end.wrapping_sub(EVENTS), Release);
-    }
-
-    /// Begins a program image.
-    fn write_image(&self) {
-        let mut path = [0; PATH_MAX];
-        let path = sys::executable(&mut path);
-        // SAFETY: nobody else knows this spool yet.
-        let stream = unsafe { &mut *self.stream.get() };
-        if self.slide(stream, PATH_MAX + ROOM) && stream.put(&Event::Image { path }).is_ok() {
-            self.commit(stream);
-        }
-    }
-
-    #[cold]
-    fn number_thread(&self) -> u32 {
-        let slot = self.threads.fetch_add(1, Relaxed).wrapping_add(1);
-        sys::set_thread_slot(slot);
-        slot
-    }
-
-    /// Waits for another thread to finish its event. `false` if there is none
-    /// to wait for: the thread itself holds the lock, or nobody lets go of it.
-    #[cold]
-    fn wait_for_lock(&self, slot: u32) -> bool {
-        const SPINS: u32 = 100;
-        const YIELDS: u32 = 1000;
-        const SLEEPS: u32 = 100_000; // of 0.1 ms and more: ten seconds at least
-        for round in 0..SPINS + YIELDS + SLEEPS {
-            let holder = self.lock.load(Relaxed);
-            if holder == slot {
-                self.header().lost.fetch_add(1, Relaxed);
-                return false;
-            }
-            if self.on.load(Relaxed) == 0 {
-                return false;
-            }
-            // Acquire: as in `append`.
-            if holder == 0 && self.lock.compare_exchange(0, slot, Acquire, Relaxed).is_ok() {
-                return true;
-            }
-            if round < SPINS {
-                core::hint::spin_loop();
-            } else if round < SPINS + YIELDS {
-                sys::give_way();
-            } else {
-                sys::sleep();
-            }
-        }
-        self.stop(Stop::Stuck, Errno(0));
-        false
-    }
-
-    /// Ends the recording; the program goes on.
-    #[cold]
-    fn stop(&self, why: Stop, errno: Errno) {
-        self.header().stopped.store(why.pack(errno.0), Relaxed);
-        PHASE.store(OVER, Relaxed);
-        self.on.store(0, Release); // pairs with Acquire in `record`
-    }
-
-    /// Moves the window on so that `room` bytes fit. `false` if that is
-    /// impossible, or if recording ended while this thread waited for the lock.
-    #[cold]
-    fn slide(&self, stream: &mut Stream, room: usize) -> bool {
-        if self.on.load(Relaxed) == 0 {
-            return false;
-        }
-        match self.next_window(stream, room) {
-            Ok(()) => true,
-            Err((why, errno)) => {
-                self.stop(why, errno);
-                false
-            }
-        }
-    }
-
-    fn next_window(&self, stream: &mut Stream, room: usize) -> Result<(), (Stop, Errno)> {
-        let no_access = |errno| (Stop::NoAccess, errno);
-        let file = open_spool().map_err(no_access)?;
-        if file.about().map_err(no_access)?.0 != self.identity {
-            return Err(no_access(Errno(0)));
-        }
-        let end = stream.offset.wrapping_add(stream.at);
-        let offset = end & !(PAGE - 1);
-        let least = end.wrapping_sub(offset).wrapping_add(room).next_multiple_of(PAGE);
-        let mut length = stream.length.wrapping_mul(2).clamp(WINDOW_MIN, WINDOW_MAX);
-        loop {
-            match reserve(&file, offset, length) {
-                Ok(()) => break,
-                // A smaller piece may still fit.
-                Err((Stop::DiskFull | Stop::FileLimit, _)) if length > least => {
-                    length = (length / 2).next_multiple_of(PAGE).max(least);
-                }
-                Err(why) => return Err(why),
-            }
-        }
-        let window = file.map(offset, length).map_err(no_access)?;
-        // A child that forks has no business here; if this fails it still has
-        // no spool.
-        let _ = sys::on_fork(window, length, OnFork::Absent);
-        if stream.length != 0 {
-            // SAFETY: mapped by us, and only the stream knows it.
-            unsafe { sys::unmap(stream.window, stream.length) };
-        }
-        stream.window = window;
-        stream.length = length;
-        stream.offset = offset;
-        stream.at = end.wrapping_sub(offset);
-        Ok(())
-    }
-}
-
-/// Takes room on the disk, without the signal that a file limit sends.
-fn reserve(file: &File, offset: usize, length: usize) -> Result<(), (Stop, Errno)> {
-    let end = offset.wrapping_add(length);
-    if end > sys::file_limit() {
-        return Err((Stop::FileLimit, Errno::FBIG));
-    }
-    file.reserve(offset, end).map_err(|errno| match errno {
-        Errno::NOSPC | Errno::DQUOT => (Stop::DiskFull, errno),
-        Errno::FBIG => (Stop::FileLimit, errno),
-        _ => (Stop::NoAccess, errno),
-    })
-}
-
-impl Stream {
-    #[inline]
-    fn put(&mut self, event: &Event<'_>) -> Result<(), super::wire::Full> {
-        // SAFETY: within the window, as `at <= length`.
-        let free = unsafe { self.window.add(self.at) };
-        // SAFETY: mapped until it is replaced, to be written by the holder of
-        // the lock only.
-        let free = unsafe { slice::from_raw_parts_mut(free.as_ptr(), self.length.wrapping_sub(self.at)) };
-        let written = self.encoder.encode(event, free)?;
-        self.at = self.at.wrapping_add(written);
-        Ok(())
+impl Reach for ByPath {
+    fn file(&self) -> Result<File, Errno> {
+        open_spool()
     }
 }
 
 /// Finds out what this process is. `true` if it is being recorded now.
 #[cold]
 fn wake() -> bool {
-    match PHASE.load(Relaxed) {
+    // Acquire: the writer that came before; pairs with Release in `publish`.
+    match PHASE.load(Acquire) {
         OVER => false,
-        // On a moment ago, and zeroed since: a forked child.
         RECORDING => {
+            // SAFETY: points to `IDLE` or to a page that stays for good.
+            let writer = unsafe { &*WRITER.load(Acquire) };
+            if writer.is_on() {
+                return true; // begun by another thread a moment ago
+            }
             PHASE.store(OVER, Relaxed);
-            SPOOL.store((&raw const IDLE).cast_mut(), Relaxed);
-            // SAFETY: mapped before the phase became `RECORDING`, for good.
-            if let Some(header) = unsafe { INHERITED.load(Relaxed).as_ref() } {
-                register_child(header);
+            if !writer.is_stopped() {
+                // Neither: zeroed since it began, in a forked child.
+                WRITER.store((&raw const IDLE).cast_mut(), Relaxed);
+                // SAFETY: mapped before the phase became `RECORDING`, for good.
+                if let Some(header) = unsafe { INHERITED.load(Relaxed).as_ref() } {
+                    header.enter_child(sys::process(), sys::name());
+                }
             }
             false
         }
@@ -381,55 +139,40 @@ fn begin_at_path() -> Result<u32, Errno> {
         return Ok(OVER);
     }
     if fields.root.load(Relaxed) != sys::process() {
-        register_child(fields);
+        fields.enter_child(sys::process(), sys::name());
         return Ok(OVER);
     }
     if fields.stopped.load(Relaxed) != 0 {
         return Ok(OVER);
     }
     let page = sys::map_anonymous(PAGE)?;
-    if let Err(errno) = sys::on_fork(page, PAGE, OnFork::Zeroed) {
+    if let Err(errno) = sys::on_fork(page.as_ptr(), PAGE, OnFork::Zeroed) {
         fields.stopped.store(Stop::NoAccess.pack(errno.0), Relaxed);
         return Ok(OVER);
     }
-    let spool = page.cast::<Spool>();
-    // SAFETY: a page of our own, larger than a spool.
-    unsafe { spool.write(Spool::new(header, identity)) };
+    let writer = page.cast::<Writer<ByPath>>();
+    // SAFETY: a page of our own, larger than a writer.
+    unsafe { writer.write(Writer::new(ByPath, header.as_ptr(), identity)) };
     // SAFETY: just written, and mapped for good.
-    publish(unsafe { spool.as_ref() });
+    let writer = unsafe { writer.as_ref() };
+    // SAFETY: new, and the header is mapped for good as well.
+    unsafe { publish(writer, header) };
     Ok(RECORDING)
 }
 
-/// Hands a new spool to all threads.
-fn publish(spool: &'static Spool) {
-    let committed = spool.header().committed.load(Acquire);
-    // SAFETY: nobody else knows this spool yet.
-    let stream = unsafe { &mut *spool.stream.get() };
-    stream.offset = usize::try_from(EVENTS.wrapping_add(committed)).unwrap_or(usize::MAX);
-    spool.on.store(1, Relaxed);
-    spool.write_image();
-    INHERITED.store(spool.header.as_ptr(), Relaxed);
-    SPOOL.store(ptr::from_ref(spool).cast_mut(), Release); // pairs with Acquire in `record`
-    if spool.on.load(Relaxed) != 0 {
-        PHASE.store(RECORDING, Relaxed);
-    }
-}
-
-/// Enters this process into the table of those that are skipped, once, under
-/// the last of its names.
-fn register_child(header: &Header) {
-    let (pid, name) = (sys::process(), sys::name());
-    let known = header.children.load(Relaxed) as usize;
-    let mut entry = header.child.iter().take(known).find(|child| child.pid.load(Relaxed) == pid);
-    if entry.is_none() {
-        let number = header.children.fetch_add(1, Relaxed) as usize;
-        entry = if number < CHILDREN { header.child.get(number) } else { None };
-    }
-    let Some(entry) = entry else { return };
-    entry.pid.store(pid, Relaxed);
-    for (place, letters) in entry.name.iter().zip(name) {
-        place.store(letters, Relaxed);
-    }
+/// Hands a new writer to all threads.
+///
+/// # Safety
+///
+/// - It is new, and of this header.
+unsafe fn publish(writer: &'static Writer<ByPath>, header: NonNull<Header>) {
+    let mut path = [0; PATH_MAX];
+    // SAFETY: nobody else knows this writer yet.
+    unsafe { writer.begin(sys::executable(&mut path)) };
+    INHERITED.store(header.as_ptr(), Relaxed);
+    WRITER.store(ptr::from_ref(writer).cast_mut(), Release); // pairs with Acquire in `record`
+    // If it could not begin, the first event finds that out.
+    PHASE.store(RECORDING, Release); // pairs with Acquire in `wake`
 }
 
 fn open_spool() -> Result<File, Errno> {

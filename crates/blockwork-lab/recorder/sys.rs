@@ -69,6 +69,11 @@ mod number {
 /// The size of a page.
 pub const PAGE: usize = 4096;
 
+/// The size of a page, as a question: elsewhere it is one to the system.
+pub const fn page_size() -> usize {
+    PAGE
+}
+
 /// An open file, closed when dropped.
 #[derive(Debug)]
 pub struct File(usize);
@@ -151,9 +156,9 @@ fn map(length: usize, flags: usize, file: usize, offset: usize) -> Result<NonNul
 ///
 /// `base` and `length` are of [`File::map`] or [`map_anonymous`], and nobody
 /// uses the memory any more.
-pub unsafe fn unmap(base: NonNull<u8>, length: usize) {
+pub unsafe fn unmap(base: *mut u8, length: usize) {
     // SAFETY: the caller's promise.
-    let _ = unsafe { syscall(number::MUNMAP, [base.addr().get(), length, 0, 0, 0, 0]) };
+    let _ = unsafe { syscall(number::MUNMAP, [base.addr(), length, 0, 0, 0, 0]) };
 }
 
 /// How a forked child sees a mapping.
@@ -167,9 +172,9 @@ pub enum OnFork {
 }
 
 /// Chooses how forked children see a mapping.
-pub fn on_fork(base: NonNull<u8>, length: usize, how: OnFork) -> Result<()> {
+pub fn on_fork(base: *mut u8, length: usize, how: OnFork) -> Result<()> {
     // SAFETY: neither choice changes what this process sees.
-    unsafe { syscall(number::MADVISE, [base.addr().get(), length, how as usize, 0, 0, 0]) }.map(drop)
+    unsafe { syscall(number::MADVISE, [base.addr(), length, how as usize, 0, 0, 0]) }.map(drop)
 }
 
 /// The size that this process may give to a file.

@@ -39,6 +39,8 @@
 //! | a region of your own | [`Buffer`] |
 //! | a second choice when the first is exhausted | [`Fallback`], [`LastResort`] |
 //! | a question about what is live | [`Counted`] |
+//! | a wish to try other allocators on what the program really asks | [`Recorded`] |
+//! | a wish to know who holds the memory, in production | [`Sampled`] |
 //! | a bound on what is live | [`Quota`] |
 //! | something to be done when memory runs out | [`OnFailure`] |
 //! | secrets in memory | [`Scrubbed`] |
@@ -117,7 +119,8 @@ pub use crate::{
         locked::Locked,
         on_failure::{OnFailure, Remedy, Retry, Return, Stop},
         quota::Quota,
-        recorded::wire,
+        recorded::{Record, Recorded, wire},
+        sampled::{CaptureStack, Sampled, Unwind},
         scrubbed::Scrubbed,
         segregate::{Boundary, Segregate, SmallSide, UpTo, UpToAt, Within},
         size_classes::SizeClasses,
@@ -158,6 +161,8 @@ pub use crate::{
 #[cfg(feature = "std")]
 pub use crate::{combine::current, source::system::System};
 
+#[cfg(all(feature = "std", feature = "os", target_os = "linux", not(any(loom, blockwork_no_os))))]
+pub use crate::combine::recorded::spool::Spool;
 #[cfg(feature = "notation")]
 pub use crate::general::notation;
 

@@ -24,10 +24,6 @@ use std::{
 
 use tempfile::TempPath;
 
-#[cfg_attr(not(test), expect(dead_code, reason = "shared with the recorder, which writes what is read here"))]
-#[path = "../../recorder/layout.rs"]
-pub mod layout;
-
 #[cfg(all(test, recorder))]
 #[path = "../../recorder/names.rs"]
 mod names;
@@ -42,6 +38,15 @@ mod spool;
 mod sys;
 #[cfg(all(test, recorder))]
 mod tests;
+#[cfg(all(test, recorder))]
+#[expect(dead_code, reason = "shared with the library, where a recording may end before the process does")]
+#[path = "../../recorder/writer.rs"]
+mod writer;
+
+#[cfg(all(test, recorder))]
+use std::sync::atomic;
+
+pub use blockwork::combine::recorded::layout;
 #[cfg(all(test, recorder))]
 use blockwork::wire;
 

@@ -93,11 +93,11 @@ fn system_calls_do_what_they_say() {
     file.reserve(0, 3 * PAGE).unwrap();
     assert_eq!(fs::metadata(&path).unwrap().len(), 3 * PAGE as u64);
     let window = file.map(PAGE, PAGE).unwrap();
-    assert_eq!(sys::on_fork(window, PAGE, OnFork::Absent), Ok(()));
+    assert_eq!(sys::on_fork(window.as_ptr(), PAGE, OnFork::Absent), Ok(()));
     // SAFETY: mapped to be written to.
     unsafe { window.write(b'y') };
     // SAFETY: not used again.
-    unsafe { sys::unmap(window, PAGE) };
+    unsafe { sys::unmap(window.as_ptr(), PAGE) };
     let bytes = fs::read(&path).unwrap();
     assert_eq!((bytes[0], bytes[PAGE]), (b'x', b'y'));
     assert_eq!(File::open(c"/no/such/file").unwrap_err(), Errno(2));
@@ -106,9 +106,9 @@ fn system_calls_do_what_they_say() {
     assert_eq!(sys::executable(&mut path), std::env::current_exe().unwrap().to_str().unwrap().as_bytes());
     assert!(sys::file_limit() > 0);
     let page = sys::map_anonymous(PAGE).unwrap();
-    assert_eq!(sys::on_fork(page, PAGE, OnFork::Zeroed), Ok(()));
+    assert_eq!(sys::on_fork(page.as_ptr(), PAGE, OnFork::Zeroed), Ok(()));
     // SAFETY: not used again.
-    unsafe { sys::unmap(page, PAGE) };
+    unsafe { sys::unmap(page.as_ptr(), PAGE) };
     assert_ne!(sys::name(), [0; 4]);
     sys::give_way();
     sys::sleep();

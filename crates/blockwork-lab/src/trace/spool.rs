@@ -9,13 +9,15 @@ use std::{
 use blockwork::wire::{DecodeError, Decoder, Event};
 
 use super::{Damage, Sink, Summary, Writer, checker::Checker, container::fill, reader::Ending, renamer::Renamer};
-use crate::recorder::layout::{self, CHILDREN, Child, HEADER, Header, Stop};
+use crate::recorder::layout::{self, CHILDREN, Child, HEADER, Header, Origin, Stop};
 
 /// The header of a spool, after the fact.
 #[derive(Debug)]
 pub struct Leftovers {
     /// The version of the spool.
     version: u32,
+    /// Who was to pack it: nobody, if a program recorded itself.
+    origin: u32,
     /// Bytes of complete events.
     committed: u64,
     lost: u64,
@@ -38,6 +40,7 @@ impl Leftovers {
         });
         Self {
             version: u32_at(offset_of!(Header, version)),
+            origin: u32_at(offset_of!(Header, origin)),
             committed: u64_at(offset_of!(Header, committed)),
             lost: u64_at(offset_of!(Header, lost)),
             stopped: Stop::unpack(u32_at(offset_of!(Header, stopped))),
@@ -105,7 +108,8 @@ pub fn pack<W: Write>(
     writer.finish(summary)
 }
 
-/// Reads a spool that was never packed; what follows the magic number.
+/// Reads a spool that was never packed, or was not to be; what follows the magic
+/// number.
 pub fn read<S: Sink>(mut input: impl Read, sink: &mut S) -> io::Result<Ending> {
     let damaged = |damage| Ok(Ending { damage: Some(damage), ..Ending::default() });
     let mut header = vec![0; HEADER];
@@ -132,14 +136,15 @@ pub fn read<S: Sink>(mut input: impl Read, sink: &mut S) -> io::Result<Ending> {
         })
     });
     let damage = match (contradiction, done) {
-        (Some(damage), _) => damage,
+        (Some(damage), _) => Some(damage),
         (None, Err(error)) => return Err(error),
-        (None, Ok(Err(damage))) => damage,
-        (None, Ok(Ok(length))) if length < header.committed => Damage::Truncated,
-        (None, Ok(Ok(_))) => Damage::Unfinished,
+        (None, Ok(Err(damage))) => Some(damage),
+        (None, Ok(Ok(length))) if length < header.committed => Some(Damage::Truncated),
+        (None, Ok(Ok(_))) if header.origin == Origin::Program as u32 => None,
+        (None, Ok(Ok(_))) => Some(Damage::Unfinished),
     };
     let totals = checker.totals();
-    Ok(Ending { program, totals, summary: Some(header.summary(&renamer)), damage: Some(damage) })
+    Ok(Ending { program, totals, summary: Some(header.summary(&renamer)), damage })
 }
 
 /// The last part of a path.

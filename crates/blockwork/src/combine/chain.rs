@@ -36,6 +36,8 @@ use super::{
     locked::Locked,
     on_failure::{OnFailure, Retry, Stop},
     quota::Quota,
+    recorded::{Record, Recorded},
+    sampled::{CaptureStack, Sampled},
     scrubbed::Scrubbed,
     segregate::{Boundary, SmallSide},
     size_classes::SizeClasses,
@@ -63,6 +65,25 @@ pub trait Chain: Allocate {
         Self: Sized,
     {
         Quota::new(self, limit)
+    }
+
+    /// Hands `recording` what passes: [`Recorded::new`].
+    #[must_use]
+    fn recorded<R: Record>(self, recording: R) -> Recorded<Self, R>
+    where
+        Self: Sized,
+    {
+        Recorded::new(self, recording)
+    }
+
+    /// Samples one byte in `mean` and, by `capture`, who asked for it:
+    /// [`Sampled::new`].
+    #[must_use]
+    fn sampled<N: Amount, C: CaptureStack>(self, mean: N, capture: C) -> Sampled<Self, N, C>
+    where
+        Self: Sized,
+    {
+        Sampled::new(self, mean, capture)
     }
 
     /// Finds misused blocks and tells `report`: [`Checked::new`].

@@ -11,6 +11,7 @@ pub mod locked;
 pub mod on_failure;
 pub mod quota;
 pub mod recorded;
+pub mod sampled;
 pub mod scrubbed;
 pub mod segregate;
 pub mod size_classes;

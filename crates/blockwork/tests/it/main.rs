@@ -27,6 +27,10 @@ mod policies;
 #[cfg(test)]
 mod pools;
 #[cfg(test)]
+mod profile;
+#[cfg(test)]
+mod recording;
+#[cfg(test)]
 mod seeds;
 #[cfg(test)]
 mod send_sync;

@@ -34,3 +34,12 @@ pub(crate) use self::locked::AtomicU64;
 
 #[cfg(not(any(loom, feature = "portable-atomic", target_has_atomic = "8")))]
 compile_error!("this target has no compare-exchange: turn on the feature `portable-atomic`, and tell that crate how");
+
+/// The processor's own, whatever stands in for them elsewhere: for memory whose
+/// shape others know, such as that of a mapped file.
+#[cfg(target_has_atomic = "64")]
+pub(crate) mod mapped {
+    #[cfg(all(feature = "std", feature = "os", target_os = "linux", not(any(loom, blockwork_no_os))))]
+    pub(crate) use core::sync::atomic::AtomicPtr;
+    pub(crate) use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+}

@@ -6,7 +6,8 @@ use core::alloc::GlobalAlloc;
 use blockwork::{
     Allocate, Arena, ArenaScope, Beside, BlockOf, BlockPool, Buffer, Bump, Check, Checked, Const, Counted, Fallback,
     FromApi2_02, FromApi2_04, FromGlobal, Ignore, LastResort, Locked, Memo, MixedSlab, Null, OnFailure, PerChunk, Quad,
-    Quota, Scrubbed, Segregate, SizeClasses, Slab, SlabHead, SpanPool, SpinLock, Stop, System, UpTo, current,
+    Quota, Recorded, Sampled, Scrubbed, Segregate, SizeClasses, Slab, SlabHead, SpanPool, SpinLock, Stop, System, UpTo,
+    current,
     testing::{Audited, Failing, Misaligned, Reentrant, Shuffled, Strict},
 };
 #[cfg(not(blockwork_no_os))]
@@ -63,6 +64,9 @@ const _: () = {
     keeps_books::<SizeClasses<Quad<128>, SlabHead<usize>, System>>();
     keeps_books::<Segregate<UpTo<64>, System, System>>();
     keeps_books::<Counted<System>>();
+    keeps_books::<Recorded<System, ()>>();
+    keeps_books::<Sampled<System>>();
+    keeps_books::<Sampled<System, Const<0>, ()>>();
     keeps_books::<Quota<System, Const<64>>>();
     keeps_books::<OnFailure<System, Stop>>();
     keeps_books::<Scrubbed<System>>();

@@ -1,0 +1,1 @@
+../../blockwork/src/combine/recorded/writer.rs
