@@ -8,6 +8,7 @@
 mod by_hand;
 mod opaque;
 mod paths;
+mod treiber;
 
 use std::{env, process::ExitCode};
 

@@ -1,16 +1,17 @@
 //! The paths, cheapest first.
 
-use core::{alloc::Layout, hint::black_box, ptr::NonNull};
+use core::{alloc::Layout, hint::black_box, mem::MaybeUninit, ptr::NonNull};
 
 use blockwork::{
-    Allocate, Arena, ArenaConfig, ArenaString, ArenaVec, BlockOf, BlockPool, BlockPoolConfig, Bump, Chain, ChunkSize,
-    Const, Memo, Pages, Quad, Region, Segregate, SizeClasses, SlabHead, SlabPolicy, SpanPool, SpanPoolConfig, System,
-    UpTo,
+    Allocate, Arena, ArenaConfig, ArenaString, ArenaVec, BlockAt, BlockOf, BlockPool, BlockPoolConfig, Buffer, Bump,
+    Chain, ChunkSize, ConcurrentBlockPool, ConcurrentBlockPoolConfig, Const, Locked, Memo, Pages, Quad, Region,
+    Segregate, SizeClasses, SlabHead, SlabPolicy, SpanPool, SpanPoolConfig, SpinLock, System, UpTo,
 };
 
 use crate::{
     by_hand::{FreeList, OneClass},
     opaque::{opaque, opaque_mut, opaque_ref},
+    treiber::Treiber,
 };
 
 /// Something whose cost is counted.
@@ -26,6 +27,11 @@ pub(crate) const PATHS: &[Path] = &[
     Path { name: "free list by hand: pop, push", bar: None, run: free_list_by_hand },
     Path { name: "block pool: alloc_block, free_block", bar: Some(8.0), run: block_pool_blocks },
     Path { name: "block pool: allocate, deallocate", bar: Some(8.0), run: block_pool_layouts },
+    Path { name: "tagged stack with links in blocks, by hand", bar: None, run: treiber_by_hand },
+    Path { name: "concurrent pool in a buffer", bar: Some(TREIBER + 4.0), run: concurrent_in_buffer },
+    Path { name: "concurrent pool in a buffer, stride a value", bar: None, run: concurrent_in_buffer_value },
+    Path { name: "concurrent pool over a parent", bar: None, run: concurrent_growing },
+    Path { name: "block pool behind a spin lock", bar: None, run: block_pool_locked },
     Path { name: "bump: 8 bytes", bar: Some(8.0), run: bump_8 },
     Path { name: "arena: 8 bytes", bar: Some(7.0), run: arena_8 },
     Path { name: "arena: a value of 8 bytes", bar: Some(8.0), run: arena_value },
@@ -71,6 +77,9 @@ const SPAN: f64 = 120.0;
 
 /// What the hand-written class takes: a composition may take no more.
 const ONE_CLASS: f64 = 13.0;
+
+/// What the hand-written tagged stack takes: the concurrent pool may take four more.
+const TREIBER: f64 = 28.0;
 
 /// A path that runs out of memory counts nothing worth knowing.
 #[cold]
@@ -128,6 +137,59 @@ fn block_pool_layouts(rounds: u64) {
         // SAFETY: just allocated with this layout.
         unsafe { pool.deallocate(opaque(block), LAYOUT) };
     }
+}
+
+/// Room for a few blocks of a concurrent pool.
+#[repr(align(64))]
+struct Memory([MaybeUninit<u8>; 8192]);
+
+fn treiber_by_hand(rounds: u64) {
+    let mut memory = [[0_u64; 8]; 64];
+    let blocks = memory.as_flattened_mut();
+    // SAFETY: the same bytes.
+    let blocks = unsafe { core::slice::from_raw_parts_mut(blocks.as_mut_ptr().cast(), 64) };
+    let stack = Treiber::new(blocks);
+    for _ in 0..rounds {
+        let stack = opaque_ref(&stack);
+        let Some(block) = stack.pop() else { exhausted() };
+        // SAFETY: popped above.
+        unsafe { stack.push(opaque(block)) };
+    }
+}
+
+/// Rounds of a pool that is saturated.
+#[inline(always)]
+fn concurrent<A: Allocate>(rounds: u64, pool: &A) {
+    const LAYOUT: Layout = Layout::new::<[u64; 8]>();
+    let Ok(block) = pool.allocate(LAYOUT) else { exhausted() };
+    // SAFETY: just allocated with this layout.
+    unsafe { pool.deallocate(opaque(block), LAYOUT) };
+    for _ in 0..rounds {
+        let pool = opaque_ref(pool);
+        let Ok(block) = pool.allocate(LAYOUT) else { exhausted() };
+        // SAFETY: just allocated with this layout.
+        unsafe { pool.deallocate(opaque(block), LAYOUT) };
+    }
+}
+
+fn concurrent_in_buffer(rounds: u64) {
+    let mut region = Memory([MaybeUninit::uninit(); 8192]);
+    concurrent(rounds, &ConcurrentBlockPool::new_all(Buffer::new(&mut region.0), BlockOf::<64>));
+}
+
+fn concurrent_in_buffer_value(rounds: u64) {
+    let mut region = Memory([MaybeUninit::uninit(); 8192]);
+    let shape = BlockAt::new(black_box(64), 8).expect("a good shape");
+    concurrent(rounds, &ConcurrentBlockPool::new_all(Buffer::new(&mut region.0), shape));
+}
+
+fn concurrent_growing(rounds: u64) {
+    let config = ConcurrentBlockPoolConfig { block: BlockOf::<64>, chunk_size: black_box(1 << 16) };
+    concurrent(rounds, &ConcurrentBlockPool::try_new(System, config).expect("a good configuration"));
+}
+
+fn block_pool_locked(rounds: u64) {
+    concurrent(rounds, &Locked::with_lock(pool(), SpinLock::new()));
 }
 
 fn bump_8(rounds: u64) {

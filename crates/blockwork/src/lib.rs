@@ -30,6 +30,7 @@
 //! | you have | take |
 //! |---|---|
 //! | blocks of one size, freed in any order | [`BlockPool`]; [`Slab`] if memory should go back on the way |
+//! | blocks of one size that all threads take and free | [`ConcurrentBlockPool`] |
 //! | blocks that all end together | [`Arena`]; [`Bump`] if their total is known |
 //! | blocks of many small sizes | [`SizeClasses`] of slabs, behind a [`Segregate`] |
 //! | blocks of pages and more | [`SpanPool`] over `Pages` |
@@ -41,7 +42,7 @@
 //! | something to be done when memory runs out | [`OnFailure`] |
 //! | secrets in memory | [`Scrubbed`] |
 //! | a suspicion about who frees what | [`Checked`] |
-//! | more than one thread | [`Locked`] |
+//! | more than one thread | [`Locked`]; [`ConcurrentBlockPool`] for blocks of one size |
 //! | call paths that cannot pass an allocator | `current` |
 //!
 //! # Using one
@@ -132,6 +133,9 @@ pub use crate::{
         block::{Block, BlockError},
         block_pool::{BlockAt, BlockOf, BlockPool, BlockPoolConfig, BlockPoolCore, BlockShape, ChunkSize},
         bump::{Bump, BumpCore, BumpMark},
+        concurrent_block_pool::{
+            ConcurrentBlockPool, ConcurrentBlockPoolConfig, ConcurrentBlockPoolCore, Growing, InBuffer,
+        },
         memo::{Exact, Memo, MemoCore, Rounding},
         slab::{MixedSlab, MixedSlabCore, Slab, SlabConfig, SlabCore, SlabHead, SlabPolicy},
         span_pool::{Retain, SpanPool, SpanPoolConfig, SpanPoolCore, SpanPoolStats, Threshold},

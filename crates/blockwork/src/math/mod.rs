@@ -6,6 +6,7 @@ pub mod align;
 pub mod amount;
 pub(crate) mod bins;
 pub mod bump;
+pub(crate) mod column;
 pub mod fill;
 pub(crate) mod share;
 pub mod size_class;

@@ -1,19 +1,36 @@
 //! What threads share: the only layer that names an atomic type.
 //!
-//! Under `--cfg loom` the atomics are loom's, so that its models run the very
-//! code that ships.
+//! Under `--cfg loom` the atomics are loom's, and under `--cfg shuttle`
+//! shuttle's, so that their models run the very code that ships.
 
+pub(crate) mod interleave;
 pub mod lock;
 pub mod spin;
 
-/// The atomic types, std's or loom's.
-mod atomic {
-    #[cfg(not(loom))]
-    pub(crate) use core::sync::atomic::{AtomicBool, Ordering};
+/// The atomic types: std's, loom's or shuttle's.
+pub(crate) mod atomic {
+    #[cfg(not(any(loom, shuttle)))]
+    pub(crate) use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
     #[cfg(loom)]
-    pub(crate) use loom::sync::atomic::{AtomicBool, Ordering};
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+    #[cfg(shuttle)]
+    pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 }
+
+/// A function that is `const`, but for loom, whose atomics no constant can hold.
+macro_rules! const_unless_loom {
+    ($(#[$attribute:meta])* $visible:vis fn $($function:tt)*) => {
+        #[cfg(not(loom))]
+        $(#[$attribute])*
+        $visible const fn $($function)*
+
+        #[cfg(loom)]
+        $(#[$attribute])*
+        $visible fn $($function)*
+    };
+}
+pub(crate) use const_unless_loom;
 
 /// Keeps the compiler from moving memory accesses across; costs nothing else.
 #[inline]

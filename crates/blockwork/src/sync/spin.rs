@@ -84,16 +84,18 @@ impl Drop for Held<'_> {
 }
 
 /// Passes a little time; the holder may need this processor.
-fn pause() {
-    #[cfg(not(loom))]
+pub(crate) fn pause() {
+    #[cfg(not(any(loom, shuttle)))]
     core::hint::spin_loop();
-    #[cfg(all(feature = "std", not(loom)))]
+    #[cfg(all(feature = "std", not(any(loom, shuttle))))]
     std::thread::yield_now();
     #[cfg(loom)]
     loom::thread::yield_now();
+    #[cfg(shuttle)]
+    shuttle::thread::yield_now();
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
 
