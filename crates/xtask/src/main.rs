@@ -2,6 +2,8 @@
 
 mod ci;
 mod instr;
+mod loom;
+mod run;
 mod tidy;
 
 use std::{
@@ -16,6 +18,7 @@ cargo xtask <task>
   ci [--full]       everything a change must pass; --full adds the long checks
   tidy              layer order, banned spellings, complete lists
   instr [--bless]   instructions per operation against bench/instructions.txt
+  loom [--full]     the models of what threads share; --full interrupts them more often
 ";
 
 fn main() -> ExitCode {
@@ -27,6 +30,8 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::check(&root()),
         ["instr"] => instr::check(&root()),
         ["instr", "--bless"] => instr::bless(&root()),
+        ["loom"] => loom::run(&root(), ci::Gate::Fast),
+        ["loom", "--full"] => loom::run(&root(), ci::Gate::Full),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {

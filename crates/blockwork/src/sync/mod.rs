@@ -1,22 +1,13 @@
 //! What threads share: the only layer that names an atomic type.
 //!
 //! Under `--cfg loom` the atomics are loom's, and under `--cfg shuttle`
-//! shuttle's, so that their models run the very code that ships.
+//! shuttle's, so that their models run the very code that ships; on narrow
+//! targets others stand in for what is missing.
 
+pub(crate) mod atomic;
 pub(crate) mod interleave;
 pub mod lock;
 pub mod spin;
-
-/// The atomic types: std's, loom's or shuttle's.
-pub(crate) mod atomic {
-    #[cfg(not(any(loom, shuttle)))]
-    pub(crate) use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
-
-    #[cfg(loom)]
-    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
-    #[cfg(shuttle)]
-    pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
-}
 
 /// A function that is `const`, but for loom, whose atomics no constant can hold.
 macro_rules! const_unless_loom {

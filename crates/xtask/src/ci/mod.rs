@@ -1,13 +1,13 @@
 //! `cargo xtask ci`: the steps that every change must pass, in the order in
 //! which they fail soonest.
 
-use std::{
-    path::Path,
-    process::{Command, Stdio},
-    time::Instant,
-};
+use std::{path::Path, process::Command};
 
-use crate::{instr, tidy};
+use crate::{
+    instr, loom,
+    run::{has, report, rustup, skipped, step},
+    tidy,
+};
 
 /// How much is checked.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -48,6 +48,7 @@ pub(crate) fn run(root: &Path, gate: Gate) -> Result<(), String> {
     cargo("test --workspace --doc")?;
     docs(root)?;
     nightly(root)?;
+    loom::run(root, gate)?;
     cargo("package --workspace --allow-dirty --quiet")?;
     report("instr", || instr::check(root))?;
     if gate == Gate::Full {
@@ -74,7 +75,7 @@ fn docs(root: &Path) -> Result<(), String> {
 fn nightly(root: &Path) -> Result<(), String> {
     let line = "+nightly test -p blockwork --features nightly --test it --target-dir target/nightly";
     if !has("cargo", &["+nightly", "--version"]) {
-        println!("  skipped: cargo {line} (no nightly toolchain)");
+        skipped(&format!("cargo {line}"), "no nightly toolchain");
         return Ok(());
     }
     // The toolchain is chosen by rustup's `cargo`, not by the one that runs us.
@@ -93,40 +94,4 @@ fn full(root: &Path) -> Result<(), String> {
     command.args(line.split(' ')).env("ASAN_OPTIONS", "allocator_may_return_null=1");
     command.env("RUSTFLAGS", "-Zsanitizer=address");
     step(root, "AddressSanitizer", &mut command)
-}
-
-/// A tool behind rustup's proxies, free of the toolchain that cargo set for us.
-fn rustup(tool: &str) -> Command {
-    let mut command = Command::new(tool);
-    command.env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO").env_remove("RUSTC");
-    command
-}
-
-fn has(tool: &str, args: &[&str]) -> bool {
-    let status = rustup(tool).args(args).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    status.is_ok_and(|status| status.success())
-}
-
-/// Runs one command and prints how long it took; its output only on failure.
-fn step(root: &Path, name: &str, command: &mut Command) -> Result<(), String> {
-    report(name, || {
-        let output = command.current_dir(root).stdin(Stdio::null()).output();
-        let output = output.map_err(|error| format!("cannot run {name}: {error}"))?;
-        if output.status.success() {
-            for line in String::from_utf8_lossy(&output.stdout).lines().filter(|line| line.starts_with("test result")) {
-                println!("    {line}");
-            }
-            return Ok(());
-        }
-        let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        Err(format!("{stdout}{stderr}\nfailed: {name}"))
-    })
-}
-
-fn report(name: &str, run: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
-    println!("  {name}");
-    let start = Instant::now();
-    run()?;
-    println!("    {:.1} s", start.elapsed().as_secs_f64());
-    Ok(())
 }
