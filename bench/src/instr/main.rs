@@ -8,6 +8,7 @@
 mod by_hand;
 mod opaque;
 mod paths;
+#[path = "../shared/treiber.rs"]
 mod treiber;
 
 use std::{env, process::ExitCode};

@@ -34,6 +34,7 @@ use crate::sync::{
     atomic::{AtomicU32, AtomicU64, Ordering},
     const_unless_loom,
     interleave::interleave,
+    spin::back_off,
 };
 
 /// No number: what the link of the lowest one holds.
@@ -74,7 +75,7 @@ impl<const TAG_BITS: u32> IndexStack<TAG_BITS> {
     #[inline]
     pub(crate) fn push(&self, index: u32, link: &AtomicU32) {
         // Relaxed: the number below is only copied, nothing of it is looked at.
-        let mut head = self.head.load(Ordering::Relaxed);
+        let (mut head, mut rounds) = (self.head.load(Ordering::Relaxed), 1);
         loop {
             // Relaxed: published by the exchange.
             link.store(top(head), Ordering::Relaxed);
@@ -84,8 +85,9 @@ impl<const TAG_BITS: u32> IndexStack<TAG_BITS> {
             let new = with_top(head, index);
             match self.head.compare_exchange_weak(head, new, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
-                Err(now) => head = now,
+                Err(_) => rounds = back_off(rounds),
             }
+            head = self.head.load(Ordering::Relaxed);
         }
     }
 
@@ -99,7 +101,7 @@ impl<const TAG_BITS: u32> IndexStack<TAG_BITS> {
         // Acquire, here and below: sees what was done before the push of the
         // number on top; pairs with Release in `push`. A pop in between need not
         // be Release: it is an exchange, so what it leaves belongs to that push.
-        let mut head = self.head.load(Ordering::Acquire);
+        let (mut head, mut rounds) = (self.head.load(Ordering::Acquire), 1);
         loop {
             let index = top(head);
             if index == NONE {
@@ -111,10 +113,11 @@ impl<const TAG_BITS: u32> IndexStack<TAG_BITS> {
             let next = link.load(Ordering::Relaxed);
             interleave();
             let new = with_top(head.wrapping_add(TAG) & Self::TAG_MASK, next);
-            match self.head.compare_exchange_weak(head, new, Ordering::Acquire, Ordering::Acquire) {
+            match self.head.compare_exchange_weak(head, new, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => return Some(found),
-                Err(now) => head = now,
+                Err(_) => rounds = back_off(rounds),
             }
+            head = self.head.load(Ordering::Acquire);
         }
     }
 

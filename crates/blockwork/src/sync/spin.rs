@@ -83,6 +83,19 @@ impl Drop for Held<'_> {
     }
 }
 
+/// Stays away from a word that another thread has just changed, twice as long as
+/// the last time: so that thread can do more than one thing with it.
+///
+/// Not for long, and for no one: who never comes back is not waited for.
+#[cold]
+#[inline(never)]
+pub(crate) fn back_off(rounds: u32) -> u32 {
+    const MOST: u32 = 64;
+    #[cfg(not(any(loom, shuttle)))]
+    (0..rounds).for_each(|_| core::hint::spin_loop());
+    rounds.saturating_mul(2).min(MOST)
+}
+
 /// Passes a little time; the holder may need this processor.
 pub(crate) fn pause() {
     #[cfg(not(any(loom, shuttle)))]
