@@ -5,11 +5,7 @@
 //! no state stays in a register from one round to the next, and every block is
 //! opaque too, so that nothing is optimised away.
 
-mod by_hand;
-mod opaque;
 mod paths;
-#[path = "../shared/treiber.rs"]
-mod treiber;
 
 use std::{env, process::ExitCode};
 

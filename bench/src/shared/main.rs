@@ -8,8 +8,6 @@
 //! or not at the same time as the other, is run again: what it says is about
 //! another program.
 
-mod treiber;
-
 use std::{
     alloc::Layout,
     hint::{black_box, spin_loop},
@@ -23,12 +21,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bench::by_hand::treiber::Treiber;
 use blockwork::{
     Allocate, BlockOf, BlockPool, BlockPoolConfig, Buffer, ChunkSize, ConcurrentBlockPool, ConcurrentBlockPoolConfig,
     Locked, SpinLock, System,
 };
-
-use crate::treiber::Treiber;
 
 const BLOCK: Layout = Layout::new::<[u64; 8]>();
 /// Blocks of the pools that do not grow.

@@ -32,9 +32,11 @@
 //! | blocks of one size, freed in any order | [`BlockPool`]; [`Slab`] if memory should go back on the way |
 //! | blocks of one size that all threads take and free | [`ConcurrentBlockPool`] |
 //! | blocks that all end together | [`Arena`]; [`Bump`] if their total is known |
+//! | values of one type that own one another by handle or find one another by key | [`Pool`] |
 //! | blocks of many small sizes | [`SizeClasses`] of slabs, behind a [`Segregate`] |
 //! | blocks of pages and more | [`SpanPool`] over `Pages` |
 //! | the same few sizes again and again, over a slow parent | [`Memo`] |
+//! | texts that come again and again, and stay | [`Interner`] |
 //! | a region of your own | [`Buffer`] |
 //! | a second choice when the first is exhausted | [`Fallback`], [`LastResort`] |
 //! | a question about what is live | [`Counted`] |
@@ -77,6 +79,7 @@ extern crate std;
 
 pub mod alloc;
 pub mod combine;
+pub mod general;
 pub mod math;
 mod os;
 mod raw;
@@ -87,13 +90,17 @@ pub mod sync;
 pub mod testing;
 pub mod typed;
 
+#[cfg(feature = "alloc")]
+pub use crate::math::size_class::ListedAt;
 #[cfg(feature = "allocator-api2-02")]
 pub use crate::source::foreign::FromApi2_02;
 #[cfg(feature = "allocator-api2-04")]
 pub use crate::source::foreign::FromApi2_04;
 #[cfg(blockwork_std_allocator)]
 pub use crate::source::foreign::FromStd;
-#[cfg(all(feature = "os", unix))]
+#[cfg(feature = "alloc")]
+pub use crate::source::foreign::Registered;
+#[cfg(all(feature = "os", unix, not(blockwork_no_os)))]
 pub use crate::source::pages::{PageOptions, Pages, PagesWith};
 #[cfg(feature = "critical-section")]
 pub use crate::sync::CriticalSection;
@@ -118,7 +125,7 @@ pub use crate::{
     },
     math::{
         amount::{Amount, Const},
-        size_class::{Classes, Listed, Pow2, Quad, Sizes},
+        size_class::{Classes, KnownClasses, Listed, Pow2, Pow2At, Quad, QuadAt, Sizes},
     },
     source::{
         buffer::Buffer,
@@ -130,8 +137,11 @@ pub use crate::{
             Arena, ArenaBox, ArenaConfig, ArenaCore, ArenaIntoIter, ArenaMark, ArenaScope, ArenaString, ArenaVec,
             Region,
         },
-        block::{Block, BlockError},
-        block_pool::{BlockAt, BlockOf, BlockPool, BlockPoolConfig, BlockPoolCore, BlockShape, ChunkSize},
+        block::{Block, BlockError, HeadedBlock},
+        block_pool::{
+            BlockAt, BlockOf, BlockPool, BlockPoolConfig, BlockPoolCore, BlockShape, ChunkSize, FreePolicy, Lifo,
+            PerChunk,
+        },
         bump::{Bump, BumpCore, BumpMark},
         concurrent_block_pool::{
             ConcurrentBlockPool, ConcurrentBlockPoolConfig, ConcurrentBlockPoolCore, Growing, InBuffer,
@@ -143,14 +153,19 @@ pub use crate::{
     sync::{DefaultLock, Lock, SpinLock},
     typed::{
         handle::Handle,
+        interner::{Interned, Interner, Symbol},
         list::List,
+        pool::{Pool, PoolBox, PoolDrain, PoolIter, PoolIterMut, PoolKey, PoolRef},
         slice::{Sentinel, Slice, Terminated, Zero},
     },
 };
 #[cfg(feature = "std")]
 pub use crate::{combine::current, source::system::System};
 
+#[cfg(feature = "notation")]
+pub use crate::general::notation;
+
 /// Compiles the examples of the README.
-#[cfg(all(doctest, feature = "std", feature = "os"))]
+#[cfg(all(doctest, feature = "std", feature = "os", not(blockwork_no_os)))]
 #[doc = include_str!("../README.md")]
 struct ReadmeDoctests;

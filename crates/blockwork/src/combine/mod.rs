@@ -16,4 +16,4 @@ pub mod segregate;
 pub mod size_classes;
 
 #[cfg(test)]
-mod testers;
+pub(crate) mod testers;

@@ -6,6 +6,7 @@ pub(crate) mod chunk_table;
 pub(crate) mod column;
 pub(crate) mod directory;
 pub(crate) mod free_list;
+pub(crate) mod groups;
 pub(crate) mod index_stack;
 pub(crate) mod list;
 pub(crate) mod mixed_slab;

@@ -129,6 +129,23 @@ impl Pages {
         unsafe { memory::commit(start, size) }.map_err(refused)
     }
 
+    /// Provides memory for whole pages now, so that touching them cannot fail
+    /// later; what they hold already stays.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`] when the range is not made of whole pages, or the system
+    /// has no memory, or cannot do so: it can since Linux 5.14.
+    ///
+    /// # Safety
+    ///
+    /// - `range` lies inside a live block of this source, and is committed.
+    pub unsafe fn provide(range: NonNull<[u8]>) -> Result<(), AllocError> {
+        let (start, size) = whole_pages(range)?;
+        // SAFETY: inside a live block, whose holder calls.
+        unsafe { memory::hint(start, size, Hint::Populate) }.map_err(refused)
+    }
+
     /// Gives the memory of whole pages back; the addresses stay the block's.
     ///
     /// The contents are lost. The pages are zero when they are next touched,
@@ -478,7 +495,7 @@ mod tests {
     #[test]
     fn reserved_pages_are_committed_and_decommitted() {
         let page = Pages::page_size();
-        let layout = layout(1 << 36, page);
+        let layout = layout(1 << 34, page); // more than there is, and no more than Valgrind has addresses for
         let block = Pages::reserve(layout).unwrap();
         let range = NonNull::slice_from_raw_parts(block, page);
         // SAFETY: inside the reservation.

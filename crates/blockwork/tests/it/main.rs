@@ -6,6 +6,8 @@ extern crate alloc;
 #[cfg(test)]
 mod arena;
 #[cfg(test)]
+mod blocks;
+#[cfg(test)]
 mod bridge;
 #[cfg(test)]
 mod combine;
@@ -16,7 +18,12 @@ mod conformance;
 #[cfg(test)]
 mod current;
 #[cfg(test)]
+mod interner;
+#[cfg(test)]
 mod mutants;
+#[cfg(test)]
+#[cfg(not(blockwork_no_os))] // the compositions of its documents are over `pages`
+mod notation;
 #[cfg(test)]
 mod policies;
 #[cfg(test)]

@@ -1,16 +1,27 @@
 //! Which public types may cross threads, over each kind of parent.
 
 use blockwork::{
-    Buffer, Null, Pages, PagesWith, System, send_sync,
-    testing::{Bound, Failing, Local, Misaligned, Reentrant, Shared, Shuffled, Strict, Tied},
+    Buffer, Null, System, send_sync,
+    testing::{Audited, Bound, Failing, Local, Misaligned, Reentrant, Shared, Shuffled, Strict, Tied},
 };
+#[cfg(not(blockwork_no_os))]
+use blockwork::{Pages, PagesWith};
+
+#[cfg(not(blockwork_no_os))]
+send_sync! {
+    Pages: Send, Sync;
+    PagesWith: Send, Sync;
+}
 
 send_sync! {
     System: Send, Sync;
-    Pages: Send, Sync;
-    PagesWith: Send, Sync;
     Null: Send, Sync;
     Buffer<'static>: Send, !Sync;
+
+    Audited<Shared>: Send, Sync;
+    Audited<Local>: Send, !Sync;
+    Audited<Bound>: !Send, Sync;
+    Audited<Tied>: !Send, !Sync;
 
     Failing<Shared>: Send, !Sync;
     Failing<Local>: Send, !Sync;

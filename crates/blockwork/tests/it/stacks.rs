@@ -8,8 +8,8 @@ use std::env;
 
 use blockwork::{
     BlockAt, BlockPool, BlockPoolConfig, Buffer, Bump, ChunkSize, Counted, Fallback, FromApi2_04, LastResort, Listed,
-    Locked, Memo, MixedSlab, Pow2, Quad, Retain, Segregate, SizeClasses, Sizes, Slab, SlabConfig, SlabHead, SlabPolicy,
-    SpanPool, SpanPoolConfig, SpinLock, Threshold, UpTo,
+    Locked, Memo, MixedSlab, PerChunk, Pow2, Quad, Retain, Segregate, SizeClasses, Sizes, Slab, SlabConfig, SlabHead,
+    SlabPolicy, SpanPool, SpanPoolConfig, SpinLock, Threshold, UpTo,
     math::size_class::{Classes, Initial},
     suite,
     testing::{Misaligned, Parent, Shuffled, Suite},
@@ -24,6 +24,7 @@ use proptest::{
 enum Part {
     Bump { capacity: usize },
     BlockPool { size: usize, align: usize, chunk: ChunkSize },
+    PerChunk { size: usize, align: usize, chunk: ChunkSize },
     Memo { limit: usize },
     MemoByClass { limit: usize },
     SpanPool { config: SpanPoolConfig },
@@ -47,6 +48,9 @@ enum Table {
     Powers,
     Sparse,
     One,
+    QuadsAt,
+    PowersAt,
+    SparseAt,
 }
 
 /// Each size of it is aligned otherwise.
@@ -70,6 +74,7 @@ fn parts() -> impl Strategy<Value = Part> {
     prop_oneof![
         (0..70_000_usize).prop_map(|capacity| Part::Bump { capacity }),
         block_pools(),
+        per_chunk(),
         limits().prop_map(|limit| Part::Memo { limit }),
         limits().prop_map(|limit| Part::MemoByClass { limit }),
         span_pools(),
@@ -101,7 +106,15 @@ fn limits() -> impl Strategy<Value = usize> {
 }
 
 fn tables() -> impl Strategy<Value = Table> {
-    prop_oneof![Just(Table::Quads), Just(Table::Powers), Just(Table::Sparse), Just(Table::One)]
+    prop_oneof![
+        Just(Table::Quads),
+        Just(Table::Powers),
+        Just(Table::Sparse),
+        Just(Table::One),
+        Just(Table::QuadsAt),
+        Just(Table::PowersAt),
+        Just(Table::SparseAt),
+    ]
 }
 
 /// Slabs from `1 << least` bytes on.
@@ -116,6 +129,11 @@ fn slabs() -> impl Strategy<Value = Part> {
 fn block_pools() -> impl Strategy<Value = Part> {
     let chunks = prop_oneof![(1..9_usize).prop_map(ChunkSize::Blocks), (2000..9000_usize).prop_map(ChunkSize::Bytes),];
     (1..700_usize, 0..9, chunks).prop_map(|(size, log, chunk)| Part::BlockPool { size, align: 1_usize << log, chunk })
+}
+
+fn per_chunk() -> impl Strategy<Value = Part> {
+    let chunks = prop_oneof![(1..200_usize).prop_map(ChunkSize::Blocks), (2000..9000_usize).prop_map(ChunkSize::Bytes)];
+    (1..700_usize, 0..9, chunks).prop_map(|(size, log, chunk)| Part::PerChunk { size, align: 1_usize << log, chunk })
 }
 
 fn span_pools() -> impl Strategy<Value = Part> {
@@ -146,6 +164,10 @@ fn suite_of(part: Part) -> Suite {
             let config = BlockPoolConfig { block: BlockAt::new(size, align).unwrap(), chunk };
             suite!(name, |parent| BlockPool::try_new(parent, config).unwrap(), .owns_spans().max_size(size).max_align(align))
         }
+        Part::PerChunk { size, align, chunk } => {
+            let config = BlockPoolConfig { block: BlockAt::new(size, align).unwrap(), chunk };
+            suite!(name, |parent| BlockPool::try_with_policy(parent, config, PerChunk).unwrap(), .owns_spans().max_size(size).max_align(align))
+        }
         Part::Memo { limit } => suite!(name, |parent| Memo::new(parent, limit), .retains(limit)),
         Part::MemoByClass { limit } => {
             suite!(name, |parent| Memo::by_class(parent, Listed::<Sparse>::default(), limit), .retains(limit))
@@ -159,16 +181,22 @@ fn suite_of(part: Part) -> Suite {
         }
         Part::MixedSlab { policy } => suite!(name, |parent| MixedSlab::try_new(parent, policy).unwrap(), .owns_spans()),
         Part::SizeClasses { table, policy } => match table {
-            Table::Quads => suite_of_classes::<Quad<1024>>(name, policy),
-            Table::Powers => suite_of_classes::<Pow2<8, 2048>>(name, policy),
-            Table::Sparse => suite_of_classes::<Listed<Sparse>>(name, policy),
-            Table::One => suite_of_classes::<Listed<One>>(name, policy),
+            Table::Quads => suite_of_classes(name, Quad::<1024>, policy),
+            Table::Powers => suite_of_classes(name, Pow2::<8, 2048>, policy),
+            Table::Sparse => suite_of_classes(name, Listed::<Sparse>::new(), policy),
+            Table::One => suite_of_classes(name, Listed::<One>::new(), policy),
+            Table::QuadsAt => suite_of_classes(name, Quad::at(1024).unwrap(), policy),
+            Table::PowersAt => suite_of_classes(name, Pow2::at(8, 2048).unwrap(), policy),
+            Table::SparseAt => suite_of_classes(name, Listed::at(Sparse::SIZES).unwrap(), policy),
         },
         Part::Segregate { boundary, table, policy } => match table {
-            Table::Quads => suite_of_sides::<Quad<1024>>(name, boundary, policy),
-            Table::Powers => suite_of_sides::<Pow2<8, 2048>>(name, boundary, policy),
-            Table::Sparse => suite_of_sides::<Listed<Sparse>>(name, boundary, policy),
-            Table::One => suite_of_sides::<Listed<One>>(name, boundary, policy),
+            Table::Quads => suite_of_sides(name, boundary, Quad::<1024>, policy),
+            Table::Powers => suite_of_sides(name, boundary, Pow2::<8, 2048>, policy),
+            Table::Sparse => suite_of_sides(name, boundary, Listed::<Sparse>::new(), policy),
+            Table::One => suite_of_sides(name, boundary, Listed::<One>::new(), policy),
+            Table::QuadsAt => suite_of_sides(name, boundary, Quad::at(1024).unwrap(), policy),
+            Table::PowersAt => suite_of_sides(name, boundary, Pow2::at(8, 2048).unwrap(), policy),
+            Table::SparseAt => suite_of_sides(name, boundary, Listed::at(Sparse::SIZES).unwrap(), policy),
         },
         Part::SegregateMemo { boundary, limit } => {
             suite!(name, |parent| Segregate::new(UpTo::at(boundary), Memo::new(parent, limit), Counted::new(parent)))
@@ -192,13 +220,14 @@ fn suite_of(part: Part) -> Suite {
     }
 }
 
-fn suite_of_classes<C: Classes>(name: &str, policy: SlabPolicy) -> Suite {
-    suite!(name, |parent| SizeClasses::<C, SlabHead<usize>, _>::try_new(parent, policy).unwrap(), .owns_spans().max_size(C::MAX))
+fn suite_of_classes<C: Classes>(name: &str, table: C, policy: SlabPolicy) -> Suite {
+    let max = table.max();
+    suite!(name, |parent| SizeClasses::<C, SlabHead<usize>, _>::try_with_table(parent, table.clone(), policy).unwrap(), .owns_spans().max_size(max))
 }
 
-fn suite_of_sides<C: Classes>(name: &str, boundary: usize, policy: SlabPolicy) -> Suite {
+fn suite_of_sides<C: Classes>(name: &str, boundary: usize, table: C, policy: SlabPolicy) -> Suite {
     suite!(name, |parent| {
-        let small = SizeClasses::<C, SlabHead<usize>, _>::try_new(parent, policy).unwrap();
+        let small = SizeClasses::<C, SlabHead<usize>, _>::try_with_table(parent, table.clone(), policy).unwrap();
         Segregate::new(UpTo::at(boundary), small, parent)
     })
 }

@@ -1,11 +1,15 @@
 //! `cargo xtask ci`: the steps that every change must pass, in the order in
 //! which they fail soonest.
 
+mod memory;
+mod narrow;
+mod threads;
+
 use std::{path::Path, process::Command};
 
 use crate::{
-    instr, loom,
-    run::{has, report, rustup, skipped, step},
+    bench, instr, loom,
+    run::{has, processor_seconds, report, rustup, skipped, step},
     tidy,
 };
 
@@ -28,8 +32,9 @@ const FEATURE_SETS: &[&str] = &[
     "allocator-api2-02",
     "allocator-api2-04",
     "critical-section",
+    "notation",
     "testing",
-    "std,os,allocator-api2-02,allocator-api2-04,critical-section,testing",
+    "std,os,allocator-api2-02,allocator-api2-04,critical-section,notation,testing",
 ];
 
 /// Runs every step of `gate`; the first failure ends the run.
@@ -50,11 +55,29 @@ pub(crate) fn run(root: &Path, gate: Gate) -> Result<(), String> {
     nightly(root)?;
     loom::run(root, gate)?;
     cargo("package --workspace --allow-dirty --quiet")?;
-    report("instr", || instr::check(root))?;
-    if gate == Gate::Full {
-        full(root)?;
+    narrow::compiled(root)?;
+    narrow::played(root)?;
+    memory::valgrind(root, gate)?;
+    memory::address_sanitizer(root, gate)?;
+    threads::thread_sanitizer(root, gate)?;
+    benches(root)?;
+    if let Some(worked) = processor_seconds() {
+        println!("  {worked:.0} s of processor in all");
     }
     Ok(())
+}
+
+/// The workspace of the benches: that it keeps working, and the instruction
+/// counts. Times prove nothing on a machine that others use, so none is taken.
+fn benches(root: &Path) -> Result<(), String> {
+    let cargo = |line: &str| {
+        step(&root.join("bench"), &format!("bench: {line}"), Command::new(env!("CARGO")).args(line.split(' ')))
+    };
+    cargo("fmt --check")?;
+    cargo("clippy --release --all-targets -- -D warnings")?;
+    cargo("test --release")?;
+    report("bench --smoke", || bench::run(root, &["--smoke"]))?;
+    report("instr", || instr::check(root))
 }
 
 /// The documentation of every crate, warnings as errors.
@@ -62,7 +85,7 @@ fn docs(root: &Path) -> Result<(), String> {
     // `nightly` needs an unstable compiler, so `--all-features` is spelled out for the library.
     let mut library = Command::new(env!("CARGO"));
     library.args(["doc", "-p", "blockwork", "--no-deps", "--features"]);
-    library.args(["std,os,allocator-api2-02,allocator-api2-04,critical-section,testing"]);
+    library.args(["std,os,allocator-api2-02,allocator-api2-04,critical-section,notation,testing"]);
     library.env("RUSTDOCFLAGS", "-Dwarnings");
     step(root, "doc -p blockwork", &mut library)?;
     let mut lab = Command::new(env!("CARGO"));
@@ -80,18 +103,4 @@ fn nightly(root: &Path) -> Result<(), String> {
     }
     // The toolchain is chosen by rustup's `cargo`, not by the one that runs us.
     step(root, line, rustup("cargo").args(line.split(' ')))
-}
-
-/// The long checks: the tests under AddressSanitizer, which finds what strays
-/// outside the parents' memory.
-fn full(root: &Path) -> Result<(), String> {
-    if !has("cargo", &["+nightly", "--version"]) {
-        return Err("ci --full needs a nightly toolchain for the sanitizers".to_owned());
-    }
-    let line = "+nightly test -p blockwork --lib --test it --target x86_64-unknown-linux-gnu --target-dir target/asan";
-    let mut command = rustup("cargo");
-    // Requests that cannot be served are part of the tests.
-    command.args(line.split(' ')).env("ASAN_OPTIONS", "allocator_may_return_null=1");
-    command.env("RUSTFLAGS", "-Zsanitizer=address");
-    step(root, "AddressSanitizer", &mut command)
 }

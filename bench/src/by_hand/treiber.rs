@@ -13,24 +13,27 @@ const TAG: u64 = 1 << 32;
 
 /// Blocks by their numbers: a number and a tag in the head, a number in the first
 /// word of each free block.
-pub(crate) struct Treiber {
+pub struct Treiber {
     head: AtomicU64,
     blocks: NonNull<u8>,
 }
 
 impl Treiber {
     /// All of `memory`, which is aligned for numbers and lives as long.
-    pub(crate) fn new(memory: &mut [[u8; SIZE]]) -> Self {
+    pub fn new(memory: &mut [[u8; SIZE]]) -> Self {
         let pool = Self { head: AtomicU64::new(u64::from(NONE)), blocks: NonNull::from(&mut *memory).cast() };
         for index in (0..memory.len()).rev() {
             // SAFETY: inside the memory.
-            unsafe { pool.push(pool.blocks.add(index * SIZE)) };
+            let block = unsafe { pool.blocks.add(index * SIZE) };
+            // SAFETY: nobody has it.
+            unsafe { pool.push(block) };
         }
         pool
     }
 
+    /// The block pushed last, if there is one.
     #[inline(always)]
-    pub(crate) fn pop(&self) -> Option<NonNull<u8>> {
+    pub fn pop(&self) -> Option<NonNull<u8>> {
         let mut head = self.head.load(Ordering::Acquire);
         loop {
             let index = head as u32;
@@ -51,11 +54,13 @@ impl Treiber {
         }
     }
 
+    /// Adds a block.
+    ///
     /// # Safety
     ///
     /// - `block` came from `pop`, and nobody uses it any more.
     #[inline(always)]
-    pub(crate) unsafe fn push(&self, block: NonNull<u8>) {
+    pub unsafe fn push(&self, block: NonNull<u8>) {
         let index = (block.addr().get().wrapping_sub(self.blocks.addr().get()) / SIZE) as u32;
         // SAFETY: the caller's promise.
         let link = unsafe { block.cast::<AtomicU32>().as_ref() };

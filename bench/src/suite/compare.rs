@@ -1,0 +1,219 @@
+//! Several candidates at one workload: passes of processes, and what they say
+//! together.
+
+use std::{
+    env,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use crate::{
+    kinds::{Candidate, Workload},
+    run::{Dice, Run, Task},
+    statistics::{median, noise},
+};
+
+/// How long and how often.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Effort {
+    pub(crate) task: Task,
+    pub(crate) passes: usize,
+}
+
+impl Effort {
+    pub(crate) const WHOLE: Self = Self { task: Task::Time(Duration::from_millis(20)), passes: 11 };
+    pub(crate) const QUICK: Self = Self { task: Task::Time(Duration::from_millis(10)), passes: 5 };
+    pub(crate) const SMOKE: Self = Self { task: Task::Smoke, passes: 1 };
+}
+
+/// A candidate's line.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    /// Its time divided by the reference's in the same pass, in the middle of all passes.
+    pub(crate) ratio: f64,
+    /// By what share of itself that may be off.
+    pub(crate) noise: f64,
+    pub(crate) verdict: Verdict,
+}
+
+/// What a line says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Verdict {
+    /// It is what the others are divided by.
+    Reference,
+    /// Nothing was asked, and it differs from the reference.
+    Differs,
+    /// Nothing was asked, and it differs by no more than the noise.
+    Level,
+    /// A bar was asked for.
+    Bar(Held),
+}
+
+/// How a bar held.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Held {
+    pub(crate) bar: f64,
+    /// Passes in which the ratio was not above the bar.
+    pub(crate) passes: usize,
+    pub(crate) of: usize,
+}
+
+/// Measures all candidates of a workload.
+///
+/// In each pass every candidate has a process of its own, in an order that is
+/// drawn for the pass, and its time is divided by that of the reference in the same
+/// pass. The reference runs twice: what its two runs differ by is noise for all.
+pub(crate) fn compare(workload: &Workload, effort: Effort, dice: &mut Dice) -> Result<Vec<Row>, String> {
+    let reference = workload.candidate(workload.reference).ok_or("no such reference")?;
+    let contestants: Vec<&Candidate> = workload.candidates.iter().chain([reference]).collect();
+    let mut times = vec![Vec::with_capacity(effort.passes); contestants.len()];
+    let mut checksum: Option<(u64, &str)> = None;
+    for _ in 0..effort.passes {
+        for at in dice.order(contestants.len()) {
+            let name = contestants[at].name;
+            let report = ask_child(workload.name, name, effort.task)?;
+            times[at].push(report.time);
+            match checksum {
+                None => checksum = Some((report.checksum, name)),
+                Some((first, by)) if first != report.checksum => {
+                    return Err(format!("{}: `{name}` and `{by}` have read different things", workload.name));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    Ok(rows(workload, &times))
+}
+
+fn rows(workload: &Workload, times: &[Vec<f64>]) -> Vec<Row> {
+    let own = workload.candidates.iter().position(|candidate| candidate.name == workload.reference);
+    let base = &times[own.expect("looked up by the caller")];
+    let ratios = |times: &[f64]| -> Vec<f64> { times.iter().zip(base).map(|(time, base)| time / base).collect() };
+    let again = ratios(&times[workload.candidates.len()]);
+    let floor = noise(&again).max((median(&again) - 1.0).abs());
+    let row = |(candidate, times): (&Candidate, &Vec<f64>)| {
+        let ratios = ratios(times);
+        let (ratio, noise) = (median(&ratios), noise(&ratios).max(floor));
+        let bar = workload.bars.iter().find(|bar| bar.candidate == candidate.name);
+        let verdict = match bar {
+            _ if candidate.name == workload.reference => Verdict::Reference,
+            Some(bar) => Verdict::Bar(held(&ratios, bar.at_most)),
+            None if (ratio - 1.0).abs() <= noise => Verdict::Level,
+            None => Verdict::Differs,
+        };
+        Row { name: candidate.name, ratio, noise, verdict }
+    };
+    workload.candidates.iter().zip(times).map(row).collect()
+}
+
+fn held(ratios: &[f64], bar: f64) -> Held {
+    Held { bar, passes: ratios.iter().filter(|&&ratio| ratio <= bar).count(), of: ratios.len() }
+}
+
+impl Held {
+    /// Whether the true middle of the ratios is at or below the bar, if these passes can
+    /// tell: with coins instead of passes it would be said wrongly once in twenty times.
+    pub(crate) fn met(self) -> Option<bool> {
+        // A pass is above the true middle as often as a coin shows heads.
+        let of = self.of as f64;
+        let few = (of / 2.0 - 0.98 * of.sqrt() - 0.5).max(0.0) as usize;
+        if self.passes >= self.of - few {
+            Some(true)
+        } else if self.passes <= few {
+            Some(false)
+        } else {
+            None
+        }
+    }
+}
+
+/// What a child prints.
+struct Report {
+    /// Nanoseconds per operation, in the middle of its rounds.
+    time: f64,
+    checksum: u64,
+}
+
+fn ask_child(workload: &str, candidate: &str, task: Task) -> Result<Report, String> {
+    let failed = |why: &str| format!("{workload}: `{candidate}` {why}");
+    let own = env::current_exe().map_err(|error| failed(&error.to_string()))?;
+    let output = Command::new(own)
+        .args(["--child", workload, candidate, &task.word()])
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| failed(&error.to_string()))?;
+    if !output.status.success() {
+        return Err(failed(&format!("ended with {}", output.status)));
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    let words: Vec<&str> = text.split_whitespace().collect();
+    match words.as_slice() {
+        [time, checksum, _operations] => match (time.parse(), checksum.parse()) {
+            (Ok(time), Ok(checksum)) => Ok(Report { time, checksum }),
+            _ => Err(failed("printed no numbers")),
+        },
+        _ => Err(failed("printed something else")),
+    }
+}
+
+/// The child's side: runs one candidate and prints a [`Report`], and how many operations a
+/// round has.
+pub(crate) fn child(workload: &Workload, candidate: &Candidate, task: Task) {
+    let mut run = Run::new(task);
+    (candidate.run)(&mut run);
+    let outcome = run.outcome();
+    println!("{} {} {}", median(&outcome.times), outcome.checksum, outcome.operations);
+    assert_ne!(outcome.operations, 0, "{} did nothing", workload.name);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kinds;
+
+    #[test]
+    fn every_workload_has_its_reference_and_the_candidates_of_its_bars() {
+        for workload in kinds::all() {
+            assert!(workload.candidate(workload.reference).is_some(), "{}", workload.name);
+            for bar in workload.bars {
+                assert!(workload.candidate(bar.candidate).is_some(), "{}: {}", workload.name, bar.candidate);
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let mut names: Vec<&str> = kinds::all().map(|workload| workload.name).collect();
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all);
+    }
+
+    #[test]
+    fn a_bar_is_met_or_missed_only_where_the_passes_agree() {
+        let met = |passes| Held { bar: 1.0, passes, of: 11 }.met();
+        assert_eq!([0, 1, 2, 9, 10, 11].map(met), [Some(false), Some(false), None, None, Some(true), Some(true)]);
+        assert_eq!([27, 28].map(|passes| Held { bar: 1.0, passes, of: 41 }.met()), [None, Some(true)]);
+    }
+
+    #[test]
+    fn a_bar_is_inclusive() {
+        assert_eq!(held(&[0.9, 1.0, 1.1], 1.0), Held { bar: 1.0, passes: 2, of: 3 });
+    }
+
+    #[test]
+    fn a_ratio_is_taken_inside_a_pass() {
+        let workload = kinds::all().next().unwrap();
+        let reference = workload.candidates.iter().position(|one| one.name == workload.reference).unwrap();
+        // The machine becomes ten times slower, for all of them.
+        let mut times = vec![vec![2.0, 20.0, 200.0]; workload.candidates.len() + 1];
+        times[reference] = vec![1.0, 10.0, 100.0];
+        *times.last_mut().unwrap() = vec![1.0, 10.0, 100.0];
+        for row in rows(workload, &times).iter().filter(|row| row.name != workload.reference) {
+            assert_eq!((row.ratio, row.noise), (2.0, 0.0));
+        }
+    }
+}
