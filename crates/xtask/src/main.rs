@@ -20,7 +20,8 @@ cargo xtask <task>
   ci [--full]       everything a change must pass; --full adds the long checks
   tidy              layer order, banned spellings, complete lists
   instr [--bless]   instructions per operation against bench/instructions.txt
-  loom [--full]     the models of what threads share; --full interrupts them more often
+  loom [--full]     the models of what threads share, and random schedules of them;
+                    --full interrupts the models more often
   bench [--quick | --passes N] [FILTER]   times beside peers, as ratios
   bench --count [FILTER]                  instructions beside peers, into bench/peers.txt
 ";
