@@ -8,8 +8,8 @@
 //! | any, `--cfg loom` | loom's | loom's |
 //! | any, `--cfg shuttle` | shuttle's | shuttle's |
 //!
-//! Each has `load`, `store`, `swap`, `compare_exchange`, `compare_exchange_weak`
-//! and `fetch_add` under the same names. Only loom's cannot be made in `const`.
+//! Each has `load`, `store`, `compare_exchange` and `compare_exchange_weak` under the
+//! same names. Only loom's cannot be made in `const`.
 
 #[cfg(any(
     all(test, not(any(loom, shuttle))),
