@@ -30,6 +30,7 @@
 //! | you have | take |
 //! |---|---|
 //! | blocks of one size, freed in any order | [`BlockPool`]; [`Slab`] if memory should go back on the way |
+//! | blocks of one size that all threads take and free | [`ConcurrentBlockPool`] |
 //! | blocks that all end together | [`Arena`]; [`Bump`] if their total is known |
 //! | values of one type that own one another by handle or find one another by key | [`Pool`] |
 //! | blocks of many small sizes | [`SizeClasses`] of slabs, behind a [`Segregate`] |
@@ -45,7 +46,7 @@
 //! | something to be done when memory runs out | [`OnFailure`] |
 //! | secrets in memory | [`Scrubbed`] |
 //! | a suspicion about who frees what | [`Checked`] |
-//! | more than one thread | [`Locked`] |
+//! | more than one thread | [`Locked`]; [`ConcurrentBlockPool`] for blocks of one size |
 //! | call paths that cannot pass an allocator | `current` |
 //!
 //! # Using one
@@ -145,6 +146,9 @@ pub use crate::{
             PerChunk,
         },
         bump::{Bump, BumpCore, BumpMark},
+        concurrent_block_pool::{
+            ConcurrentBlockPool, ConcurrentBlockPoolConfig, ConcurrentBlockPoolCore, Growing, InBuffer,
+        },
         memo::{Exact, Memo, MemoCore, Rounding},
         slab::{MixedSlab, MixedSlabCore, Slab, SlabConfig, SlabCore, SlabHead, SlabPolicy},
         span_pool::{Retain, SpanPool, SpanPoolConfig, SpanPoolCore, SpanPoolStats, Threshold},

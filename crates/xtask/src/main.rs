@@ -22,7 +22,8 @@ cargo xtask <task>
                            --tested leaves out `cargo test --workspace`, which has just passed
   tidy                     layer order, banned spellings, complete lists
   instr [--bless]          instructions per operation against bench/instructions.txt
-  loom [--full]            the models of what threads share; --full interrupts them more often
+  loom [--full]            the models of what threads share, and random schedules of them;
+                           --full interrupts the models more often
   embedded [--bless]       programs without std and panics: built, run, and weighed against embedded/sizes.txt
   bench [--quick | --passes N] [FILTER]   times beside peers, as ratios
   bench --count [FILTER]                  instructions beside peers, into bench/peers.txt

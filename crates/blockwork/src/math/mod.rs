@@ -8,6 +8,7 @@ pub(crate) mod bins;
 pub(crate) mod books;
 pub mod bump;
 pub(crate) mod chance;
+pub(crate) mod column;
 pub(crate) mod digest;
 pub(crate) mod doubling;
 pub mod fill;

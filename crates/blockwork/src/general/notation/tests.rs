@@ -29,6 +29,8 @@ const TEXTS: &[&str] = &[
     "block_pool(48, align 8) over system",
     "block_pool(100, align 64, blocks 10) over system",
     "block_pool(4k, chunk 1M) over pages",
+    "concurrent_block_pool(48) over system",
+    "concurrent_block_pool(100, align 64, chunk 4k) over pages",
     "span_pool(64k) over pages",
     "span_pool(4k, 64k) over pages",
     "span_pool(4k, 64k, keep all, capacity 1000) over pages",
@@ -201,6 +203,7 @@ fn no_cut_of_a_text_is_trouble() {
 fn what_is_for_one_thread_stands_behind_a_lock() {
     for text in [
         "locked over counted over system",
+        "segregate(<=64: concurrent_block_pool(64, chunk 4k) over system, else locked over memo over system)",
         "segregate(<=1k: locked over slab(quad 16..1k) over pages, else pages)",
         "let s = span_pool(64k) over pages; locked over segregate(<=32k: slab(pow2 16..32k) over s, else s)",
         "let s = locked over span_pool(64k) over pages; segregate(<=32k: locked over slab(pow2 16..32k) over s, else s)",
@@ -225,6 +228,7 @@ fn what_is_for_one_thread_stands_behind_a_lock() {
         assert_eq!(heap.check(), Ok(()), "{text}");
     }
     for (text, message) in [
+        ("concurrent_block_pool(64) over bump(4M) over system", "`bump` is for one thread: write `locked over bump…`"),
         ("counted over system", "`counted` is for one thread: write `locked over counted…`"),
         (
             "let s = span_pool(64k) over pages; segregate(<=32k: locked over slab(64) over s, else s)",
