@@ -40,6 +40,10 @@
 //! | a second choice when the first is exhausted | [`Fallback`], [`LastResort`] |
 //! | a question about what is live | [`Counted`] |
 //! | a bound on what is live | [`Quota`] |
+//! | a wish to hear of every request, or of all growth | [`Observed`] |
+//! | a value to keep beside every block | [`Affix`] |
+//! | blocks that must begin on a cache line | [`MinAlign`] |
+//! | a program that must not allocate once it runs | [`Frozen`] |
 //! | something to be done when memory runs out | [`OnFailure`] |
 //! | secrets in memory | [`Scrubbed`] |
 //! | a suspicion about who frees what | [`Checked`] |
@@ -106,6 +110,7 @@ pub use crate::sync::CriticalSection;
 pub use crate::{
     alloc::{AllocError, Allocate, Check, ConfigError, Core, Head, HeadConfig, Owns, Reset, Valid},
     combine::{
+        affix::Affix,
         chain::Chain,
         checked::{
             Below, Beside, BlockInfo, BooksMemory, Checked, Finding, Ignore, LiveBlocks, Log, Misuse, MisuseKind,
@@ -113,8 +118,11 @@ pub use crate::{
         },
         counted::{Counted, Counts},
         fallback::Fallback,
+        frozen::Frozen,
         last_resort::LastResort,
         locked::Locked,
+        min_align::MinAlign,
+        observed::{Event, Growth, Observed, Requests},
         on_failure::{OnFailure, Remedy, Retry, Return, Stop},
         quota::Quota,
         recorded::wire,
