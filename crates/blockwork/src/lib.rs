@@ -46,7 +46,7 @@
 //! | a program that must not allocate once it runs | [`Frozen`] |
 //! | something to be done when memory runs out | [`OnFailure`] |
 //! | secrets in memory | [`Scrubbed`] |
-//! | a suspicion about who frees what | [`Checked`] |
+//! | a suspicion about who frees what, or writes where | [`Checked`] |
 //! | more than one thread | [`Locked`] |
 //! | call paths that cannot pass an allocator | `current` |
 //!
@@ -113,8 +113,8 @@ pub use crate::{
         affix::Affix,
         chain::Chain,
         checked::{
-            Below, Beside, BlockInfo, BooksMemory, Checked, Finding, Ignore, LiveBlocks, Log, Misuse, MisuseKind,
-            Operation, Report, Tally,
+            Below, Beside, BlockInfo, BooksMemory, CallSites, Checked, Damage, DamageKind, Finding, Ignore, LiveBlocks,
+            Log, Misuse, MisuseKind, Operation, Report, Scrutiny, Site, Tally, Unsited,
         },
         counted::{Counted, Counts},
         fallback::Fallback,
@@ -164,7 +164,13 @@ pub use crate::{
     },
 };
 #[cfg(feature = "std")]
-pub use crate::{combine::current, source::system::System};
+pub use crate::{
+    combine::{
+        checked::{Backtraces, Print},
+        current,
+    },
+    source::system::System,
+};
 
 #[cfg(feature = "notation")]
 pub use crate::general::notation;
