@@ -264,6 +264,7 @@ mod tests {
     use crate::{
         combine::{counted::Counted, testers::Rounding},
         source::{buffer::Buffer, null::Null, system::System},
+        strategy::bump::Bump,
     };
 
     fn bytes(size: usize) -> Layout {
@@ -345,8 +346,7 @@ mod tests {
 
     #[test]
     fn a_zeroed_block_is_zero_between_header_and_trailer() {
-        let mut memory = [MaybeUninit::new(0xA5); 64];
-        let heap = Affix::new(Rounding(Buffer::new(&mut memory)), u64::MAX, u64::MAX);
+        let heap = Affix::new(Rounding(Bump::new(System, 64)), u64::MAX, u64::MAX);
         let block = heap.allocate_zeroed(bytes(9)).unwrap();
         // SAFETY: granted, and zeroed.
         assert_eq!(unsafe { block.cast::<[u8; 16]>().read() }, [0; 16]);

@@ -212,7 +212,7 @@ mod tests {
         combine::{checked::Tally, segregate::UpTo},
         math::size_class::Quad,
         source::{buffer::Buffer, system::System},
-        strategy::slab::SlabPolicy,
+        strategy::{bump::Bump, slab::SlabPolicy},
     };
 
     #[test]
@@ -259,9 +259,8 @@ mod tests {
 
     #[test]
     fn what_changes_or_hears_requests_is_chained_too() {
-        let mut memory = [MaybeUninit::uninit(); 256];
-        let heap: Frozen<Observed<Affix<MinAlign<Buffer<'_>, Const<64>>, u64>, _>> =
-            Buffer::new(&mut memory).min_aligned(Const::<64>).affixed(0_u64, ()).observed(|_| {}).freezable();
+        let heap: Frozen<Observed<Affix<MinAlign<Bump<System>, Const<64>>, u64>, _>> =
+            Bump::new(System, 256).min_aligned(Const::<64>).affixed(0_u64, ()).observed(|_| {}).freezable();
         assert!(heap.allocate(Layout::new::<u8>()).is_ok());
         heap.freeze();
         assert!(heap.allocate(Layout::new::<u8>()).is_err());
