@@ -259,8 +259,9 @@ mod tests {
 
     #[test]
     fn what_changes_or_hears_requests_is_chained_too() {
-        let heap: Frozen<Observed<Affix<MinAlign<Bump<System>, Const<64>>, u64>, _>> =
-            Bump::new(System, 256).min_aligned(Const::<64>).affixed(0_u64, ()).observed(|_| {}).freezable();
+        let heap: Affix<MinAlign<Bump<System>, Const<64>>, u64> =
+            Bump::new(System, 256).min_aligned(Const::<64>).affixed(0_u64, ());
+        let heap: Frozen<Observed<_, _>> = heap.observed(|_| {}).freezable();
         assert!(heap.allocate(Layout::new::<u8>()).is_ok());
         heap.freeze();
         assert!(heap.allocate(Layout::new::<u8>()).is_err());
