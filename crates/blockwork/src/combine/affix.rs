@@ -286,8 +286,10 @@ mod tests {
         assert_eq!(size_of::<Affix<System>>(), 0);
         assert_eq!(size_of::<Affix<System, u64>>(), 8);
         let heap = Affix::new(Counted::new(System), (), ());
-        assert!(heap.allocate(bytes(5)).is_ok());
+        let block = heap.allocate(bytes(5)).unwrap();
         assert_eq!((heap.parent().counts().bytes_live, heap.granted(bytes(5))), (5, 5));
+        // SAFETY: just allocated with this layout.
+        unsafe { heap.deallocate(block, bytes(5)) };
     }
 
     #[test]

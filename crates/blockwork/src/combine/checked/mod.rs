@@ -65,8 +65,7 @@
 //! layout fits only if its size is the very same. A damaged block goes its way
 //! once it was told of.
 //!
-//! Such bytes are found when their block is next freed, resized or released. Over
-//! `GuardPages` the processor stops the program at the very instruction.
+//! Such bytes are found when their block is next freed, resized or released.
 //!
 //! [`CallSites`] know who asked for a block that leaks; `Backtraces` are such.
 //!
