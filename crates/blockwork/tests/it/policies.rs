@@ -4,8 +4,8 @@
 use core::alloc::Layout;
 
 use blockwork::{
-    Allocate, Backtraces, Below, Beside, Bump, Chain, Checked, Const, Counted, Finding, Ignore, Log, OnFailure, Quota,
-    Retry, Return, Scrubbed, Scrutiny, Stop, System, Tally, Unsited, check_allocator, send_sync, suite,
+    Allocate, Backtraces, Below, Beside, Bump, Chain, Checked, Const, Counted, Finding, Ignore, Locked, Log, OnFailure,
+    Quota, Retry, Return, Scrubbed, Scrutiny, Stop, System, Tally, Unsited, check_allocator, send_sync, suite,
     testing::{Bound, Failing, Local, Misaligned, Parent, Shared, Suite, Tied, When, pairs},
 };
 
@@ -98,6 +98,35 @@ check_allocator!(checked_closely_over_failing, |parent| closely(stubborn(parent)
 check_allocator!(checked_closely_over_misaligned, |parent| closely(Misaligned::new(parent)), .retains(HELD).cases(8));
 check_allocator!(checked_closely_over_counted, |parent| Counted::new(closely(Counted::new(parent))), .retains(HELD).cases(8));
 check_allocator!(checked_bump, |parent| Checked::beside(Bump::new(parent, 1 << 18), Ignore, System), .owns_spans().region());
+
+#[test]
+fn threads_share_a_budget_and_each_keeps_its_own() {
+    const EACH: usize = 600;
+    let root = Locked::new(Quota::new(System, 1000));
+    let layout = Layout::new::<[u8; 100]>();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            let branch = Quota::new(&root, EACH);
+            scope.spawn(move || {
+                for _ in 0..500 {
+                    let blocks: Vec<_> = (0..7).filter_map(|_| branch.allocate(layout).ok()).collect();
+                    assert!(branch.used() == blocks.len() * 100 && branch.used() <= EACH);
+                    assert!(root_used(branch.parent()) <= 1000);
+                    for block in blocks {
+                        // SAFETY: allocated above with this layout.
+                        unsafe { branch.deallocate(block, layout) };
+                    }
+                    assert_eq!(branch.used(), 0);
+                }
+            });
+        }
+    });
+    assert_eq!(root_used(&root), 0);
+}
+
+fn root_used(root: &Locked<Quota<System>>) -> usize {
+    root.with_parent(Quota::used)
+}
 
 #[test]
 fn every_pair() {
