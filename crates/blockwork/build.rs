@@ -7,6 +7,8 @@
 //! - `blockwork_std_allocator` when the library can implement the trait, and
 //! - `blockwork_allocator_gate` when that takes `#![feature(allocator_api)]`,
 //!   which is only tried with the feature `nightly`.
+//!
+//! And asks cargo whether `AddressSanitizer` watches; then it sets `blockwork_asan`.
 
 use std::{
     env,
@@ -34,6 +36,10 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rustc-check-cfg=cfg(blockwork_std_allocator)");
     println!("cargo::rustc-check-cfg=cfg(blockwork_allocator_gate)");
+    println!("cargo::rustc-check-cfg=cfg(blockwork_asan)");
+    if env::var("CARGO_CFG_SANITIZE").is_ok_and(|sanitizers| sanitizers.split(',').any(|one| one == "address")) {
+        println!("cargo::rustc-cfg=blockwork_asan");
+    }
     if compiles(PROBE) == Some(true) {
         println!("cargo::rustc-cfg=blockwork_std_allocator");
     } else if env::var_os("CARGO_FEATURE_NIGHTLY").is_some() {

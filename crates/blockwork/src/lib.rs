@@ -43,9 +43,13 @@
 //! | a wish to try other allocators on what the program really asks | [`Recorded`] |
 //! | a wish to know who holds the memory, in production | [`Sampled`] |
 //! | a bound on what is live | [`Quota`] |
+//! | a wish to hear of every request, or of all growth | [`Observed`] |
+//! | a value to keep beside every block | [`Affix`] |
+//! | blocks that must begin on a cache line | [`MinAlign`] |
+//! | a program that must not allocate once it runs | [`Frozen`] |
 //! | something to be done when memory runs out | [`OnFailure`] |
 //! | secrets in memory | [`Scrubbed`] |
-//! | a suspicion about who frees what | [`Checked`] |
+//! | a suspicion about who frees what, or writes where | [`Checked`] |
 //! | more than one thread | [`Locked`]; [`ConcurrentBlockPool`] for blocks of one size |
 //! | call paths that cannot pass an allocator | `current` |
 //!
@@ -109,15 +113,19 @@ pub use crate::sync::CriticalSection;
 pub use crate::{
     alloc::{AllocError, Allocate, Check, ConfigError, Core, Head, HeadConfig, Owns, Reset, Valid},
     combine::{
+        affix::Affix,
         chain::Chain,
         checked::{
-            Below, Beside, BlockInfo, BooksMemory, Checked, Finding, Ignore, LiveBlocks, Log, Misuse, MisuseKind,
-            Operation, Report, Tally,
+            Below, Beside, BlockInfo, BooksMemory, CallSites, Checked, Damage, DamageKind, Finding, Ignore, LiveBlocks,
+            Log, Misuse, MisuseKind, Operation, Report, Scrutiny, Site, Tally, Unsited,
         },
         counted::{Counted, Counts},
         fallback::Fallback,
+        frozen::Frozen,
         last_resort::LastResort,
         locked::Locked,
+        min_align::MinAlign,
+        observed::{Event, Growth, Observed, Requests},
         on_failure::{OnFailure, Remedy, Retry, Return, Stop},
         quota::Quota,
         recorded::{Record, Recorded, wire},
@@ -163,7 +171,13 @@ pub use crate::{
     },
 };
 #[cfg(feature = "std")]
-pub use crate::{combine::current, source::system::System};
+pub use crate::{
+    combine::{
+        checked::{Backtraces, Print},
+        current,
+    },
+    source::system::System,
+};
 
 #[cfg(all(feature = "std", feature = "os", target_os = "linux", not(any(loom, blockwork_no_os))))]
 pub use crate::combine::recorded::spool::Spool;

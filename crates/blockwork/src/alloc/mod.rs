@@ -16,7 +16,7 @@ pub(crate) mod over_core;
 mod pointers;
 mod reallocate;
 
-pub(crate) use self::bridge::bridge;
+pub(crate) use self::{bridge::bridge, over_core::give_back};
 pub use self::{
     capability::{Owns, Reset},
     check::Check,

@@ -12,6 +12,7 @@
 use core::{alloc::Layout, ptr::NonNull};
 
 use super::{AllocError, Allocate, can_resize};
+use crate::os::track;
 
 /// A strategy's state, given its parent at every call.
 ///
@@ -102,10 +103,34 @@ pub unsafe trait Core {
     unsafe fn release<A: Allocate + ?Sized>(&mut self, parent: &A);
 }
 
+/// Gives `parent` memory that a core had from it, and says to tools that watch
+/// memory that none of it is free any more.
+///
+/// # Safety
+///
+/// - As for `parent.deallocate(memory, layout)`.
+#[inline]
+pub(crate) unsafe fn give_back<A: Allocate + ?Sized>(parent: &A, memory: NonNull<u8>, layout: Layout) {
+    if track::ON {
+        track::show(memory, parent.granted(layout));
+    }
+    // SAFETY: the caller's promise.
+    unsafe { parent.deallocate(memory, layout) }
+}
+
 /// Implements [`Allocate`] and `Drop` for a part with the fields `core` and
 /// `parent`: `over_core!([A: Allocate, S: Stride] BlockPool<A, S>)`.
+///
+/// Tools that watch memory are told which blocks are free; not with
+/// `untracked:`, for parts that give memory out by other ways as well.
 macro_rules! over_core {
     ([$($generics:tt)*] $part:ty) => {
+        $crate::alloc::over_core::over_core!(@ ($crate::os::track::ON), [$($generics)*] $part);
+    };
+    (untracked: [$($generics:tt)*] $part:ty) => {
+        $crate::alloc::over_core::over_core!(@ (false), [$($generics)*] $part);
+    };
+    (@ ($tracked:expr), [$($generics:tt)*] $part:ty) => {
         // SAFETY: the core keeps the contract as long as it is given the same
         // parent, and `self.parent` is given to no other and never replaced.
         unsafe impl<$($generics)*> $crate::alloc::Allocate for $part {
@@ -115,11 +140,18 @@ macro_rules! over_core {
                 layout: ::core::alloc::Layout,
             ) -> Result<::core::ptr::NonNull<u8>, $crate::alloc::AllocError> {
                 // SAFETY: always this parent.
-                unsafe { $crate::alloc::Core::allocate(&self.core, &self.parent, layout) }
+                let outcome = unsafe { $crate::alloc::Core::allocate(&self.core, &self.parent, layout) };
+                if $tracked && let Ok(block) = outcome {
+                    $crate::os::track::show(block, $crate::alloc::Allocate::granted(self, layout));
+                }
+                outcome
             }
 
             #[inline]
             unsafe fn deallocate(&self, block: ::core::ptr::NonNull<u8>, layout: ::core::alloc::Layout) {
+                if $tracked {
+                    $crate::os::track::hide(block, $crate::alloc::Allocate::granted(self, layout));
+                }
                 // SAFETY: always this parent; the caller vouches for block and layout.
                 unsafe { $crate::alloc::Core::deallocate(&self.core, &self.parent, block, layout) }
             }
@@ -137,7 +169,12 @@ macro_rules! over_core {
                 new: ::core::alloc::Layout,
             ) -> Result<(), $crate::alloc::AllocError> {
                 // SAFETY: always this parent; the caller vouches for block and layout.
-                unsafe { $crate::alloc::Core::resize(&self.core, &self.parent, block, old, new) }
+                let outcome = unsafe { $crate::alloc::Core::resize(&self.core, &self.parent, block, old, new) };
+                if $tracked && outcome.is_ok() {
+                    let granted = |layout| $crate::alloc::Allocate::granted(self, layout);
+                    $crate::os::track::resized(block, granted(old), granted(new));
+                }
+                outcome
             }
 
             #[inline]
@@ -145,6 +182,13 @@ macro_rules! over_core {
                 &self,
                 layout: ::core::alloc::Layout,
             ) -> Result<::core::ptr::NonNull<u8>, $crate::alloc::AllocError> {
+                if $tracked {
+                    // The core would write to what is not shown yet.
+                    let block = $crate::alloc::Allocate::allocate(self, layout)?;
+                    // SAFETY: fresh, and granted as much.
+                    unsafe { block.write_bytes(0, $crate::alloc::Allocate::granted(self, layout)) }
+                    return Ok(block);
+                }
                 // SAFETY: always this parent.
                 unsafe { $crate::alloc::Core::allocate_zeroed(&self.core, &self.parent, layout) }
             }

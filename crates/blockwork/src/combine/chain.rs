@@ -29,11 +29,15 @@
 use core::alloc::Layout;
 
 use super::{
+    affix::Affix,
     checked::{Checked, Report},
     counted::Counted,
     fallback::Fallback,
+    frozen::Frozen,
     last_resort::LastResort,
     locked::Locked,
+    min_align::MinAlign,
+    observed::{Event, Observed},
     on_failure::{OnFailure, Retry, Stop},
     quota::Quota,
     recorded::{Record, Recorded},
@@ -44,7 +48,10 @@ use super::{
 };
 use crate::{
     alloc::{Allocate, HeadConfig, Owns, Valid},
-    math::{amount::Amount, size_class::Classes},
+    math::{
+        amount::{Amount, Const},
+        size_class::Classes,
+    },
 };
 
 /// Methods that wrap an allocator in a combinator; see the [module](self).
@@ -84,6 +91,42 @@ pub trait Chain: Allocate {
         Self: Sized,
     {
         Sampled::new(self, mean, capture)
+    }
+
+    /// Tells `observer` of every request: [`Observed::new`].
+    #[must_use]
+    fn observed<F: Fn(Event)>(self, observer: F) -> Observed<Self, F>
+    where
+        Self: Sized,
+    {
+        Observed::new(self, observer)
+    }
+
+    /// Puts a header before and a trailer behind every block: [`Affix::new`].
+    #[must_use]
+    fn affixed<H: Copy, T: Copy>(self, header: H, trailer: T) -> Affix<Self, H, T>
+    where
+        Self: Sized,
+    {
+        Affix::new(self, header, trailer)
+    }
+
+    /// Aligns every block to `N` at least: [`MinAlign::new`].
+    #[must_use]
+    fn min_aligned<const N: usize>(self, align: Const<N>) -> MinAlign<Self, Const<N>>
+    where
+        Self: Sized,
+    {
+        MinAlign::new(self, align)
+    }
+
+    /// Serves until it is frozen: [`Frozen::new`].
+    #[must_use]
+    fn freezable(self) -> Frozen<Self>
+    where
+        Self: Sized,
+    {
+        Frozen::new(self)
     }
 
     /// Finds misused blocks and tells `report`: [`Checked::new`].
@@ -188,9 +231,9 @@ mod tests {
     use super::*;
     use crate::{
         combine::{checked::Tally, segregate::UpTo},
-        math::{amount::Const, size_class::Quad},
+        math::size_class::Quad,
         source::{buffer::Buffer, system::System},
-        strategy::slab::SlabPolicy,
+        strategy::{bump::Bump, slab::SlabPolicy},
     };
 
     #[test]
@@ -233,6 +276,16 @@ mod tests {
         assert!(heap.allocate(Layout::new::<[u8; 9]>()).is_err());
         let all: OnFailure<Quota<&Buffer<'_>>, Stop> = buffer.shared().capped(64).or_stop();
         assert!(all.allocate(Layout::new::<[u8; 64]>()).is_ok());
+    }
+
+    #[test]
+    fn what_changes_or_hears_requests_is_chained_too() {
+        let heap: Affix<MinAlign<Bump<System>, Const<64>>, u64> =
+            Bump::new(System, 256).min_aligned(Const::<64>).affixed(0_u64, ());
+        let heap: Frozen<Observed<_, _>> = heap.observed(|_| {}).freezable();
+        assert!(heap.allocate(Layout::new::<u8>()).is_ok());
+        heap.freeze();
+        assert!(heap.allocate(Layout::new::<u8>()).is_err());
     }
 
     #[test]

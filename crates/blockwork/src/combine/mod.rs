@@ -1,13 +1,17 @@
 //! Allocators made of other allocators: they decide or observe, never carve.
 
+pub mod affix;
 pub mod chain;
 pub mod checked;
 pub mod counted;
 #[cfg(feature = "std")]
 pub mod current;
 pub mod fallback;
+pub mod frozen;
 pub mod last_resort;
 pub mod locked;
+pub mod min_align;
+pub mod observed;
 pub mod on_failure;
 pub mod quota;
 pub mod recorded;

@@ -23,6 +23,8 @@
 //!
 //! Quotas over a reference to a quota share what that one allows. A request is
 //! charged to every quota on the way up or, when any of them refuses, to none.
+//! Across threads, the shared one is `Locked`, and each thread has its own over a
+//! reference to that.
 //!
 //! ```
 //! use core::alloc::Layout;

@@ -46,7 +46,7 @@ use core::{alloc::Layout, fmt, ptr::NonNull};
 use crate::{
     alloc::{AllocError, Allocate, Check, ConfigError, Head, Reset, Valid, empty},
     math::size_class::{Array, Classes, Initial, KnownClasses},
-    os,
+    os::{self, track},
 };
 
 /// A head `K` for each class of `C`, over one `A`; see the [module](self).
@@ -153,9 +153,18 @@ unsafe impl<C: Classes, K: Head, A: Allocate> Allocate for SizeClasses<C, K, A> 
     fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         let class = self.classes.of(layout);
         match self.head(class) {
-            // SAFETY: always this parent, this configuration, and for each head
-            // the size of its class.
-            Some(head) => unsafe { head.allocate(&self.parent, self.config, self.classes.size(class)) },
+            Some(head) => {
+                let size = self.classes.size(class);
+                // SAFETY: always this parent, this configuration, and for each head
+                // the size of its class.
+                let outcome = unsafe { head.allocate(&self.parent, self.config, size) };
+                if track::ON
+                    && let Ok(block) = outcome
+                {
+                    track::show(block, size);
+                }
+                outcome
+            }
             None if layout.size() == 0 => Ok(empty(layout)),
             None => Err(AllocError),
         }
@@ -165,6 +174,9 @@ unsafe impl<C: Classes, K: Head, A: Allocate> Allocate for SizeClasses<C, K, A> 
     unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
         if layout.size() == 0 {
             return;
+        }
+        if track::ON {
+            track::hide(block, self.granted(layout));
         }
         // SAFETY: the caller says that the block is live and ours.
         if unsafe { K::free(self.config, block) } {

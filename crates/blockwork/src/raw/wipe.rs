@@ -47,9 +47,43 @@ unsafe fn set<T>(start: NonNull<u8>, at: usize, value: T) {
     unsafe { place.write_volatile(value) }
 }
 
+/// Where the first of `len` bytes from `start` on is that is not `pattern`.
+///
+/// # Safety
+///
+/// - `start` is valid for reads of `len` bytes, all of which are initialised.
+pub(crate) unsafe fn first_other(start: NonNull<u8>, len: usize, pattern: u8) -> Option<usize> {
+    // SAFETY: the caller's promise; nobody writes to them meanwhile.
+    let bytes = unsafe { NonNull::slice_from_raw_parts(start, len).as_ref() };
+    // Many at once first: slices of bytes are compared fast in any build.
+    let many = [pattern; 64];
+    let is_other = |part: &[u8]| many.get(..part.len()) != Some(part);
+    let (number, part) = bytes.chunks(many.len()).enumerate().find(|(_, part)| is_other(part))?;
+    let at = part.iter().position(|&byte| byte != pattern)?;
+    Some(number.wrapping_mul(many.len()).wrapping_add(at))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_byte_that_differs_is_found() {
+        let mut memory = [9_u8; 140];
+        let start = NonNull::from(&mut memory).cast::<u8>();
+        // SAFETY: so many initialised bytes.
+        assert_eq!(unsafe { first_other(start, 140, 9) }, None);
+        for at in (0..140).rev() {
+            // SAFETY: inside.
+            let there = unsafe { start.add(at) };
+            // SAFETY: a byte of ours.
+            unsafe { there.write(8) }
+            // SAFETY: as above.
+            assert_eq!(unsafe { first_other(start, 140, 9) }, Some(at));
+            // SAFETY: as above, the first of them.
+            assert_eq!(unsafe { first_other(start, at, 9) }, None);
+        }
+    }
 
     #[test]
     fn every_byte_of_the_range_is_set_and_none_beside_it() {

@@ -48,7 +48,7 @@ use core::{alloc::Layout, cell::Cell, ptr::NonNull};
 use crate::{
     alloc::{AllocError, Allocate, Check, Core, Owns, Reset, can_resize, empty, over_core::over_core},
     math::align::{SIZE_MAX, align_down},
-    os,
+    os::{self, track},
     raw::bump::RawBump,
     source::buffer::Buffer,
 };
@@ -204,7 +204,7 @@ impl BumpCore {
         if self.start.get().is_some() {
             // The parent called back, and that request has begun the span.
             // SAFETY: from this parent with this layout, and unused.
-            unsafe { parent.deallocate(start, span) }
+            unsafe { crate::alloc::give_back(parent, start, span) }
             return self.free.take(layout).ok_or(AllocError);
         }
         self.span.set(span);
@@ -239,7 +239,7 @@ impl BumpCore {
         if let Some(start) = self.start.take() {
             // SAFETY: the span, asked of this parent with this layout; all
             // blocks in it have ended.
-            unsafe { parent.deallocate(start, self.span.get()) }
+            unsafe { crate::alloc::give_back(parent, start, self.span.get()) }
         }
     }
 
@@ -258,6 +258,7 @@ impl BumpCore {
         {
             // SAFETY: less than what is used of the span.
             let cursor = unsafe { start.add(mark.used) };
+            track::hide(cursor, self.used().wrapping_sub(mark.used));
             // SAFETY: in the same span, and what was taken since has ended.
             unsafe { self.free.open(cursor, self.free.end()) }
         }

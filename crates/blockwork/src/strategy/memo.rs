@@ -255,11 +255,11 @@ impl<R: Rounding> MemoCore<R> {
         // SAFETY: the caller's promise.
         if unsafe { !self.keep(parent, block, key) } {
             // SAFETY: the caller's promise.
-            unsafe { parent.deallocate(block, key) }
+            unsafe { crate::alloc::give_back(parent, block, key) }
         }
         if let Some((block, key)) = worn {
             // SAFETY: a kept block, asked with its slot's key.
-            unsafe { parent.deallocate(block, key) }
+            unsafe { crate::alloc::give_back(parent, block, key) }
         }
     }
 
@@ -294,7 +294,7 @@ impl<R: Rounding> MemoCore<R> {
         for slot in &self.slots {
             while let Some((block, key)) = self.forget_one(parent, slot) {
                 // SAFETY: a kept block, asked with its slot's key.
-                unsafe { parent.deallocate(block, key) }
+                unsafe { crate::alloc::give_back(parent, block, key) }
             }
         }
     }

@@ -4,6 +4,8 @@
 extern crate alloc;
 
 #[cfg(test)]
+mod adjusters;
+#[cfg(test)]
 mod arena;
 #[cfg(test)]
 mod blocks;

@@ -4,10 +4,24 @@
 use core::alloc::Layout;
 
 use blockwork::{
-    Beside, Bump, Chain, Checked, Const, Counted, Finding, Ignore, Log, OnFailure, Quota, Retry, Return, Scrubbed,
-    Stop, System, Tally, check_allocator, send_sync, suite,
+    Allocate, Backtraces, Below, Beside, Bump, Chain, Checked, Const, Counted, Finding, Ignore, Locked, Log, OnFailure,
+    Quota, Retry, Return, Scrubbed, Scrutiny, Stop, System, Tally, Unsited, check_allocator, send_sync, suite,
     testing::{Bound, Failing, Local, Misaligned, Parent, Shared, Suite, Tied, When, pairs},
 };
+
+/// Fences, fill and a short quarantine.
+const CLOSE: Scrutiny = Scrutiny { fence: 8, fill: true, quarantine: 3 };
+
+/// What the harness's parent holds for a short quarantine: the largest blocks.
+const HELD: usize = 1 << 20;
+
+type Severe = Log<fn(Finding<'_>)>;
+
+/// As strict as can be.
+fn closely<A: Allocate>(parent: A) -> Checked<A, Severe, Beside<System>> {
+    let report = Log::new(severe as fn(Finding<'_>));
+    Checked::with(parent, report, Beside::new(System), Unsited, CLOSE)
+}
 
 /// Enough for any workload of the harness.
 const AMPLE: usize = 1 << 30;
@@ -18,8 +32,9 @@ const BOOKS: usize = 64 << 10;
 /// Ends the test if a block is misused. Leaks are what the harness does to parts
 /// that own their spans.
 fn severe(finding: Finding<'_>) {
-    if let Finding::Misuse(misuse) = finding {
-        panic!("{misuse}");
+    match finding {
+        Finding::Leak(_) => {}
+        other => panic!("{other}"),
     }
 }
 
@@ -73,7 +88,45 @@ check_allocator!(
     |parent| Counted::new(Checked::beside(Counted::new(parent), Stop, System)),
     .retains(0)
 );
+check_allocator!(checked_closely, |parent| closely(parent), .retains(HELD).cases(8));
+check_allocator!(
+    checked_closely_with_books_below,
+    |parent| Checked::with(parent, Log::new(severe), Below, Unsited, CLOSE),
+    .retains(HELD).cases(8)
+);
+check_allocator!(checked_closely_over_failing, |parent| closely(stubborn(parent)), .retains(HELD).cases(8));
+check_allocator!(checked_closely_over_misaligned, |parent| closely(Misaligned::new(parent)), .retains(HELD).cases(8));
+check_allocator!(checked_closely_over_counted, |parent| Counted::new(closely(Counted::new(parent))), .retains(HELD).cases(8));
 check_allocator!(checked_bump, |parent| Checked::beside(Bump::new(parent, 1 << 18), Ignore, System), .owns_spans().region());
+
+#[test]
+fn threads_share_a_budget_and_each_keeps_its_own() {
+    const EACH: usize = 600;
+    let root = Locked::new(Quota::new(System, 1000));
+    let layout = Layout::new::<[u8; 100]>();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            let branch = Quota::new(&root, EACH);
+            scope.spawn(move || {
+                for _ in 0..500 {
+                    let blocks: Vec<_> = (0..7).filter_map(|_| branch.allocate(layout).ok()).collect();
+                    assert!(branch.used() == blocks.len() * 100 && branch.used() <= EACH);
+                    assert!(root_used(branch.parent()) <= 1000);
+                    for block in blocks {
+                        // SAFETY: allocated above with this layout.
+                        unsafe { branch.deallocate(block, layout) };
+                    }
+                    assert_eq!(branch.used(), 0);
+                }
+            });
+        }
+    });
+    assert_eq!(root_used(&root), 0);
+}
+
+fn root_used(root: &Locked<Quota<System>>) -> usize {
+    root.with_parent(Quota::used)
+}
 
 #[test]
 fn every_pair() {
@@ -87,6 +140,7 @@ fn parts() -> Vec<Suite> {
         suite!("scrubbed", |parent| Scrubbed::new(parent), .retains(0)),
         suite!("checked", |parent| Checked::new(parent, Log::new(severe)), .retains(BOOKS)),
         suite!("checked beside", |parent| Checked::beside(parent, Log::new(severe), System), .retains(0)),
+        suite!("checked closely", |parent| closely(parent), .retains(HELD)),
         suite!("counted", |parent| Counted::new(parent), .retains(0)),
         suite!("bump", |parent| Bump::new(parent, 1 << 18), .region().owns_spans()),
         suite!("failing", |parent| Failing::new(parent, When::Never), .retains(0)),
@@ -118,4 +172,6 @@ send_sync! {
     Checked<Shared, Tally, Beside<Local>>: Send, !Sync;
     Checked<Shared, Ignore, Beside<Bound>>: !Send, !Sync;
     Checked<Shared, &'static Tally>: !Send, !Sync;
+    Checked<Shared, Stop, Beside<System>, Backtraces>: Send, !Sync;
+    Checked<Shared, Stop, Beside<System>, &'static Backtraces>: !Send, !Sync;
 }

@@ -5,7 +5,7 @@
 use std::{path::Path, process::Command};
 
 use super::Gate;
-use crate::run::{has, rustflags, rustup, skipped, test};
+use crate::run::{has, report, rustflags, rustup, skipped, step, test};
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
@@ -29,10 +29,48 @@ pub(super) fn address_sanitizer(root: &Path, gate: Gate) -> Result<(), String> {
         Gate::Fast => &["--lib"][..],
         Gate::Full => &["--lib", "--test", "it"],
     });
-    // Requests that cannot be served are part of the tests.
-    command.env("ASAN_OPTIONS", "allocator_may_return_null=1");
+    // Requests that cannot be served are part of the tests, and so is a look at
+    // what was freed: they hide nothing inside of blocks from themselves.
+    command.env("ASAN_OPTIONS", "allocator_may_return_null=1:allow_user_poisoning=0");
     command.env("RUSTFLAGS", rustflags("-Zsanitizer=address"));
-    test(root, "AddressSanitizer", &mut command)
+    test(root, "AddressSanitizer", &mut command)?;
+
+    let mut command = rustup("cargo");
+    command.args(["+nightly", "build", "-p", "blockwork", "--example", "use_after_free"]);
+    command.args(["--target", TARGET, "--target-dir", "target/asan"]);
+    command.env("RUSTFLAGS", rustflags("-Zsanitizer=address"));
+    step(root, "AddressSanitizer: build the deliberate mistakes", &mut command)?;
+    let program = root.join("target/asan").join(TARGET).join("debug/examples/use_after_free");
+    report("AddressSanitizer: the deliberate mistakes are found", || {
+        mistakes_are_found("use-after-poison", || Command::new(&program))
+    })
+}
+
+/// Parts that tell the tools what is free in them; as the example
+/// `use_after_free` knows them.
+const TELLING: &[&str] =
+    &["block_pool", "per_chunk", "slab", "mixed_slab", "size_classes", "span_pool", "memo", "bump"];
+
+/// Whether `watched`, the example `use_after_free` under a tool, ends with `words`
+/// in its report when it reads what is free inside of a part, and well when it
+/// does not.
+fn mistakes_are_found(words: &str, watched: impl Fn() -> Command) -> Result<(), String> {
+    for part in TELLING {
+        let run = |arguments: &[&str]| {
+            let output = watched().args(arguments).output();
+            output.map_err(|error| format!("cannot run the deliberate mistakes: {error}"))
+        };
+        let wrong = run(&[part])?;
+        if wrong.status.success() || !String::from_utf8_lossy(&wrong.stderr).contains(words) {
+            return Err(format!("a use after free inside of `{part}` was not found"));
+        }
+        let right = run(&["right", part])?;
+        if !right.status.success() {
+            let said = String::from_utf8_lossy(&right.stderr).into_owned();
+            return Err(format!("`{part}` is accused of what it may do\n{said}"));
+        }
+    }
+    Ok(())
 }
 
 /// The tests under Valgrind: those of [`RAW`] and [`PARTS`], or all of the
@@ -44,7 +82,21 @@ pub(super) fn valgrind(root: &Path, gate: Gate) -> Result<(), String> {
     }
     let own = if gate == Gate::Full { &[] } else { RAW };
     memcheck(root, "--lib", own)?;
-    memcheck(root, "--test=it", PARTS)
+    memcheck(root, "--test=it", PARTS)?;
+
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["build", "-p", "blockwork", "--example", "use_after_free", "--features", "valgrind"]);
+    // Apart, or what is built without the feature would be built anew.
+    command.args(["--target-dir", "target/valgrind"]);
+    step(root, "Valgrind: build the deliberate mistakes", &mut command)?;
+    let program = root.join("target/valgrind/debug/examples/use_after_free");
+    report("Valgrind: the deliberate mistakes are found", || {
+        mistakes_are_found("Invalid read", || {
+            let mut command = Command::new("valgrind");
+            command.args(["--quiet", "--error-exitcode=9"]).arg(&program);
+            command
+        })
+    })
 }
 
 /// The tests of `modules` under Valgrind's memcheck, errors and leaks alike.

@@ -33,6 +33,7 @@ const FEATURE_SETS: &[&str] = &[
     "allocator-api2-04",
     "critical-section",
     "notation",
+    "valgrind",
     "testing",
     "std,os,allocator-api2-02,allocator-api2-04,critical-section,notation,testing",
 ];

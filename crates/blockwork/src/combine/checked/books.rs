@@ -29,35 +29,37 @@ impl fmt::Display for BlockInfo {
 /// What is known of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Record {
-    /// A block begins here.
-    Live(Layout),
+    /// A block begins here, asked for at this site.
+    Live(Layout, u32),
     /// One did, and nothing was given out here since.
     Freed(Layout),
 }
 
 impl Record {
-    /// As the directory keeps it: size, alignment, and whether it is live.
+    /// As the directory keeps it: site, size, alignment, and whether it is live.
     fn packed(self) -> NonZero<u128> {
         const FREED: u128 = 1;
         const LIVE: u128 = 2;
-        let (layout, state) = match self {
-            Self::Live(layout) => (layout, LIVE),
-            Self::Freed(layout) => (layout, FREED),
+        let (layout, state, site) = match self {
+            Self::Live(layout, site) => (layout, LIVE, u128::from(site)),
+            Self::Freed(layout) => (layout, FREED, 0),
         };
         // A size needs 64 bits at most, a logarithm of an alignment six.
         let size = u64::try_from(layout.size()).map_or(u128::MAX, u128::from);
         let align = u128::from(layout.align().trailing_zeros());
-        NonZero::<u128>::MIN | (size.wrapping_shl(16) | align.wrapping_shl(8) | state.wrapping_shl(1))
+        NonZero::<u128>::MIN
+            | (site.wrapping_shl(80) | size.wrapping_shl(16) | align.wrapping_shl(8) | state.wrapping_shl(1))
     }
 
     /// The record that `packed` is of.
     fn unpacked(packed: NonZero<u128>) -> Self {
         let packed = packed.get();
-        let size = usize::try_from(packed.wrapping_shr(16)).unwrap_or(usize::MAX);
+        let size = usize::try_from(packed.wrapping_shr(16) & u128::from(u64::MAX)).unwrap_or(usize::MAX);
+        let site = u32::try_from(packed.wrapping_shr(80)).unwrap_or(0);
         let align = 1_usize.wrapping_shl(u32::try_from(packed.wrapping_shr(8) & 0xFF).unwrap_or(0));
         // What was packed was a layout.
         let layout = Layout::from_size_align(size, align).unwrap_or(Layout::new::<()>());
-        if packed & 4 == 0 { Self::Freed(layout) } else { Self::Live(layout) }
+        if packed & 4 == 0 { Self::Freed(layout) } else { Self::Live(layout, site) }
     }
 }
 
@@ -96,8 +98,8 @@ impl Books {
     /// When the table has to grow and `source` has no memory; nothing is
     /// recorded then.
     #[inline]
-    pub(super) fn begin<S: Allocate>(&self, source: &S, block: BlockInfo) -> Result<(), AllocError> {
-        let record = Record::Live(block.layout).packed();
+    pub(super) fn begin<S: Allocate>(&self, source: &S, block: BlockInfo, site: u32) -> Result<(), AllocError> {
+        let record = Record::Live(block.layout, site).packed();
         if let Some(before) = self.find(block.address) {
             if let Record::Freed(_) = before {
                 self.freed.set(self.freed.get().wrapping_sub(1));
@@ -108,7 +110,7 @@ impl Books {
         if self.directory.is_full() {
             self.make_room(source)?;
             // The source may have called back, and that have been recorded here.
-            return self.begin(source, block);
+            return self.begin(source, block, site);
         }
         self.directory.insert(block.address, record);
         Ok(())
@@ -116,14 +118,14 @@ impl Books {
 
     /// Says that the live block at `address` has another layout now.
     pub(super) fn change(&self, address: usize, layout: Layout) {
-        if let Some(Record::Live(_)) = self.find(address) {
-            self.directory.replace(address, Record::Live(layout).packed());
+        if let Some(Record::Live(_, site)) = self.find(address) {
+            self.directory.replace(address, Record::Live(layout, site).packed());
         }
     }
 
     /// Says that the live block at `address` is freed.
     pub(super) fn end(&self, address: usize) {
-        if let Some(Record::Live(layout)) = self.find(address) {
+        if let Some(Record::Live(layout, _)) = self.find(address) {
             self.directory.replace(address, Record::Freed(layout).packed());
             self.freed.set(self.freed.get().wrapping_add(1));
         }
@@ -131,8 +133,13 @@ impl Books {
 
     /// The blocks that are live, in no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = BlockInfo> + '_ {
+        self.sited().map(|(block, _)| block)
+    }
+
+    /// The blocks that are live, in no order, and the sites that asked for them.
+    pub(super) fn sited(&self) -> impl Iterator<Item = (BlockInfo, u32)> + '_ {
         self.directory.iter().filter_map(|(address, record)| match Record::unpacked(record) {
-            Record::Live(layout) => Some(BlockInfo { address, layout }),
+            Record::Live(layout, site) => Some((BlockInfo { address, layout }, site)),
             Record::Freed(_) => None,
         })
     }
@@ -233,13 +240,13 @@ mod tests {
         for size in [1, 2, 255, 256, 65_535, 65_536, isize::MAX as usize - 7] {
             for align in [1, 2, 8] {
                 let layout = Layout::from_size_align(size, align).unwrap();
-                for record in [Record::Live(layout), Record::Freed(layout)] {
+                for record in [Record::Live(layout, 0), Record::Live(layout, u32::MAX), Record::Freed(layout)] {
                     assert_eq!(Record::unpacked(record.packed()), record);
                 }
             }
         }
         for bits in 0..usize::BITS - 1 {
-            let record = Record::Live(Layout::from_size_align(1, 1 << bits).unwrap());
+            let record = Record::Live(Layout::from_size_align(1, 1 << bits).unwrap(), bits);
             assert_eq!(Record::unpacked(record.packed()), record);
         }
     }
@@ -255,7 +262,7 @@ mod tests {
             let block = block((random >> 33) % 500 * 16, 1 + (random >> 50));
             match model.entry(block.address) {
                 Entry::Vacant(place) => {
-                    books.begin(&source, block).unwrap();
+                    books.begin(&source, block, 0).unwrap();
                     place.insert(block.layout);
                 }
                 Entry::Occupied(place) if random >> 63 == 0 => {
@@ -282,9 +289,9 @@ mod tests {
         let source = Counted::new(System);
         let books = Books::new();
         // Seven of 32, and one that comes and goes, are a quarter at most.
-        (0..7).for_each(|address| books.begin(&source, block(address, 8)).unwrap());
+        (0..7).for_each(|address| books.begin(&source, block(address, 8), 0).unwrap());
         for address in 7..100_000 {
-            books.begin(&source, block(address, 8)).unwrap();
+            books.begin(&source, block(address, 8), 0).unwrap();
             books.end(address);
         }
         assert_eq!((source.counts().requests, books.live()), (1, 7));
@@ -301,7 +308,7 @@ mod tests {
         let begin = |number| {
             for _ in 0..number {
                 let address = next.replace(next.get() + 1);
-                books.begin(&source, block(address, 8)).unwrap();
+                books.begin(&source, block(address, 8), 0).unwrap();
                 assert_eq!(books.check(), Ok(()));
             }
         };
@@ -320,12 +327,12 @@ mod tests {
         let first = Table::<NonZero<u128>>::layout(FIRST_BITS).unwrap().size();
         let source = Quota::new(System, first);
         let books = Books::new();
-        let served = (0..100).take_while(|&address| books.begin(&source, block(address, 8)).is_ok()).count();
+        let served = (0..100).take_while(|&address| books.begin(&source, block(address, 8), 0).is_ok()).count();
         assert_eq!((served, books.live(), source.used()), (16, 16, first));
         assert_eq!(books.find(16), None);
-        assert!((0..16).all(|address| books.find(address) == Some(Record::Live(block(0, 8).layout))));
+        assert!((0..16).all(|address| books.find(address) == Some(Record::Live(block(0, 8).layout, 0))));
         books.end(3);
-        assert_eq!(books.begin(&source, block(50, 8)), Ok(()));
+        assert_eq!(books.begin(&source, block(50, 8), 0), Ok(()));
         assert_eq!(books.check(), Ok(()));
         books.clear(&source);
         assert_eq!(source.used(), 0);

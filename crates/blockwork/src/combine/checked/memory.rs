@@ -19,6 +19,14 @@ pub struct Below;
 #[derive(Clone, Copy, Debug)]
 pub struct Beside<S>(pub(super) S);
 
+impl<S: Allocate> Beside<S> {
+    /// Books in memory of `source`, which must not get its own memory from the
+    /// allocator that is checked.
+    pub const fn new(source: S) -> Self {
+        Self(source)
+    }
+}
+
 impl<A: Allocate> BooksMemory<A> for Below {
     type Source = A;
 

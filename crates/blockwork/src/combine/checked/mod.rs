@@ -9,8 +9,8 @@
 //!
 //! | | |
 //! |---|---|
-//! | time | a hash table's insert, look-up and update for each block; a pass over the table to name a foreign one |
-//! | space | 64 to 256 bytes per live block, beside the blocks, while many are live |
+//! | time | a hash table's insert, look-up and update for each block; a pass over the table to name a foreign one; with fences and fill, a pass over the bytes |
+//! | space | 64 to 256 bytes per live block, beside the blocks, while many are live; fences, and what is in quarantine |
 //! | sharing | single-threaded (`Cell`): `.checked(report).locked()` |
 //! | failure | whenever the parent fails, or has no memory for the books |
 //! | passes on | [`Reset`], where the parent has it |
@@ -24,10 +24,16 @@
 //! | another alignment, or a size of another class | [`MisuseKind::Layout`] |
 //! | still live when this is dropped | [`Finding::Leak`] |
 //!
+//! | bytes that were nobody's to write, with [`Scrutiny`] | as |
+//! |---|---|
+//! | behind a block, or before it | [`DamageKind::Overrun`], [`DamageKind::Underrun`] |
+//! | in a block that was freed | [`DamageKind::AfterFree`] |
+//!
 //! | severity | report |
 //! |---|---|
 //! | end the program with a message | [`Stop`] |
 //! | tell a callback, and go on | [`Log`] |
+//! | print it, and go on | `Print` |
 //! | count, and go on | [`Tally`] |
 //! | go on | [`Ignore`] |
 //!
@@ -45,11 +51,29 @@
 //! and are never on the books themselves. With a parent that loses what is freed,
 //! like a bump allocator, put them beside it.
 //!
+//! # What no call shows
+//!
+//! ```text
+//! parent's block  [ fence | block, as many bytes as asked for | fence ]
+//! freed           [ fence | filled ……………………………………… | fence ]  in quarantine, ─► parent
+//! ```
+//!
+//! [`Scrutiny`] says how hard to look for bytes that are written out of turn. It
+//! fences blocks in, fills what is freed, and keeps it from the parent for a
+//! while, so that whoever writes to it still writes to nobody's bytes. With fences
+//! exactly what is asked for is granted, so one byte too many is found, and a
+//! layout fits only if its size is the very same. A damaged block goes its way
+//! once it was told of.
+//!
+//! Such bytes are found when their block is next freed, resized or released.
+//!
+//! [`CallSites`] know who asked for a block that leaks; `Backtraces` are such.
+//!
 //! Leaks are not reported while a panic unwinds, which leaks by its nature.
 //!
-//! When not to use it: to find bytes written outside of a block or after its
-//! free, which no call shows; sanitizers see them. And for a program that has no
-//! unsafe code and no allocator of its own making.
+//! When not to use it: to find bytes that are read out of turn, which leaves no
+//! trace; sanitizers see that. And for a program that has no unsafe code and no
+//! allocator of its own making.
 //!
 //! # Example
 //!
@@ -77,36 +101,83 @@
 
 use core::{alloc::Layout, fmt, ptr::NonNull};
 
-use self::books::{Books, Record};
 pub use self::{
     books::BlockInfo,
     memory::{Below, Beside, BooksMemory},
-    report::{Finding, Ignore, LiveBlocks, Log, Misuse, MisuseKind, Operation, Report, Tally},
+    report::{
+        Damage, DamageKind, Finding, Ignore, LiveBlocks, Log, Misuse, MisuseKind, Operation, Report, Site, Tally,
+    },
+    sites::{CallSites, Unsited},
 };
+use self::{
+    books::{Books, Record},
+    held::{Held, Quarantine},
+};
+#[cfg(feature = "std")]
+pub use self::{report::Print, sites::Backtraces};
 pub use super::on_failure::Stop;
 use crate::{
-    alloc::{AllocError, Allocate, Check, Owns, Reset, empty},
+    alloc::{AllocError, Allocate, Check, Owns, Reset, can_resize, empty},
+    math::align::align_up,
     os,
+    raw::wipe::{first_other, wipe},
 };
 
 mod books;
+mod held;
 mod memory;
 mod report;
+mod sites;
+
+/// Every byte of a fence.
+const FENCE: u8 = 0xFE;
+
+/// Every byte of a fresh block.
+const FRESH: u8 = 0xCD;
+
+/// Every byte of a freed block.
+const FREED: u8 = 0xDD;
+
+/// How hard a [`Checked`] looks for bytes that are written out of turn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scrutiny {
+    /// Bytes of fence on either side of a block, none for none. More find wider
+    /// strides; before a block they are rounded up to its alignment.
+    pub fence: usize,
+    /// Whether fresh blocks are filled with 0xCD and freed ones with 0xDD, so that
+    /// whoever reads them out of turn gets conspicuous values.
+    pub fill: bool,
+    /// Freed blocks that the parent does not get yet. They are filled, too. For a
+    /// parent that may need them,
+    /// `.retrying(1, |heap, _| heap.release_quarantine() != 0)`.
+    pub quarantine: usize,
+}
+
+impl Scrutiny {
+    /// None: blocks are as the parent gives them.
+    pub const PLAIN: Self = Self { fence: 0, fill: false, quarantine: 0 };
+
+    /// Fences of 16 bytes, fill, and a quarantine of 256 blocks.
+    pub const FULL: Self = Self { fence: 16, fill: true, quarantine: 256 };
+}
 
 /// Judges what is done with the blocks of `A`, and tells `R`; see the
 /// [module](self).
-pub struct Checked<A: Allocate, R: Report = Stop, M: BooksMemory<A> = Below> {
+pub struct Checked<A: Allocate, R: Report = Stop, M: BooksMemory<A> = Below, S: CallSites = Unsited> {
     parent: A,
     report: R,
     memory: M,
+    sites: S,
+    scrutiny: Scrutiny,
     books: Books,
+    held: Quarantine,
 }
 
 impl<A: Allocate, R: Report> Checked<A, R> {
     /// Tells `report` how the blocks of `parent` are misused; the books are
     /// memory of `parent`, too.
     pub const fn new(parent: A, report: R) -> Self {
-        Self { parent, report, memory: Below, books: Books::new() }
+        Self::with(parent, report, Below, Unsited, Scrutiny::PLAIN)
     }
 }
 
@@ -115,11 +186,39 @@ impl<A: Allocate, R: Report, S: Allocate> Checked<A, R, Beside<S>> {
     ///
     /// `source` must not get its own memory from this very allocator.
     pub const fn beside(parent: A, report: R, source: S) -> Self {
-        Self { parent, report, memory: Beside(source), books: Books::new() }
+        Self::with(parent, report, Beside(source), Unsited, Scrutiny::PLAIN)
     }
 }
 
-impl<A: Allocate, R: Report, M: BooksMemory<A>> Checked<A, R, M> {
+impl<A: Allocate, R: Report, M: BooksMemory<A>, S: CallSites> Checked<A, R, M, S> {
+    /// As [`new`](Checked::new), with books in memory of [`Below`] or [`Beside`],
+    /// leaks told with their `sites`, and as much `scrutiny`.
+    ///
+    /// ```
+    /// use core::alloc::Layout;
+    /// use blockwork::{Allocate, Below, Checked, DamageKind, Scrutiny, System, Tally, Unsited};
+    ///
+    /// let tally = Tally::new();
+    /// let heap = Checked::with(System, &tally, Below, Unsited, Scrutiny::FULL);
+    /// let layout = Layout::new::<[u8; 5]>();
+    /// let block = heap.allocate(layout)?;
+    /// // SAFETY: wrong! One byte too many, but of a fence.
+    /// unsafe { block.write_bytes(b'!', 6) };
+    /// // SAFETY: just allocated with this layout.
+    /// unsafe { heap.deallocate(block, layout) };
+    /// assert_eq!(tally.damages(DamageKind::Overrun), 1);
+    ///
+    /// // SAFETY: wrong! It is freed, but in quarantine.
+    /// unsafe { block.write(b'?') };
+    /// drop(heap);
+    /// assert_eq!(tally.damages(DamageKind::AfterFree), 1);
+    /// # Ok::<(), blockwork::AllocError>(())
+    /// ```
+    pub const fn with(parent: A, report: R, memory: M, sites: S, scrutiny: Scrutiny) -> Self {
+        let held = Quarantine::new(scrutiny.quarantine);
+        Self { parent, report, memory, sites, scrutiny, books: Books::new(), held }
+    }
+
     /// What is checked.
     #[must_use]
     pub const fn parent(&self) -> &A {
@@ -132,43 +231,220 @@ impl<A: Allocate, R: Report, M: BooksMemory<A>> Checked<A, R, M> {
         &self.report
     }
 
+    /// How hard it looks.
+    #[must_use]
+    pub const fn scrutiny(&self) -> Scrutiny {
+        self.scrutiny
+    }
+
     /// The blocks that are live now.
     #[must_use]
     pub const fn live_blocks(&self) -> LiveBlocks<'_> {
-        LiveBlocks(&self.books)
+        LiveBlocks { books: &self.books, sites: &self.sites }
+    }
+
+    /// Gives the parent what is in quarantine, and returns how many blocks that
+    /// were; whoever has written to one is told of.
+    pub fn release_quarantine(&self) -> usize {
+        let mut released = 0_usize;
+        while let Some(held) = self.held.release() {
+            self.let_go(held);
+            released = released.wrapping_add(1);
+        }
+        released
     }
 
     fn source(&self) -> &M::Source {
         self.memory.source(&self.parent)
     }
 
-    /// Puts what the parent gave on the books, or gives it back.
+    /// Makes a block for `layout` of what the parent answers.
     #[inline]
-    fn recorded(&self, block: NonNull<u8>, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+    fn given(
+        &self,
+        layout: Layout,
+        ask: impl FnOnce(&A, Layout) -> Result<NonNull<u8>, AllocError>,
+    ) -> Result<NonNull<u8>, AllocError> {
+        let inner = self.inner(layout).ok_or(AllocError)?;
+        let base = ask(&self.parent, inner)?;
+        if layout.size() == 0 {
+            return Ok(base);
+        }
+        // SAFETY: the parent's block is longer by that.
+        let block = unsafe { base.add(self.before(layout)) };
+        let site = os::contain(|| self.sites.enter());
         let info = BlockInfo { address: block.addr().get(), layout };
-        if layout.size() != 0 && self.books.begin(self.source(), info).is_err() {
+        if self.books.begin(self.source(), info, site).is_err() {
+            os::contain(|| self.sites.leave(site));
             // SAFETY: the parent just gave it for this layout, and nobody has it.
-            unsafe { self.parent.deallocate(block, layout) }
+            unsafe { self.parent.deallocate(base, inner) }
             return Err(AllocError);
         }
+        // SAFETY: fresh, for this layout.
+        unsafe { self.raise_fences(block, layout) }
         Ok(block)
     }
 
-    /// Whether `block` is live and `layout` fits it, or both are empty; if not,
-    /// it is reported.
+    /// The one place where this layer changes a layout; `None` when there is no
+    /// such layout.
     #[inline]
-    fn is_right(&self, operation: Operation, block: NonNull<u8>, layout: Layout) -> bool {
+    fn inner(&self, layout: Layout) -> Option<Layout> {
+        if self.scrutiny.fence == 0 || layout.size() == 0 {
+            return Some(layout);
+        }
+        let size = self.before(layout).checked_add(layout.size())?.checked_add(self.scrutiny.fence)?;
+        Layout::from_size_align(size, layout.align()).ok()
+    }
+
+    /// Bytes of fence before a block, as many as keep it aligned. More than any
+    /// layout holds, if there are no such bytes.
+    #[inline]
+    fn before(&self, layout: Layout) -> usize {
+        align_up(self.scrutiny.fence, layout.align()).unwrap_or(usize::MAX)
+    }
+
+    /// Bytes of fence behind a block: all that the parent grants.
+    fn behind(&self, layout: Layout) -> usize {
+        let granted = self.inner(layout).map_or(0, |inner| self.parent.granted(inner));
+        granted.saturating_sub(self.before(layout)).saturating_sub(layout.size())
+    }
+
+    /// The parent's block around `block`.
+    ///
+    /// # Safety
+    ///
+    /// - `block` is from here and not empty, and `layout` fits it.
+    #[inline]
+    unsafe fn base(&self, block: NonNull<u8>, layout: Layout) -> NonNull<u8> {
+        // SAFETY: so many bytes lie before every block of ours.
+        unsafe { block.sub(self.before(layout)) }
+    }
+
+    /// Writes both fences of a block.
+    ///
+    /// # Safety
+    ///
+    /// - `block` is from here and not empty, the parent does not have it, and
+    ///   `layout` fits it.
+    unsafe fn raise_fences(&self, block: NonNull<u8>, layout: Layout) {
+        if self.scrutiny.fence != 0 {
+            // SAFETY: the caller's promise.
+            let base = unsafe { self.base(block, layout) };
+            // SAFETY: before the block, in that of the parent.
+            unsafe { wipe(base, self.before(layout), FENCE) }
+            // SAFETY: the block is as long.
+            let end = unsafe { block.add(layout.size()) };
+            // SAFETY: behind the block, in that of the parent.
+            unsafe { wipe(end, self.behind(layout), FENCE) }
+        }
+    }
+
+    /// What is wrong with the fences of a block.
+    ///
+    /// # Safety
+    ///
+    /// - `block` is from here and not empty, the parent does not have it, and it
+    ///   was last allocated or resized with `layout`.
+    unsafe fn broken_fence(&self, block: NonNull<u8>, layout: Layout) -> Option<Damage> {
+        if self.scrutiny.fence == 0 {
+            return None;
+        }
+        // SAFETY: the block is as long.
+        let end = unsafe { block.add(layout.size()) };
+        // SAFETY: the caller's promise.
+        let base = unsafe { self.base(block, layout) };
+        // SAFETY: a fence, which was written.
+        let over = unsafe { first_other(end, self.behind(layout), FENCE) };
+        // SAFETY: a fence, which was written.
+        let under = unsafe { first_other(base, self.before(layout), FENCE) };
+        let (kind, from, at) = match (over, under) {
+            (Some(at), _) => (DamageKind::Overrun, end, at),
+            (None, Some(at)) => (DamageKind::Underrun, base, at),
+            (None, None) => return None,
+        };
+        let block = BlockInfo { address: block.addr().get(), layout };
+        Some(Damage { kind, address: from.addr().get().wrapping_add(at), block })
+    }
+
+    /// Gives the parent a block that was in quarantine.
+    fn let_go(&self, Held { block, layout }: Held) {
+        // SAFETY: held, so it is filled, and the parent does not have it.
+        let written = unsafe { first_other(block, self.granted(layout), FREED) };
+        // SAFETY: as above; the fences stand since it was freed.
+        let broken = unsafe { self.broken_fence(block, layout) };
+        let info = BlockInfo { address: block.addr().get(), layout };
+        let written = written.map(|at| {
+            let address = info.address.wrapping_add(at);
+            Damage { kind: DamageKind::AfterFree, address, block: info }
+        });
+        // SAFETY: nobody has it any more.
+        unsafe { self.give_back(block, layout) }
+        written.into_iter().chain(broken).for_each(|damage| self.tell(Finding::Damage(damage)));
+    }
+
+    /// Gives the parent its block.
+    ///
+    /// # Safety
+    ///
+    /// - `block` is from here and not empty, nobody has it any more, and `layout`
+    ///   fits it.
+    unsafe fn give_back(&self, block: NonNull<u8>, layout: Layout) {
+        // SAFETY: the caller's promise.
+        let base = unsafe { self.base(block, layout) };
+        if let Some(inner) = self.inner(layout) {
+            // SAFETY: the parent gave it for a layout of this class.
+            unsafe { self.parent.deallocate(base, inner) }
+        }
+    }
+
+    /// Frees a block that is live and not empty.
+    ///
+    /// # Safety
+    ///
+    /// - The books say that `block` is live, with the layout `asked` and `site`.
+    #[inline]
+    unsafe fn free(&self, block: NonNull<u8>, asked: Layout, site: u32) {
+        // Before the parent can give it out again.
+        self.books.end(block.addr().get());
+        os::contain(|| self.sites.leave(site));
+        // SAFETY: it was live until now.
+        let damage = unsafe { self.broken_fence(block, asked) };
+        let Scrutiny { fill, quarantine, .. } = self.scrutiny;
+        if fill || quarantine != 0 {
+            // SAFETY: granted, and nobody reads it again.
+            unsafe { wipe(block, self.granted(asked), FREED) }
+        }
+        if damage.is_some() {
+            // Nobody is accused twice.
+            // SAFETY: as above.
+            unsafe { self.raise_fences(block, asked) }
+        }
+        if quarantine == 0 {
+            // SAFETY: as above.
+            unsafe { self.give_back(block, asked) }
+        } else if let Some(evicted) = self.held.hold(self.source(), Held { block, layout: asked }) {
+            self.let_go(evicted);
+        }
+        if let Some(damage) = damage {
+            self.tell(Finding::Damage(damage));
+        }
+    }
+
+    /// The layout and the site that a block was asked for with, if it is live and
+    /// `layout` fits it; else it is reported. `None` of these for nothing.
+    #[inline]
+    fn judge(&self, operation: Operation, block: NonNull<u8>, layout: Layout) -> Result<Option<(Layout, u32)>, Wrong> {
         if layout.size() == 0 && block == empty(layout) {
-            return true;
+            return Ok(None);
         }
         let address = block.addr().get();
         match self.books.find(address) {
-            Some(Record::Live(asked)) if self.fits(asked, layout) => true,
+            Some(Record::Live(asked, site)) if self.fits(asked, layout) => Ok(Some((asked, site))),
             // No operation on nothing can go wrong, unless there is something.
-            None | Some(Record::Freed(_)) if layout.size() == 0 => true,
+            None | Some(Record::Freed(_)) if layout.size() == 0 => Ok(None),
             record => {
                 self.accuse(operation, address, layout, record);
-                false
+                Err(Wrong)
             }
         }
     }
@@ -176,14 +452,14 @@ impl<A: Allocate, R: Report, M: BooksMemory<A>> Checked<A, R, M> {
     /// Whether `named` is of the class of `asked`.
     #[inline]
     fn fits(&self, asked: Layout, named: Layout) -> bool {
-        asked.align() == named.align() && self.parent.granted(asked) == self.parent.granted(named)
+        asked.align() == named.align() && self.granted(asked) == self.granted(named)
     }
 
     #[cold]
     fn accuse(&self, operation: Operation, address: usize, named: Layout, record: Option<Record>) {
         let at = |layout| Some(BlockInfo { address, layout });
         let (kind, block) = match record {
-            Some(Record::Live(asked)) => (MisuseKind::Layout, at(asked)),
+            Some(Record::Live(asked, _)) => (MisuseKind::Layout, at(asked)),
             Some(Record::Freed(asked)) => (MisuseKind::Freed, at(asked)),
             None => {
                 self.around(address).map_or((MisuseKind::Foreign, None), |block| (MisuseKind::Interior, Some(block)))
@@ -195,7 +471,7 @@ impl<A: Allocate, R: Report, M: BooksMemory<A>> Checked<A, R, M> {
     /// The live block that `address` is inside of.
     fn around(&self, address: usize) -> Option<BlockInfo> {
         let holds = |block: &BlockInfo| {
-            address.checked_sub(block.address).is_some_and(|offset| offset < self.parent.granted(block.layout))
+            address.checked_sub(block.address).is_some_and(|offset| offset < self.granted(block.layout))
         };
         self.books.iter().find(holds)
     }
@@ -205,85 +481,112 @@ impl<A: Allocate, R: Report, M: BooksMemory<A>> Checked<A, R, M> {
     }
 }
 
-// SAFETY: blocks and grants are those of `A`, unchanged; each goes back once, as
-// the books know, with a layout that fits. Nothing here panics, and a report
-// cannot unwind.
-unsafe impl<A: Allocate, R: Report, M: BooksMemory<A>> Allocate for Checked<A, R, M> {
+/// What was to be done is wrong, and was reported.
+struct Wrong;
+
+// SAFETY: blocks and grants are those of `A`, or lie in those of `A` between
+// fences that are not granted; each goes back once, as the books know, with a
+// layout that fits. Nothing here panics, and a report cannot unwind.
+unsafe impl<A: Allocate, R: Report, M: BooksMemory<A>, S: CallSites> Allocate for Checked<A, R, M, S> {
     #[inline]
     fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        self.recorded(self.parent.allocate(layout)?, layout)
+        let block = self.given(layout, A::allocate)?;
+        if self.scrutiny.fill {
+            // SAFETY: fresh, and granted as much.
+            unsafe { block.write_bytes(FRESH, self.granted(layout)) }
+        }
+        Ok(block)
     }
 
     #[inline]
     unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
-        if self.is_right(Operation::Deallocate, block, layout) {
-            if layout.size() != 0 {
-                // Before the parent can give it out again.
-                self.books.end(block.addr().get());
-            }
-            // SAFETY: the parent gave this block, it was live until now, and the
-            // layout fits; or it is empty.
-            unsafe { self.parent.deallocate(block, layout) }
+        match self.judge(Operation::Deallocate, block, layout) {
+            // SAFETY: the books say so.
+            Ok(Some((asked, site))) => unsafe { self.free(block, asked, site) },
+            // SAFETY: an empty block.
+            Ok(None) => unsafe { self.parent.deallocate(block, layout) },
+            Err(Wrong) => {}
         }
     }
 
     #[inline]
     fn granted(&self, layout: Layout) -> usize {
-        self.parent.granted(layout)
+        if self.scrutiny.fence == 0 { self.parent.granted(layout) } else { layout.size() }
     }
 
     #[inline]
     unsafe fn resize(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<(), AllocError> {
-        if !self.is_right(Operation::Resize, block, old) {
+        let Ok(Some((asked, _))) = self.judge(Operation::Resize, block, old) else { return Err(AllocError) };
+        if !can_resize(old, new) {
             return Err(AllocError);
         }
-        // SAFETY: the parent gave this live block, and `old` fits; or it is
-        // empty, and will be refused.
-        unsafe { self.parent.resize(block, old, new)? }
+        let (before, after) = (self.inner(asked).ok_or(AllocError)?, self.inner(new).ok_or(AllocError)?);
+        // SAFETY: live, with this layout.
+        let damage = unsafe { self.broken_fence(block, asked) };
+        // SAFETY: live, with this layout.
+        let base = unsafe { self.base(block, asked) };
+        // SAFETY: the parent gave this live block, for a layout of the class of
+        // `before`.
+        unsafe { self.parent.resize(base, before, after)? }
         self.books.change(block.addr().get(), new);
+        // SAFETY: live, with this layout now.
+        unsafe { self.raise_fences(block, new) }
+        if let Some(damage) = damage {
+            self.tell(Finding::Damage(damage));
+        }
         Ok(())
     }
 
     #[inline]
     fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        self.recorded(self.parent.allocate_zeroed(layout)?, layout)
+        self.given(layout, A::allocate_zeroed)
     }
 }
 
 // SAFETY: what this gave and did not get back is live on the books, and nothing
 // else is. Nobody can carve from it and ask here: this is no `Owns` when shared.
-unsafe impl<A: Allocate, R: Report, M: BooksMemory<A>> Owns for Checked<A, R, M> {
+unsafe impl<A: Allocate, R: Report, M: BooksMemory<A>, S: CallSites> Owns for Checked<A, R, M, S> {
     #[inline]
     fn owns(&self, block: NonNull<u8>, _: Layout) -> bool {
-        matches!(self.books.find(block.addr().get()), Some(Record::Live(_)))
+        matches!(self.books.find(block.addr().get()), Some(Record::Live(..)))
     }
 }
 
 /// Ends every block; none is leaked by that.
-impl<A: Allocate + Reset, R: Report, M: BooksMemory<A>> Reset for Checked<A, R, M> {
+impl<A: Allocate + Reset, R: Report, M: BooksMemory<A>, S: CallSites> Reset for Checked<A, R, M, S> {
     fn reset(&mut self) {
+        self.release_quarantine();
+        self.held.clear(self.source());
+        self.books.sited().for_each(|(_, site)| self.sites.leave(site));
         self.books.clear(self.source());
         self.parent.reset();
     }
 }
 
-impl<A: Allocate + Check, R: Report, M: BooksMemory<A>> Check for Checked<A, R, M> {
+impl<A: Allocate + Check, R: Report, M: BooksMemory<A>, S: CallSites> Check for Checked<A, R, M, S> {
     fn check(&self) -> Result<(), &'static str> {
         self.books.check()?;
+        if self.held.iter().any(|held| self.owns(held.block, held.layout)) {
+            return Err("checked: a block is live and in quarantine");
+        }
         self.parent.check()
     }
 }
 
-impl<A: Allocate, R: Report, M: BooksMemory<A>> Drop for Checked<A, R, M> {
+impl<A: Allocate, R: Report, M: BooksMemory<A>, S: CallSites> Drop for Checked<A, R, M, S> {
     fn drop(&mut self) {
         if self.books.live() != 0 && !os::is_unwinding() {
             self.tell(Finding::Leak(self.live_blocks()));
         }
+        self.release_quarantine();
+        self.held.clear(self.source());
         self.books.clear(self.source());
     }
 }
 
-impl<A: Allocate + fmt::Debug, R: Report + fmt::Debug, M: BooksMemory<A>> fmt::Debug for Checked<A, R, M> {
+impl<A: Allocate + fmt::Debug, R: Report + fmt::Debug, M: BooksMemory<A>, S: CallSites> fmt::Debug
+    for Checked<A, R, M, S>
+{
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Checked")
             .field("parent", &self.parent)
@@ -293,7 +596,7 @@ impl<A: Allocate + fmt::Debug, R: Report + fmt::Debug, M: BooksMemory<A>> fmt::D
     }
 }
 
-crate::alloc::bridge!([A: Allocate, R: Report, M: BooksMemory<A>] Checked<A, R, M>);
+crate::alloc::bridge!([A: Allocate, R: Report, M: BooksMemory<A>, S: CallSites] Checked<A, R, M, S>);
 
 #[cfg(test)]
 mod tests;

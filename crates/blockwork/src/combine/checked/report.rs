@@ -2,7 +2,10 @@
 
 use core::{alloc::Layout, cell::Cell, fmt};
 
-use super::books::{BlockInfo, Books};
+use super::{
+    books::{BlockInfo, Books},
+    sites::CallSites,
+};
 use crate::{combine::on_failure::Stop, os};
 
 /// How a block was misused.
@@ -65,15 +68,97 @@ impl fmt::Display for Misuse {
     }
 }
 
+/// How bytes were written that were nobody's to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DamageKind {
+    /// Behind the end of a block.
+    Overrun,
+    /// Before the beginning of a block.
+    Underrun,
+    /// In a block, after it was freed.
+    AfterFree,
+}
+
+/// Bytes that somebody wrote to without right; found when the block they belong
+/// to is freed or resized, or leaves the quarantine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Damage {
+    /// What is wrong.
+    pub kind: DamageKind,
+    /// The first byte that was written to.
+    pub address: usize,
+    /// The block that it belongs to.
+    pub block: BlockInfo,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, address, block } = self;
+        let end = block.address.wrapping_add(block.layout.size());
+        match kind {
+            DamageKind::Overrun => {
+                let past = address.wrapping_sub(end).wrapping_add(1);
+                write!(f, "written past the end, to byte {past} behind {block}")
+            }
+            DamageKind::Underrun => {
+                let before = block.address.wrapping_sub(*address);
+                write!(f, "written before the beginning, to byte {before} before {block}")
+            }
+            DamageKind::AfterFree => {
+                let at = address.wrapping_sub(block.address);
+                write!(f, "written after the free, to byte {at} of {block}")
+            }
+        }
+    }
+}
+
 /// The live blocks of a [`Checked`](super::Checked), in no order.
-#[derive(Clone, Copy, Debug)]
-pub struct LiveBlocks<'a>(pub(super) &'a Books);
+#[derive(Clone, Copy)]
+pub struct LiveBlocks<'a> {
+    pub(super) books: &'a Books,
+    pub(super) sites: &'a dyn CallSites,
+}
+
+impl fmt::Debug for LiveBlocks<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// Where a block was asked for, as far as its [`CallSites`] know; printed.
+#[derive(Clone, Copy)]
+pub struct Site<'a> {
+    sites: &'a dyn CallSites,
+    number: u32,
+}
+
+impl Site<'_> {
+    /// The number by which the [`CallSites`] know it.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self.number
+    }
+}
+
+impl fmt::Display for Site<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.sites.write(self.number, f)
+    }
+}
+
+impl fmt::Debug for Site<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Site").field(&self.number).finish()
+    }
+}
 
 impl<'a> LiveBlocks<'a> {
     /// How many there are.
     #[must_use]
     pub fn count(self) -> usize {
-        self.0.live()
+        self.books.live()
     }
 
     /// Sum of the sizes that they were asked for with.
@@ -86,7 +171,12 @@ impl<'a> LiveBlocks<'a> {
     /// Each of them; what is allocated or freed meanwhile may be missed, or
     /// seen twice.
     pub fn iter(self) -> impl Iterator<Item = BlockInfo> + 'a {
-        self.0.iter()
+        self.books.iter()
+    }
+
+    /// Each of them, with the site that asked for it.
+    pub fn with_sites(self) -> impl Iterator<Item = (BlockInfo, Site<'a>)> + 'a {
+        self.books.sited().map(move |(block, number)| (block, Site { sites: self.sites, number }))
     }
 }
 
@@ -95,10 +185,27 @@ impl fmt::Display for LiveBlocks<'_> {
         /// Blocks that are listed one by one.
         const LISTED: usize = 16;
         write!(f, "{} blocks of {} bytes are live", self.count(), self.bytes())?;
-        for (block, before) in self.iter().take(LISTED).zip([": "].into_iter().chain(core::iter::repeat(", "))) {
+        let between = [": "].into_iter().chain(core::iter::repeat(", "));
+        for ((block, site), before) in self.with_sites().take(LISTED).zip(between) {
             write!(f, "{before}{block}")?;
+            fmt::write(&mut Apart { f, begun: false }, format_args!("{site}"))?;
         }
         f.write_str(if self.count() > LISTED { ", …" } else { "" })
+    }
+}
+
+/// Puts a space before what is printed, if anything is.
+struct Apart<'a, 'f> {
+    f: &'a mut fmt::Formatter<'f>,
+    begun: bool,
+}
+
+impl fmt::Write for Apart<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if !text.is_empty() && !core::mem::replace(&mut self.begun, true) {
+            self.f.write_str(" ")?;
+        }
+        self.f.write_str(text)
     }
 }
 
@@ -108,6 +215,8 @@ impl fmt::Display for LiveBlocks<'_> {
 pub enum Finding<'a> {
     /// A block was misused. Nothing is done with it.
     Misuse(Misuse),
+    /// Bytes were written that were nobody's to write. The block goes its way.
+    Damage(Damage),
     /// The allocator is dropped, and these blocks are still live. They stay with
     /// its parent.
     Leak(LiveBlocks<'a>),
@@ -117,6 +226,7 @@ impl fmt::Display for Finding<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Misuse(misuse) => misuse.fmt(f),
+            Self::Damage(damage) => damage.fmt(f),
             Self::Leak(blocks) => write!(f, "dropped while {blocks}"),
         }
     }
@@ -141,6 +251,20 @@ impl<R: Report + ?Sized> Report for &R {
 impl Report for Stop {
     fn report(&self, finding: Finding<'_>) {
         os::stop(format_args!("{finding}"))
+    }
+}
+
+/// Prints to the standard error, and goes on.
+#[cfg(feature = "std")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Print;
+
+#[cfg(feature = "std")]
+impl Report for Print {
+    fn report(&self, finding: Finding<'_>) {
+        use std::io::Write as _;
+        // Who has no standard error has nobody to tell.
+        let _unheard = writeln!(std::io::stderr(), "blockwork: {finding}");
     }
 }
 
@@ -182,6 +306,9 @@ pub struct Tally {
     foreign: Cell<usize>,
     interior: Cell<usize>,
     layout: Cell<usize>,
+    overrun: Cell<usize>,
+    underrun: Cell<usize>,
+    after_free: Cell<usize>,
     leaked: Cell<usize>,
 }
 
@@ -189,8 +316,9 @@ impl Tally {
     /// All counts are zero.
     #[must_use]
     pub const fn new() -> Self {
-        let [freed, foreign, interior, layout, leaked] = [const { Cell::new(0) }; 5];
-        Self { freed, foreign, interior, layout, leaked }
+        let [freed, foreign, interior, layout] = [const { Cell::new(0) }; 4];
+        let [overrun, underrun, after_free, leaked] = [const { Cell::new(0) }; 4];
+        Self { freed, foreign, interior, layout, overrun, underrun, after_free, leaked }
     }
 
     /// How often blocks were misused in this way.
@@ -199,10 +327,24 @@ impl Tally {
         self.count_of(kind).get()
     }
 
+    /// How often bytes were written to in this way.
+    #[must_use]
+    pub const fn damages(&self, kind: DamageKind) -> usize {
+        self.damage_of(kind).get()
+    }
+
     /// How many blocks were live when their allocator was dropped.
     #[must_use]
     pub const fn leaked(&self) -> usize {
         self.leaked.get()
+    }
+
+    const fn damage_of(&self, kind: DamageKind) -> &Cell<usize> {
+        match kind {
+            DamageKind::Overrun => &self.overrun,
+            DamageKind::Underrun => &self.underrun,
+            DamageKind::AfterFree => &self.after_free,
+        }
     }
 
     const fn count_of(&self, kind: MisuseKind) -> &Cell<usize> {
@@ -219,6 +361,7 @@ impl Report for Tally {
     fn report(&self, finding: Finding<'_>) {
         let (count, more) = match finding {
             Finding::Misuse(misuse) => (self.count_of(misuse.kind), 1),
+            Finding::Damage(damage) => (self.damage_of(damage.kind), 1),
             Finding::Leak(blocks) => (&self.leaked, blocks.count()),
         };
         count.set(count.get().saturating_add(more));

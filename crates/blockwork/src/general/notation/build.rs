@@ -17,11 +17,14 @@ use super::{
 use crate::{
     alloc::{AllocError, Allocate, Check, Owns, Valid},
     combine::{
+        affix::Affix,
         checked::Checked,
         counted::Counted,
         fallback::Fallback,
+        frozen::Frozen,
         last_resort::LastResort,
         locked::Locked,
+        min_align::MinAlign,
         on_failure::{OnFailure, Stop},
         quota::Quota,
         scrubbed::Scrubbed,
@@ -223,6 +226,13 @@ macro_rules! asking {
     };
 }
 
+/// A `MinAlign`, whose alignment was checked when it was read.
+macro_rules! min_aligned {
+    ($inner:expr, $align:expr) => {
+        around!($inner, |parent| MinAlign::try_new(parent, $align).map_err(|error| refused(error.rule))?)
+    };
+}
+
 fn refused(what: &str) -> BuildError {
     BuildError { what: what.to_owned() }
 }
@@ -338,6 +348,9 @@ impl<'c, 'a, F: FnMut(&str) -> Option<Box<dyn Member + 'a>>> Site<'c, 'a, F> {
             Part::Quota { limit } => around!(child()?, |parent| Quota::new(parent, *limit)),
             Part::Scrubbed => around!(child()?, |parent| Scrubbed::new(parent)),
             Part::Checked => around!(child()?, |parent| Checked::new(parent, Stop)),
+            Part::Affix => Built::Plain(Box::new(Affix::new(child()?.plain(), 0_usize, 0_usize))),
+            Part::MinAlign { align } => min_aligned!(child()?, *align),
+            Part::Frozen => around!(child()?, |parent| Frozen::new(parent)),
             Part::OrStop => around!(child()?, |parent| OnFailure::new(parent, Stop)),
             Part::Locked => around!(child()?, |parent| Locked::new(parent)),
         })
@@ -485,6 +498,9 @@ impl SyncSite<'_> {
             }
             Part::OrStop => around!(child()?, |parent| OnFailure::new(parent, Stop)),
             Part::Scrubbed => around!(child()?, |parent| Scrubbed::new(parent)),
+            Part::Affix => Built::Plain(Box::new(Affix::new(child()?.plain(), 0_usize, 0_usize))),
+            Part::MinAlign { align } => min_aligned!(child()?, *align),
+            Part::Frozen => around!(child()?, |parent| Frozen::new(parent)),
             other => {
                 let name = other.name();
                 return Err(refused(&format!("`{name}` is for one thread: write `locked over {name}…`")));

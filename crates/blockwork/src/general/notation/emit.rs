@@ -262,6 +262,16 @@ impl<'c> Printer<'c> {
                 let stop = self.of("Stop");
                 self.over("Checked", child(), &format!(", {stop}"), stop)
             }
+            Part::Affix => {
+                let Typed { kind, made } = child();
+                let name = self.of("Affix");
+                Typed { kind: format!("{name}<{kind}, usize, usize>"), made: format!("{name}::new({made}, 0, 0)") }
+            }
+            Part::MinAlign { align } => {
+                let constant = self.of("Const");
+                self.over("MinAlign", child(), &format!(", {constant}<{align}>"), constant)
+            }
+            Part::Frozen => self.over("Frozen", child(), "", ""),
             Part::OrStop => {
                 let stop = self.of("Stop");
                 self.over("OnFailure", child(), &format!(", {stop}"), stop)
@@ -382,7 +392,10 @@ fn is_sync(node: &Node, sync: &[bool]) -> bool {
             | Part::Fallback
             | Part::LastResort
             | Part::OrStop
-            | Part::Scrubbed => all(below),
+            | Part::Scrubbed
+            | Part::Affix
+            | Part::MinAlign { .. }
+            | Part::Frozen => all(below),
             Part::Locked => below.iter().all(|child| is_send(child, sync)),
             _ => false,
         },

@@ -109,6 +109,9 @@ pub const PARTS: &[PartInfo] = &[
     info("quota", "quota(1M) over …", "lets at most so many bytes be live", Shape::Over),
     info("scrubbed", "scrubbed over …", "overwrites what is freed", Shape::Over),
     info("checked", "checked over …", "ends the program when a block is misused", Shape::Over),
+    info("affix", "affix over …", "keeps a word before and a word behind every block", Shape::Over),
+    info("min_align", "min_align(64) over …", "aligns every block to so many bytes at least", Shape::Over),
+    info("frozen", "frozen over …", "refuses everything once it is frozen, by the Rust that is printed", Shape::Over),
     info("or_stop", "or_stop over …", "ends the program when there is no memory", Shape::Over),
     info("locked", "locked over …", "one thread at a time", Shape::Over),
 ];
@@ -135,6 +138,9 @@ pub(super) enum Part {
     Quota { limit: usize },
     Scrubbed,
     Checked,
+    Affix,
+    MinAlign { align: usize },
+    Frozen,
     OrStop,
     Locked,
 }
@@ -317,6 +323,16 @@ impl Part {
             }
             "scrubbed" => Self::Scrubbed,
             "checked" => Self::Checked,
+            "affix" => Self::Affix,
+            "min_align" => {
+                let align = arguments.size(None);
+                let (at, align) = arguments.needs(align)?;
+                if !align.is_power_of_two() {
+                    return Err((Some(at), "an alignment is a power of two".to_owned()));
+                }
+                Self::MinAlign { align }
+            }
+            "frozen" => Self::Frozen,
             "or_stop" => Self::OrStop,
             "locked" => Self::Locked,
             other => {
@@ -407,6 +423,8 @@ impl Part {
             | Self::Quota { .. }
             | Self::Scrubbed
             | Self::Checked
+            | Self::MinAlign { .. }
+            | Self::Frozen
             | Self::OrStop
             | Self::Locked => below.iter().all(Node::owns),
             _ => false,
@@ -433,6 +451,9 @@ impl Part {
             Self::Quota { .. } => "quota",
             Self::Scrubbed => "scrubbed",
             Self::Checked => "checked",
+            Self::Affix => "affix",
+            Self::MinAlign { .. } => "min_align",
+            Self::Frozen => "frozen",
             Self::OrStop => "or_stop",
             Self::Locked => "locked",
         }
@@ -486,6 +507,7 @@ impl Part {
                 table.iter().map(Table::to_string).chain(limit).collect()
             }
             Self::Quota { limit } => [size(*limit)].into(),
+            Self::MinAlign { align } => [size(*align)].into(),
             _ => Vec::new(),
         }
     }

@@ -53,6 +53,9 @@ const TEXTS: &[&str] = &[
     "fallback(bump(4k) over system, system)",
     "last_resort(quota(1M) over system, span_pool(64) over pages)",
     "counted over quota(1M) over scrubbed over checked over or_stop over locked over system",
+    "affix over system",
+    "fallback(min_align(64) over bump(4k) over system, frozen over affix over system)",
+    "let root = quota(64k) over system; segregate(<=64: quota(1k) over root, else quota(60k) over root)",
     "let s = span_pool(64k) over pages; segregate(<=32k: slab(pow2 16..32k) over s, else s)",
     "let a = bump(64M) over pages; let b = memo over a; fallback(counted over bump(4k) over b, segregate(<=100: a, else b))",
 ];
@@ -161,6 +164,7 @@ fn errors_say_where_and_what_instead() {
             0,
             "the first side of `fallback` has to know its own blocks, as `bump` and `span_pool` do",
         ),
+        ("min_align(48) over system", 10, "an alignment is a power of two"),
         ("counted over ¿", 13, "expected a part or a name, found `¿`"),
     ] {
         let error = text.parse::<Composition>().unwrap_err();
@@ -209,6 +213,7 @@ fn what_is_for_one_thread_stands_behind_a_lock() {
         "let s = locked over span_pool(64k) over pages; segregate(<=32k: locked over slab(pow2 16..32k) over s, else s)",
         "let s = span_pool(64k) over pages; let t = memo over s; locked over segregate(<=32k: t, else s)",
         "fallback(locked over bump(4k) over system, or_stop over scrubbed over system)",
+        "affix over min_align(64) over frozen over system",
         "last_resort(system, locked over locked over bump(4k) over system)",
     ] {
         let heap = read(&buildable(text)).build_sync().unwrap();

@@ -187,7 +187,7 @@ impl ArenaCore {
                         kept.push(span);
                     }
                     // SAFETY: from this parent with this layout, and in no use.
-                    None => unsafe { parent.deallocate(span.start(), span.asked()) },
+                    None => unsafe { crate::alloc::give_back(parent, span.start(), span.asked()) },
                 }
             }
             while let Some(span) = kept.pop() {

@@ -210,7 +210,7 @@ impl<A: Allocate> Arena<A> {
     }
 }
 
-over_core!([A: Allocate] Arena<A>);
+over_core!(untracked: [A: Allocate] Arena<A>);
 crate::alloc::bridge!([A: Allocate] Arena<A>);
 
 impl<A: Allocate> Reset for Arena<A> {

@@ -74,6 +74,7 @@ pub use self::{
 };
 use crate::{
     alloc::{AllocError, Allocate, Check, ConfigError, Core, Owns, Reset, Valid, over_core::over_core},
+    os::track,
     source::buffer::Buffer,
 };
 
@@ -129,7 +130,11 @@ impl<A: Allocate, S: BlockShape, F: FreePolicy> BlockPool<A, S, F> {
     #[inline]
     pub fn alloc_block(&self) -> Result<NonNull<u8>, AllocError> {
         // SAFETY: always this parent.
-        unsafe { self.core.alloc_block(&self.parent) }
+        let block = unsafe { self.core.alloc_block(&self.parent)? };
+        if track::ON {
+            track::show(block, self.core.stride().size());
+        }
+        Ok(block)
     }
 
     /// Takes a block back.
@@ -139,6 +144,9 @@ impl<A: Allocate, S: BlockShape, F: FreePolicy> BlockPool<A, S, F> {
     /// - `block` is live and came from this pool.
     #[inline]
     pub unsafe fn free_block(&self, block: NonNull<u8>) {
+        if track::ON {
+            track::hide(block, self.core.stride().size());
+        }
         // SAFETY: the caller's promise.
         unsafe { self.core.free_block(block) }
     }

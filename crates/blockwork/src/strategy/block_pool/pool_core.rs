@@ -166,7 +166,7 @@ impl<S: BlockShape, F: FreePolicy> BlockPoolCore<S, F> {
         let (_, body) = self.fit(base.addr().get(), parent.granted(span));
         if body == 0 || self.span.get().is_some() {
             // SAFETY: from this parent with this layout, and unused.
-            unsafe { parent.deallocate(base, span) }
+            unsafe { crate::alloc::give_back(parent, base, span) }
             return if body == 0 { Err(AllocError) } else { Ok(()) };
         }
         self.span.set(Some(base));

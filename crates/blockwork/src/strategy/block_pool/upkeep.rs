@@ -144,7 +144,7 @@ impl<S: BlockShape, F: FreePolicy> BlockPoolCore<S, F> {
                     self.set_no_tail();
                     // SAFETY: from this parent with this layout; no block in
                     // it is live.
-                    unsafe { parent.deallocate(base, span) }
+                    unsafe { crate::alloc::give_back(parent, base, span) }
                 }
             }
         }
@@ -254,7 +254,7 @@ fn give_back<A: Allocate + ?Sized>(chunks: &Chunks, parent: &A, plan: Plan) {
     // SAFETY: all chunks have this body.
     while let Some(base) = unsafe { chunks.pop(plan.body) } {
         // SAFETY: from this parent with this layout; no block in it is live.
-        unsafe { parent.deallocate(base, plan.layout) }
+        unsafe { crate::alloc::give_back(parent, base, plan.layout) }
     }
 }
 

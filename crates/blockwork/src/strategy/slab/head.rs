@@ -303,6 +303,6 @@ unsafe fn make<A: Allocate + ?Sized, S: Amount>(
 unsafe fn give_back<A: Allocate + ?Sized, S: Amount>(parent: &A, config: SlabPolicy<S>, slab: RawSlab) {
     if let Ok(layout) = slab_layout(config) {
         // SAFETY: the block that `make` got, with its layout.
-        unsafe { parent.deallocate(slab.header().cast(), layout) }
+        unsafe { crate::alloc::give_back(parent, slab.header().cast(), layout) }
     }
 }

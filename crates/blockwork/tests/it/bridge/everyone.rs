@@ -4,10 +4,10 @@
 use core::alloc::GlobalAlloc;
 
 use blockwork::{
-    Allocate, Arena, ArenaScope, Beside, BlockOf, BlockPool, Buffer, Bump, Check, Checked, ConcurrentBlockPool, Const,
-    Counted, Fallback, FromApi2_02, FromApi2_04, FromGlobal, Ignore, LastResort, Locked, Memo, MixedSlab, Null,
-    OnFailure, PerChunk, Quad, Quota, Recorded, Sampled, Scrubbed, Segregate, SizeClasses, Slab, SlabHead, SpanPool,
-    SpinLock, Stop, System, UpTo, current,
+    Affix, Allocate, Arena, ArenaScope, Beside, BlockOf, BlockPool, Buffer, Bump, Check, Checked, ConcurrentBlockPool,
+    Const, Counted, Event, Fallback, FromApi2_02, FromApi2_04, FromGlobal, Frozen, Growth, Ignore, LastResort, Locked,
+    Memo, MinAlign, MixedSlab, Null, Observed, OnFailure, PerChunk, Quad, Quota, Recorded, Sampled, Scrubbed,
+    Segregate, SizeClasses, Slab, SlabHead, SpanPool, SpinLock, Stop, System, UpTo, current,
     testing::{Audited, Failing, Misaligned, Reentrant, Shuffled, Strict},
 };
 #[cfg(not(blockwork_no_os))]
@@ -69,6 +69,11 @@ const _: () = {
     keeps_books::<Sampled<System>>();
     keeps_books::<Sampled<System, Const<0>, ()>>();
     keeps_books::<Quota<System, Const<64>>>();
+    keeps_books::<Affix<System, u64, u64>>();
+    keeps_books::<MinAlign<System, Const<64>>>();
+    keeps_books::<Frozen<System>>();
+    keeps_books::<Observed<System, fn(Event)>>();
+    keeps_books::<Observed<System, fn(Event), Growth>>();
     keeps_books::<OnFailure<System, Stop>>();
     keeps_books::<Scrubbed<System>>();
     keeps_books::<Checked<System>>();

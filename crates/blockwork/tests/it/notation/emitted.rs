@@ -671,6 +671,53 @@ pub mod c33 {
 }
 
 pub mod c34 {
+    pub const TEXT: &str = "affix over system";
+
+    use blockwork::{Affix, System};
+
+    /// `affix over system`
+    pub type Heap = Affix<System, usize, usize>;
+
+    /// Makes a [`Heap`]; takes no memory yet.
+    pub const fn heap() -> Heap {
+        Affix::new(System, 0, 0)
+    }
+}
+
+pub mod c35 {
+    pub const TEXT: &str = "fallback(min_align(64) over bump(4k) over system, frozen over affix over system)";
+
+    use blockwork::{Affix, Bump, Const, Fallback, Frozen, MinAlign, System};
+
+    /// `fallback(min_align(64) over bump(4k) over system, frozen over affix over system)`
+    pub type Heap = Fallback<MinAlign<Bump<System>, Const<64>>, Frozen<Affix<System, usize, usize>>>;
+
+    /// Makes a [`Heap`]; takes no memory yet.
+    pub const fn heap() -> Heap {
+        Fallback::new(MinAlign::new(Bump::new(System, 4096), Const), Frozen::new(Affix::new(System, 0, 0)))
+    }
+}
+
+pub mod c36 {
+    pub const TEXT: &str = "let root = quota(64k) over system; segregate(<=64: quota(1k) over root, else quota(60k) over root)";
+
+    use std::rc::Rc;
+    use blockwork::{Const, Quota, Segregate, System, UpTo};
+
+    /// `quota(64k) over system`
+    pub type SharedRoot = Rc<Quota<System, Const<65536>>>;
+
+    /// `segregate(<=64: quota(1k) over root, else quota(60k) over root)`
+    pub type Heap = Segregate<UpTo<64>, Quota<SharedRoot, Const<1024>>, Quota<SharedRoot, Const<61440>>>;
+
+    /// Makes a [`Heap`]; takes no memory yet.
+    pub fn heap() -> Heap {
+        let root: SharedRoot = Rc::new(Quota::new(System, Const));
+        Segregate::new(UpTo, Quota::new(Rc::clone(&root), Const), Quota::new(Rc::clone(&root), Const))
+    }
+}
+
+pub mod c37 {
     pub const TEXT: &str = "let s = span_pool(64k) over pages; segregate(<=32k: slab(pow2 16..32k) over s, else s)";
 
     use std::rc::Rc;
@@ -697,7 +744,7 @@ pub mod c34 {
     }
 }
 
-pub mod c35 {
+pub mod c38 {
     pub const TEXT: &str = "let a = bump(64M) over pages; let b = memo over a; fallback(counted over bump(4k) over b, segregate(<=100: a, else b))";
 
     use std::rc::Rc;
@@ -722,6 +769,6 @@ pub mod c35 {
 
 /// Calls a macro with every module.
 macro_rules! every {
-    ($call:ident) => { $call!(c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, c15, c16, c17, c18, c19, c20, c21, c22, c23, c24, c25, c26, c27, c28, c29, c30, c31, c32, c33, c34, c35) };
+    ($call:ident) => { $call!(c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, c15, c16, c17, c18, c19, c20, c21, c22, c23, c24, c25, c26, c27, c28, c29, c30, c31, c32, c33, c34, c35, c36, c37, c38) };
 }
 pub(super) use every;

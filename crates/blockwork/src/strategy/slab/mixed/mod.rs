@@ -180,7 +180,7 @@ unsafe impl<S: Amount> Core for MixedSlabCore<S> {
                 // SAFETY: in the list since it was allocated.
                 unsafe { self.oversize.remove(header) }
                 // SAFETY: asked of the usual parent for a layout of this class.
-                unsafe { parent.deallocate(header.cast(), inner) }
+                unsafe { crate::alloc::give_back(parent, header.cast(), inner) }
             }
             return;
         }
@@ -264,7 +264,7 @@ unsafe impl<S: Amount> Core for MixedSlabCore<S> {
             // SAFETY: valid until it is given back.
             let inner = unsafe { header.as_ref() }.inner.get();
             // SAFETY: asked of the usual parent for this layout, or resized to it.
-            unsafe { parent.deallocate(header.cast(), inner) }
+            unsafe { crate::alloc::give_back(parent, header.cast(), inner) }
         }
     }
 }
@@ -370,7 +370,7 @@ impl<S: Amount> MixedSlabCore<S> {
         }
         if let Ok(layout) = slab_layout(self.slab_size()) {
             // SAFETY: the block that `grow` got, with its layout.
-            unsafe { parent.deallocate(slab.header().cast(), layout) }
+            unsafe { crate::alloc::give_back(parent, slab.header().cast(), layout) }
         }
     }
 

@@ -237,6 +237,6 @@ impl SpanPoolCore {
     fn give<A: Allocate + ?Sized>(&self, parent: &A, memory: NonNull<u8>, layout: Layout) {
         self.parent_bytes.set(self.parent_bytes.get().wrapping_sub(parent.granted(layout)));
         // SAFETY: the parent gave it for this layout, and nothing points to it now.
-        unsafe { parent.deallocate(memory, layout) }
+        unsafe { crate::alloc::give_back(parent, memory, layout) }
     }
 }
