@@ -86,6 +86,8 @@ pub mod sync;
 pub mod testing;
 pub mod typed;
 
+#[cfg(all(feature = "std", not(loom)))]
+pub use crate::combine::thread_cached::{CachedSizes, ThreadCached};
 #[cfg(feature = "allocator-api2-02")]
 pub use crate::source::foreign::FromApi2_02;
 #[cfg(feature = "allocator-api2-04")]

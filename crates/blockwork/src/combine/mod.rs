@@ -14,6 +14,8 @@ pub mod recorded;
 pub mod scrubbed;
 pub mod segregate;
 pub mod size_classes;
+#[cfg(all(feature = "std", not(loom)))]
+pub mod thread_cached;
 
 #[cfg(test)]
 mod testers;

@@ -5,7 +5,13 @@ pub(crate) mod chunk;
 pub(crate) mod directory;
 pub(crate) mod free_list;
 pub(crate) mod list;
+#[cfg(feature = "std")]
+pub(crate) mod magazine;
+#[cfg(feature = "std")]
+pub(crate) mod mail;
 pub(crate) mod mixed_slab;
+#[cfg(feature = "std")]
+pub(crate) mod roster;
 pub(crate) mod shelf;
 pub(crate) mod slab;
 pub(crate) mod span;

@@ -7,12 +7,12 @@ pub mod lock;
 pub mod spin;
 
 /// The atomic types, std's or loom's.
-mod atomic {
+pub(crate) mod atomic {
     #[cfg(not(loom))]
-    pub(crate) use core::sync::atomic::{AtomicBool, Ordering};
+    pub(crate) use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
     #[cfg(loom)]
-    pub(crate) use loom::sync::atomic::{AtomicBool, Ordering};
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 }
 
 /// Keeps the compiler from moving memory accesses across; costs nothing else.

@@ -32,4 +32,6 @@ mod stacks;
 #[cfg(test)]
 mod statics;
 #[cfg(test)]
+mod threads;
+#[cfg(test)]
 mod typed;

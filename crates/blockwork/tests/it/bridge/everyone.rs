@@ -5,8 +5,8 @@ use core::alloc::GlobalAlloc;
 use blockwork::{
     Allocate, Arena, ArenaScope, Beside, BlockOf, BlockPool, Buffer, Bump, Checked, Const, Counted, Fallback,
     FromApi2_02, FromApi2_04, FromGlobal, Ignore, LastResort, Locked, Memo, MixedSlab, Null, OnFailure, Pages,
-    PagesWith, Quad, Quota, Scrubbed, Segregate, SizeClasses, Slab, SlabHead, SpanPool, SpinLock, Stop, System, UpTo,
-    current,
+    PagesWith, Quad, Quota, Scrubbed, Segregate, SizeClasses, Slab, SlabHead, SpanPool, SpinLock, Stop, System,
+    ThreadCached, UpTo, current,
     testing::{Failing, Misaligned, Reentrant, Shuffled, Strict},
 };
 
@@ -64,6 +64,8 @@ const _: () = {
     speaks::<current::Scoped<'_>>();
     speaks::<Locked<System>>();
     speaks::<Locked<System, SpinLock>>();
+    speaks::<ThreadCached<System, Quad<128>>>();
+    speaks::<ThreadCached<System, BlockOf<64>>>();
     speaks::<Failing<System>>();
     speaks::<Misaligned<System>>();
     speaks::<Reentrant<System>>();
