@@ -42,6 +42,7 @@
 //! | secrets in memory | [`Scrubbed`] |
 //! | a suspicion about who frees what | [`Checked`] |
 //! | more than one thread | [`Locked`] |
+//! | many threads that allocate much | `ThreadCached` over any of those |
 //! | call paths that cannot pass an allocator | `current` |
 //!
 //! # Using one
@@ -88,6 +89,8 @@ pub mod typed;
 
 #[cfg(all(feature = "std", not(loom)))]
 pub use crate::combine::thread_cached::{CachedSizes, ThreadCached};
+#[cfg(feature = "alloc")]
+pub use crate::math::size_class::ListedAt;
 #[cfg(feature = "allocator-api2-02")]
 pub use crate::source::foreign::FromApi2_02;
 #[cfg(feature = "allocator-api2-04")]
@@ -119,7 +122,7 @@ pub use crate::{
     },
     math::{
         amount::{Amount, Const},
-        size_class::{Classes, Listed, Pow2, Quad, Sizes},
+        size_class::{Classes, KnownClasses, Listed, Pow2, Pow2At, Quad, QuadAt, Sizes},
     },
     source::{
         buffer::Buffer,

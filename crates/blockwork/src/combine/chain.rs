@@ -136,8 +136,7 @@ pub trait Chain: Allocate {
     where
         Self: Sized,
     {
-        let _ = table;
-        SizeClasses::new(self, config)
+        SizeClasses::with_table(self, table, config)
     }
 
     /// Serves only what is small by `boundary`; `.or_else(large)` has to say who

@@ -37,7 +37,7 @@
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 
-use core::{alloc::Layout, marker::PhantomData, ptr::NonNull};
+use core::{alloc::Layout, ptr::NonNull};
 
 use crate::{
     alloc::{AllocError, Allocate, Check, Owns, Reset, can_resize, empty},
@@ -51,11 +51,11 @@ use crate::{
 /// - [`up_to`](Self::up_to) always answers the same for the same alignment,
 ///   for copies too.
 /// - It answers the most for alignment 1.
-pub unsafe trait Boundary: Copy {
+pub unsafe trait Boundary: Clone {
     /// The largest size that is small when it has to be aligned to `align`;
     /// zero if none is.
     #[must_use]
-    fn up_to(self, align: usize) -> usize;
+    fn up_to(&self, align: usize) -> usize;
 }
 
 /// Small is what takes at most `N` bytes when padded to its alignment.
@@ -81,7 +81,7 @@ impl UpTo<0> {
 // SAFETY: a constant, rounded down.
 unsafe impl<const N: usize> Boundary for UpTo<N> {
     #[inline]
-    fn up_to(self, align: usize) -> usize {
+    fn up_to(&self, align: usize) -> usize {
         UpTo::at(N).up_to(align)
     }
 }
@@ -89,7 +89,7 @@ unsafe impl<const N: usize> Boundary for UpTo<N> {
 // SAFETY: a number that never changes, rounded down.
 unsafe impl Boundary for UpToAt {
     #[inline]
-    fn up_to(self, align: usize) -> usize {
+    fn up_to(&self, align: usize) -> usize {
         align_down(self.size, align)
     }
 }
@@ -100,21 +100,20 @@ unsafe impl Boundary for UpToAt {
 /// followed by a class that is one, as in [`Quad`](crate::Quad) and
 /// [`Pow2`](crate::Pow2); a list of sizes may leave gaps, and this knows them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Within<C>(PhantomData<C>);
+pub struct Within<C>(C);
 
 impl<C> Within<C> {
-    /// What a class of `C` serves.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self(PhantomData)
+    /// What a class of `classes` serves.
+    pub const fn new(classes: C) -> Self {
+        Self(classes)
     }
 }
 
-// SAFETY: a constant table; a class for some alignment is one for all below it.
+// SAFETY: a table that never changes; a class for some alignment is one for all below it.
 unsafe impl<C: Classes> Boundary for Within<C> {
     #[inline]
-    fn up_to(self, align: usize) -> usize {
-        C::max_aligned(align)
+    fn up_to(&self, align: usize) -> usize {
+        self.0.max_aligned(align)
     }
 }
 
@@ -323,7 +322,7 @@ mod tests {
         keeps_the_laws(UpTo::at(1000), 1000, 112, 1);
         keeps_the_laws(UpTo::at(1000), 1000, 16, 4096);
         keeps_the_laws(UpTo::<100>, 100, 48, 100);
-        keeps_the_laws(Within::<Pow2<16, 512>>::new(), 512, 1, 64);
+        keeps_the_laws(Within::new(Pow2::<16, 512>), 512, 1, 64);
         keeps_the_laws(UpTo::at(0), 64, 1, 1);
     }
 
@@ -337,8 +336,8 @@ mod tests {
 
     #[test]
     fn a_table_with_gaps_sends_away_what_it_cannot_align() {
-        keeps_the_laws(Within::<Listed<Gaps>>::new(), 200, 1, 1);
-        let heap = Segregate::new(Within::<Listed<Gaps>>::new(), Ledger::new(), Ledger::new());
+        keeps_the_laws(Within::new(Listed::<Gaps>::new()), 200, 1, 1);
+        let heap = Segregate::new(Within::new(Listed::<Gaps>::new()), Ledger::new(), Ledger::new());
         assert!(heap.is_small(layout(200, 8)));
         assert!(heap.is_small(layout(48, 16)));
         assert!(!heap.is_small(layout(49, 16)));

@@ -45,7 +45,7 @@ use core::{alloc::Layout, fmt, ptr::NonNull};
 
 use crate::{
     alloc::{AllocError, Allocate, Check, ConfigError, Head, Reset, Valid, empty},
-    math::size_class::{Array, Classes, Initial},
+    math::size_class::{Array, Classes, Initial, KnownClasses},
     os,
 };
 
@@ -53,19 +53,19 @@ use crate::{
 pub struct SizeClasses<C: Classes, K: Head, A: Allocate> {
     /// By class.
     heads: C::PerClass<K>,
+    classes: C,
     config: K::Config,
     parent: A,
 }
 
-impl<C: Classes, K: Head, A: Allocate> SizeClasses<C, K, A> {
+impl<C: KnownClasses, K: Head, A: Allocate> SizeClasses<C, K, A> {
     /// Serves the classes of `C` from what `parent` gives; takes nothing yet.
     ///
     /// A slab size that is part of the type and too small for the largest class
     /// does not compile. Of one that is not, the classes that do not fit are
     /// never served; [`try_new`](Self::try_new) says so.
     pub const fn new(parent: A, config: Valid<K::Config>) -> Self {
-        const { assert!(C::MAX <= K::SLOT_MAX, "the largest class does not fit") }
-        Self { heads: C::PerClass::<K>::INITIAL, config: config.get(), parent }
+        Self::with_table(parent, C::TABLE, config)
     }
 
     /// As [`new`](Self::new), with `config` checked against every class first.
@@ -74,8 +74,29 @@ impl<C: Classes, K: Head, A: Allocate> SizeClasses<C, K, A> {
     ///
     /// The first rule of the configuration that does not hold.
     pub fn try_new(parent: A, config: K::Config) -> Result<Self, ConfigError> {
-        K::validate(config, C::MAX)?;
-        Ok(Self { heads: C::PerClass::<K>::INITIAL, config, parent })
+        Self::try_with_table(parent, C::TABLE, config)
+    }
+}
+
+impl<C: Classes, K: Head, A: Allocate> SizeClasses<C, K, A> {
+    /// As [`new`](Self::new), with a table that may be a value.
+    pub const fn with_table(parent: A, classes: C, config: Valid<K::Config>) -> Self {
+        const {
+            if let Some(max) = C::KNOWN_MAX {
+                assert!(max <= K::SLOT_MAX, "the largest class does not fit");
+            }
+        }
+        Self { heads: C::PerClass::<K>::INITIAL, classes, config: config.get(), parent }
+    }
+
+    /// As [`try_new`](Self::try_new), with a table that may be a value.
+    ///
+    /// # Errors
+    ///
+    /// The first rule of the configuration that does not hold.
+    pub fn try_with_table(parent: A, classes: C, config: K::Config) -> Result<Self, ConfigError> {
+        K::validate(config, classes.max())?;
+        Ok(Self { heads: C::PerClass::<K>::INITIAL, classes, config, parent })
     }
 
     /// Gives back what the heads keep without need.
@@ -83,19 +104,19 @@ impl<C: Classes, K: Head, A: Allocate> SizeClasses<C, K, A> {
         for (class, head) in self.heads().enumerate() {
             // SAFETY: always this parent, this configuration, and for each head
             // the size of its class.
-            unsafe { head.trim(&self.parent, self.config, C::size(class)) }
+            unsafe { head.trim(&self.parent, self.config, self.classes.size(class)) }
         }
     }
 
     /// The heads, by class.
     fn heads(&self) -> impl Iterator<Item = &K> {
-        self.heads.as_slice().iter().take(C::COUNT)
+        self.heads.as_slice().iter().take(self.classes.count())
     }
 
     /// The head of `class`, if there is such a class.
     #[inline]
     fn head(&self, class: usize) -> Option<&K> {
-        if class < C::COUNT { self.heads.as_slice().get(class) } else { None }
+        if class < self.classes.count() { self.heads.as_slice().get(class) } else { None }
     }
 
     /// Lets a head file what became of the freed `block`.
@@ -105,19 +126,20 @@ impl<C: Classes, K: Head, A: Allocate> SizeClasses<C, K, A> {
     /// - `Head::free` of `block`, which `layout` fitted, has just asked for it.
     #[cold]
     unsafe fn settle(&self, block: NonNull<u8>, layout: Layout) {
-        let class = C::of(layout);
-        os::check(class < C::COUNT, "freed with a layout that was never served");
+        let class = self.classes.of(layout);
+        os::check(class < self.classes.count(), "freed with a layout that was never served");
         if let Some(head) = self.head(class) {
             // SAFETY: as ever; the block was served by the head of its class.
-            unsafe { head.settle(&self.parent, self.config, C::size(class), block) }
+            unsafe { head.settle(&self.parent, self.config, self.classes.size(class), block) }
         }
     }
 
     fn release(&mut self) {
-        for (class, head) in self.heads.as_mut_slice().iter_mut().enumerate().take(C::COUNT) {
+        let Self { heads, classes, config, parent } = self;
+        for (class, head) in heads.as_mut_slice().iter_mut().enumerate().take(classes.count()) {
             // SAFETY: always this parent, this configuration, and for each head
             // the size of its class.
-            unsafe { head.release(&self.parent, self.config, C::size(class)) }
+            unsafe { head.release(parent, *config, classes.size(class)) }
         }
     }
 }
@@ -129,11 +151,11 @@ impl<C: Classes, K: Head, A: Allocate> SizeClasses<C, K, A> {
 unsafe impl<C: Classes, K: Head, A: Allocate> Allocate for SizeClasses<C, K, A> {
     #[inline]
     fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        let class = C::of(layout);
+        let class = self.classes.of(layout);
         match self.head(class) {
             // SAFETY: always this parent, this configuration, and for each head
             // the size of its class.
-            Some(head) => unsafe { head.allocate(&self.parent, self.config, C::size(class)) },
+            Some(head) => unsafe { head.allocate(&self.parent, self.config, self.classes.size(class)) },
             None if layout.size() == 0 => Ok(empty(layout)),
             None => Err(AllocError),
         }
@@ -153,7 +175,7 @@ unsafe impl<C: Classes, K: Head, A: Allocate> Allocate for SizeClasses<C, K, A> 
 
     #[inline]
     fn granted(&self, layout: Layout) -> usize {
-        C::round(layout).unwrap_or(layout.size())
+        self.classes.round(layout).unwrap_or(layout.size())
     }
 }
 
@@ -173,15 +195,19 @@ impl<C: Classes, K: Head, A: Allocate> Reset for SizeClasses<C, K, A> {
 
 impl<C: Classes, K: Head, A: Allocate + Check> Check for SizeClasses<C, K, A> {
     fn check(&self) -> Result<(), &'static str> {
-        self.heads().enumerate().try_for_each(|(class, head)| head.check(self.config, C::size(class)))?;
+        self.heads().enumerate().try_for_each(|(class, head)| head.check(self.config, self.classes.size(class)))?;
         self.parent.check()
     }
 }
 
 impl<C: Classes, K: Head + fmt::Debug, A: Allocate + fmt::Debug> fmt::Debug for SizeClasses<C, K, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { heads, config: _, parent } = self;
-        f.debug_struct("SizeClasses").field("heads", &heads.as_slice()).field("parent", parent).finish_non_exhaustive()
+        let Self { heads, classes, config: _, parent } = self;
+        f.debug_struct("SizeClasses")
+            .field("classes", classes)
+            .field("heads", &heads.as_slice())
+            .field("parent", parent)
+            .finish_non_exhaustive()
     }
 }
 
@@ -214,7 +240,7 @@ mod tests {
 
     type Small<'a, C> = SizeClasses<C, SlabHead<Const<4096>>, &'a Ledger>;
 
-    fn small<C: Classes>(parent: &Ledger) -> Small<'_, C> {
+    fn small<C: KnownClasses>(parent: &Ledger) -> Small<'_, C> {
         SizeClasses::try_new(parent, SLABS).unwrap()
     }
 
@@ -225,20 +251,20 @@ mod tests {
         })
     }
 
-    fn grants_lawfully<C: Classes>() {
-        let parent = Ledger::new();
+    fn grants_lawfully<C: KnownClasses>() {
+        let (parent, classes) = (Ledger::new(), C::TABLE);
         let heap = small::<C>(&parent);
         let mut last = Layout::new::<()>();
         let mut last_grant = 0;
-        for layout in grid(C::MAX) {
+        for layout in grid(classes.max()) {
             let grant = heap.granted(layout);
             assert!(grant >= layout.size() && (grant == 0) == (layout.size() == 0));
-            let class = C::of(layout);
-            assert_eq!(grant, if class < C::COUNT { C::size(class) } else { layout.size() }, "{layout:?}");
+            let class = classes.of(layout);
+            assert_eq!(grant, if class < classes.count() { classes.size(class) } else { layout.size() }, "{layout:?}");
             let whole = Layout::from_size_align(grant, layout.align()).unwrap();
             assert_eq!(heap.granted(whole), grant, "idempotent: {layout:?}");
             assert!(last.align() != layout.align() || last_grant <= grant, "monotone: {layout:?}");
-            assert!(class >= C::COUNT || C::of(whole) == class, "one class: {layout:?}");
+            assert!(class >= classes.count() || classes.of(whole) == class, "one class: {layout:?}");
             (last, last_grant) = (layout, grant);
         }
     }
@@ -250,12 +276,12 @@ mod tests {
         grants_lawfully::<Listed<Nodes>>();
     }
 
-    fn serves_aligned<C: Classes>() {
-        let parent = Ledger::new();
+    fn serves_aligned<C: KnownClasses>() {
+        let (parent, classes) = (Ledger::new(), C::TABLE);
         let heap = small::<C>(&parent);
-        for layout in grid(C::MAX) {
+        for layout in grid(classes.max()) {
             let served = heap.allocate(layout);
-            let serves = layout.size() == 0 || C::of(layout) < C::COUNT;
+            let serves = layout.size() == 0 || classes.of(layout) < classes.count();
             assert_eq!(served.is_ok(), serves, "{layout:?}");
             if let Ok(block) = served {
                 assert!(block.addr().get().is_multiple_of(layout.align()), "{layout:?}");
@@ -336,7 +362,7 @@ mod tests {
             let parent = Ledger::new();
             let heap = small::<Quad<1024>>(&parent);
             parent.fail_after(served);
-            let classes = (0..20).map(<Quad<1024>>::size);
+            let classes = (0..20).map(|class| Quad::<1024>.size(class));
             let count =
                 classes.filter(|&size| heap.allocate(Layout::from_size_align(size, 16).unwrap()).is_ok()).count();
             assert_eq!((count, heap.check()), (served, Ok(())));

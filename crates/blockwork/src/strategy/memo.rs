@@ -46,7 +46,7 @@
 //! # Ok::<(), blockwork::AllocError>(())
 //! ```
 
-use core::{alloc::Layout, cell::Cell, fmt::Debug, marker::PhantomData, ptr::NonNull};
+use core::{alloc::Layout, cell::Cell, fmt::Debug, ptr::NonNull};
 
 use crate::{
     alloc::{AllocError, Allocate, Check, Core, Owns, Reset, empty, over_core::over_core},
@@ -82,7 +82,7 @@ pub struct MemoCore<R> {
     limit: usize,
     /// The slot that was worn last.
     turn: Cell<usize>,
-    _rounding: PhantomData<R>,
+    rounding: R,
 }
 
 /// Kept blocks of one layout.
@@ -96,14 +96,14 @@ struct Slot {
 /// How a [`Memo`] rounds sizes: [`Exact`], or any table of [`Classes`].
 ///
 /// Nobody else can implement it: frees are routed by it.
-pub trait Rounding: Copy + Debug + sealed::Sealed {
+pub trait Rounding: Debug + sealed::Sealed {
     /// Whether no size has a class.
     #[doc(hidden)]
     const IS_EXACT: bool;
 
     /// The class of `layout`; `None` leaves the size to the parent.
     #[doc(hidden)]
-    fn class(layout: Layout) -> Option<usize>;
+    fn class(&self, layout: Layout) -> Option<usize>;
 }
 
 /// Sizes stay as they are, but for what the parent grants.
@@ -120,7 +120,7 @@ impl Rounding for Exact {
     const IS_EXACT: bool = true;
 
     #[inline]
-    fn class(_layout: Layout) -> Option<usize> {
+    fn class(&self, _layout: Layout) -> Option<usize> {
         None
     }
 }
@@ -129,8 +129,8 @@ impl<C: Classes> Rounding for C {
     const IS_EXACT: bool = false;
 
     #[inline]
-    fn class(layout: Layout) -> Option<usize> {
-        Self::round(layout)
+    fn class(&self, layout: Layout) -> Option<usize> {
+        self.round(layout)
     }
 }
 
@@ -152,8 +152,7 @@ impl<A: Allocate, C: Classes> Memo<A, C> {
     /// assert_eq!(memo.granted(Layout::new::<[u8; 100]>()), 112);
     /// ```
     pub const fn by_class(parent: A, classes: C, limit: usize) -> Self {
-        let _ = classes;
-        Self { core: MemoCore::new(limit), parent }
+        Self { core: MemoCore::with_rounding(classes, limit), parent }
     }
 }
 
@@ -170,17 +169,19 @@ impl<A: Allocate, R: Rounding> Memo<A, R> {
     }
 }
 
-impl<R: Rounding> MemoCore<R> {
+impl MemoCore<Exact> {
     /// Keeps up to `limit` freed bytes; see [`Memo::new`].
     #[must_use]
     pub const fn new(limit: usize) -> Self {
-        Self {
-            slots: [const { Slot::new() }; SLOTS],
-            bytes_kept: Cell::new(0),
-            limit,
-            turn: Cell::new(0),
-            _rounding: PhantomData,
-        }
+        Self::with_rounding(Exact, limit)
+    }
+}
+
+impl<R: Rounding> MemoCore<R> {
+    /// Keeps up to `limit` freed bytes, by `rounding`: [`Exact`], or a table of
+    /// classes.
+    pub const fn with_rounding(rounding: R, limit: usize) -> Self {
+        Self { slots: [const { Slot::new() }; SLOTS], bytes_kept: Cell::new(0), limit, turn: Cell::new(0), rounding }
     }
 
     /// The one place where this layer changes a layout: what the parent is
@@ -191,7 +192,7 @@ impl<R: Rounding> MemoCore<R> {
         let link = Layout::new::<Link>();
         let align = layout.align().max(link.align());
         let asked = Layout::from_size_align(layout.size().max(link.size()), align).map_err(|_| AllocError)?;
-        let size = R::class(asked).unwrap_or_else(|| parent.granted(asked));
+        let size = self.rounding.class(asked).unwrap_or_else(|| parent.granted(asked));
         Layout::from_size_align(size, align).map_err(|_| AllocError)
     }
 

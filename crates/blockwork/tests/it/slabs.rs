@@ -90,7 +90,7 @@ check_allocator!(segregate, |parent| heap(parent), .retains(kept(20, 4 * KIB)));
 check_allocator!(segregate_at_run_time, |parent| Segregate::new(UpTo::at(100), quads(parent), parent), .retains(kept(20, 4 * KIB)));
 check_allocator!(
     segregate_within_gaps,
-    |parent| Segregate::new(Within::<Listed<Gaps>>::new(), listed(parent), parent),
+    |parent| Segregate::new(Within::new(Listed::<Gaps>::new()), listed(parent), parent),
     .retains(0)
 );
 check_allocator!(segregate_of_parents, |parent| Segregate::new(UpTo::at(1000), parent, Counted::new(parent)), .retains(0));

@@ -47,6 +47,9 @@ enum Table {
     Powers,
     Sparse,
     One,
+    QuadsAt,
+    PowersAt,
+    SparseAt,
 }
 
 /// Each size of it is aligned otherwise.
@@ -101,7 +104,15 @@ fn limits() -> impl Strategy<Value = usize> {
 }
 
 fn tables() -> impl Strategy<Value = Table> {
-    prop_oneof![Just(Table::Quads), Just(Table::Powers), Just(Table::Sparse), Just(Table::One)]
+    prop_oneof![
+        Just(Table::Quads),
+        Just(Table::Powers),
+        Just(Table::Sparse),
+        Just(Table::One),
+        Just(Table::QuadsAt),
+        Just(Table::PowersAt),
+        Just(Table::SparseAt),
+    ]
 }
 
 /// Slabs from `1 << least` bytes on.
@@ -159,16 +170,22 @@ fn suite_of(part: Part) -> Suite {
         }
         Part::MixedSlab { policy } => suite!(name, |parent| MixedSlab::try_new(parent, policy).unwrap(), .owns_spans()),
         Part::SizeClasses { table, policy } => match table {
-            Table::Quads => suite_of_classes::<Quad<1024>>(name, policy),
-            Table::Powers => suite_of_classes::<Pow2<8, 2048>>(name, policy),
-            Table::Sparse => suite_of_classes::<Listed<Sparse>>(name, policy),
-            Table::One => suite_of_classes::<Listed<One>>(name, policy),
+            Table::Quads => suite_of_classes(name, Quad::<1024>, policy),
+            Table::Powers => suite_of_classes(name, Pow2::<8, 2048>, policy),
+            Table::Sparse => suite_of_classes(name, Listed::<Sparse>::new(), policy),
+            Table::One => suite_of_classes(name, Listed::<One>::new(), policy),
+            Table::QuadsAt => suite_of_classes(name, Quad::at(1024).unwrap(), policy),
+            Table::PowersAt => suite_of_classes(name, Pow2::at(8, 2048).unwrap(), policy),
+            Table::SparseAt => suite_of_classes(name, Listed::at(Sparse::SIZES).unwrap(), policy),
         },
         Part::Segregate { boundary, table, policy } => match table {
-            Table::Quads => suite_of_sides::<Quad<1024>>(name, boundary, policy),
-            Table::Powers => suite_of_sides::<Pow2<8, 2048>>(name, boundary, policy),
-            Table::Sparse => suite_of_sides::<Listed<Sparse>>(name, boundary, policy),
-            Table::One => suite_of_sides::<Listed<One>>(name, boundary, policy),
+            Table::Quads => suite_of_sides(name, boundary, Quad::<1024>, policy),
+            Table::Powers => suite_of_sides(name, boundary, Pow2::<8, 2048>, policy),
+            Table::Sparse => suite_of_sides(name, boundary, Listed::<Sparse>::new(), policy),
+            Table::One => suite_of_sides(name, boundary, Listed::<One>::new(), policy),
+            Table::QuadsAt => suite_of_sides(name, boundary, Quad::at(1024).unwrap(), policy),
+            Table::PowersAt => suite_of_sides(name, boundary, Pow2::at(8, 2048).unwrap(), policy),
+            Table::SparseAt => suite_of_sides(name, boundary, Listed::at(Sparse::SIZES).unwrap(), policy),
         },
         Part::SegregateMemo { boundary, limit } => {
             suite!(name, |parent| Segregate::new(UpTo::at(boundary), Memo::new(parent, limit), Counted::new(parent)))
@@ -192,13 +209,14 @@ fn suite_of(part: Part) -> Suite {
     }
 }
 
-fn suite_of_classes<C: Classes>(name: &str, policy: SlabPolicy) -> Suite {
-    suite!(name, |parent| SizeClasses::<C, SlabHead<usize>, _>::try_new(parent, policy).unwrap(), .owns_spans().max_size(C::MAX))
+fn suite_of_classes<C: Classes>(name: &str, table: C, policy: SlabPolicy) -> Suite {
+    let max = table.max();
+    suite!(name, |parent| SizeClasses::<C, SlabHead<usize>, _>::try_with_table(parent, table.clone(), policy).unwrap(), .owns_spans().max_size(max))
 }
 
-fn suite_of_sides<C: Classes>(name: &str, boundary: usize, policy: SlabPolicy) -> Suite {
+fn suite_of_sides<C: Classes>(name: &str, boundary: usize, table: C, policy: SlabPolicy) -> Suite {
     suite!(name, |parent| {
-        let small = SizeClasses::<C, SlabHead<usize>, _>::try_new(parent, policy).unwrap();
+        let small = SizeClasses::<C, SlabHead<usize>, _>::try_with_table(parent, table.clone(), policy).unwrap();
         Segregate::new(UpTo::at(boundary), small, parent)
     })
 }

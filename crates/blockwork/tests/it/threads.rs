@@ -1,12 +1,12 @@
 //! What threads share, through every law; and as parents and children of others.
 
 use blockwork::{
-    BlockAt, BlockOf, BlockPool, BlockPoolConfig, Chain, ChunkSize, Counted, Fallback, Listed, Locked, Memo, Null,
-    Pow2, Quad, Quota, Segregate, SizeClasses, Sizes, SlabHead, SlabPolicy, SpanPool, SpanPoolConfig, SpinLock,
-    ThreadCached, UpTo, check_allocator, check_allocators,
+    BlockAt, BlockOf, BlockPool, BlockPoolConfig, Buffer, Bump, Chain, ChunkSize, Counted, Fallback, LastResort,
+    Listed, Locked, Memo, Null, Pow2, Quad, Quota, Segregate, SizeClasses, Sizes, SlabHead, SlabPolicy, SpanPool,
+    SpanPoolConfig, SpinLock, ThreadCached, UpTo, check_allocator, check_allocators,
     math::size_class::Initial,
-    send_sync, suite,
-    testing::{Bound, Failing, Local, Misaligned, Shared, Shuffled, Tied, When},
+    send_sync,
+    testing::{Bound, Failing, Local, Misaligned, Shared, Tied, When},
 };
 
 /// Sizes of which each is aligned otherwise.
@@ -26,9 +26,10 @@ fn pool<A: blockwork::Allocate>(parent: A) -> BlockPool<A, BlockOf<48, 16>> {
 
 check_allocator!(thread_cached, |parent| ThreadCached::new(parent, Quad::<1024>, usize::MAX));
 check_allocator!(thread_cached_pow2, |parent| ThreadCached::new(parent, Pow2::<8, 4096>, 500));
-check_allocator!(thread_cached_listed, |parent| ThreadCached::new(parent, Listed::<Odd>::default(), 1000));
+check_allocator!(thread_cached_listed, |parent| ThreadCached::new(parent, Listed::<Odd>::new(), 1000));
 check_allocator!(thread_cached_none, |parent| ThreadCached::new(parent, Quad::<1024>, 0), .retains(0));
 check_allocator!(thread_cached_one, |parent| ThreadCached::new(parent, BlockOf::<48, 16>, usize::MAX));
+check_allocator!(thread_cached_one_at, |parent| { ThreadCached::new(parent, BlockAt::new(100, 8).unwrap(), 1000) });
 check_allocator!(thread_cached_word, |parent| ThreadCached::new(parent, BlockOf::<1>, 64));
 check_allocator!(
     thread_cached_pool,
@@ -55,9 +56,15 @@ check_allocator!(thread_cached_heap, |parent| {
 check_allocator!(thread_cached_twice, |parent| {
     ThreadCached::new(ThreadCached::new(parent, Pow2::<16, 256>, 300), Quad::<1024>, 300)
 });
-check_allocator!(thread_cached_failing, |parent| {
-    ThreadCached::new(Failing::new(parent, When::Every(3)), Quad::<1024>, usize::MAX)
-});
+// A parent that fails now and then: the other side serves.
+check_allocator!(
+    thread_cached_failing,
+    |parent| LastResort::new(
+        Failing::new(ThreadCached::new(parent, Quad::<1024>, usize::MAX), When::Every(3)),
+        Bump::new_all(Buffer::new(parent.region(core::alloc::Layout::new::<[u64; 131_072]>()))),
+    ),
+    .region()
+);
 check_allocator!(thread_cached_misaligned, |parent| {
     ThreadCached::new(Misaligned::new(parent), BlockOf::<64, 32>, usize::MAX)
 });
@@ -65,14 +72,13 @@ check_allocator!(thread_cached_counted, |parent| ThreadCached::new(Counted::new(
 check_allocator!(counted_thread_cached, |parent| ThreadCached::new(parent, Quad::<1024>, 5000).counted());
 
 check_allocators! {
-    pairs_with_thread_cached;
-    thread_cached_classes: |parent| ThreadCached::new(parent, Quad::<1024>, 3000);
-    thread_cached_blocks: |parent| ThreadCached::new(parent, BlockOf::<64>, usize::MAX);
+    classes: |parent| ThreadCached::new(parent, Quad::<1024>, 3000);
+    one_size: |parent| ThreadCached::new(parent, BlockOf::<64>, usize::MAX);
     memo: |parent| Memo::new(parent, usize::MAX);
-    spans: |parent| SpanPool::try_new(parent, SpanPoolConfig { block: 64, ..SpanPoolConfig::DEFAULT }).unwrap(), .owns_spans();
-    quota: |parent| Quota::new(parent, 50_000_usize), .retains(0);
-    fallback: |parent| Fallback::new(Null, parent), .retains(0);
-    misaligned: |parent| Misaligned::new(parent), .retains(0);
+    spans: |parent| SpanPool::try_new(parent, SpanPoolConfig { block: 64, ..SpanPoolConfig::DEFAULT }).unwrap(), [.owns_spans()];
+    quota: |parent| Quota::new(parent, 50_000_000_usize), [.retains(0)];
+    fallback: |parent| Fallback::new(Null, parent), [.retains(0)];
+    misaligned: |parent| Misaligned::new(parent), [.retains(0)];
 }
 
 send_sync! {

@@ -141,6 +141,11 @@ impl HubRef {
         unsafe { core::slice::from_raw_parts(shelves.as_ptr(), classes) }.get(class)
     }
 
+    /// The shelves, by class.
+    pub(super) fn shelves<'a>(self) -> impl Iterator<Item = (usize, &'a Shelf)> {
+        (0..self.head().classes).filter_map(move |class| Some((class, self.shelf(class)?)))
+    }
+
     /// Sits down, on a seat that nobody has or a new one.
     pub(super) fn enter(self) -> Option<NonNull<Seat>> {
         self.roster().enter().or_else(|| self.add_seat())

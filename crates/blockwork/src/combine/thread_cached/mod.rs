@@ -90,7 +90,6 @@
 use core::{
     alloc::Layout,
     fmt::{self, Debug},
-    marker::PhantomData,
     ptr::{self, NonNull},
 };
 
@@ -112,7 +111,7 @@ use crate::{
         magazine::{Magazine, ROUNDS_MAX},
         roster::Seat,
     },
-    strategy::block_pool::{BlockOf, BlockShape},
+    strategy::block_pool::{BlockAt, BlockOf, BlockShape},
     sync::atomic::{AtomicPtr, Ordering},
 };
 
@@ -123,31 +122,32 @@ pub struct ThreadCached<A: Allocate, S: CachedSizes> {
     parent: A,
     /// Bytes of blocks in one magazine.
     limit: usize,
-    _sizes: PhantomData<S>,
+    sizes: S,
 }
 
 /// Which requests a [`ThreadCached`] keeps blocks for: any table of [`Classes`],
-/// or [`BlockOf`] one size.
+/// or blocks of one size, [`BlockOf`] or [`BlockAt`].
 ///
 /// Nobody else can implement it: frees are routed by it.
-pub trait CachedSizes: Copy + Debug + sealed::Sealed + 'static {
+pub trait CachedSizes: Clone + Debug + Send + Sync + sealed::Sealed + 'static {
     /// The number of classes.
     #[doc(hidden)]
-    const COUNT: usize;
+    fn classes(&self) -> usize;
 
-    /// The class of `layout`; at least [`COUNT`](Self::COUNT) for none.
+    /// The class of `layout`; at least [`classes`](Self::classes) for none.
     #[doc(hidden)]
-    fn class(layout: Layout) -> usize;
+    fn class(&self, layout: Layout) -> usize;
 
     /// What all blocks of `class` are asked of the parent with.
     #[doc(hidden)]
-    fn block(class: usize) -> Layout;
+    fn block(&self, class: usize) -> Layout;
 }
 
 mod sealed {
     pub trait Sealed {}
     impl<C: super::Classes> Sealed for C {}
     impl<const SIZE: usize, const ALIGN: usize> Sealed for super::BlockOf<SIZE, ALIGN> {}
+    impl Sealed for super::BlockAt {}
 }
 
 /// The greatest alignment of blocks of a table of classes: what every `malloc`
@@ -155,37 +155,51 @@ mod sealed {
 const ALIGN_MAX: usize = 16;
 
 impl<C: Classes> CachedSizes for C {
-    const COUNT: usize = C::COUNT;
-
     #[inline]
-    fn class(layout: Layout) -> usize {
-        if layout.align() <= ALIGN_MAX { Self::of(layout) } else { usize::MAX }
+    fn classes(&self) -> usize {
+        self.count()
     }
 
     #[inline]
-    fn block(class: usize) -> Layout {
-        let size = Self::size(class);
+    fn class(&self, layout: Layout) -> usize {
+        if layout.align() <= ALIGN_MAX { self.of(layout) } else { usize::MAX }
+    }
+
+    #[inline]
+    fn block(&self, class: usize) -> Layout {
+        let size = self.size(class);
         // The largest power of two that the size is a multiple of.
         let natural = size & size.wrapping_neg();
         Layout::from_size_align(size, natural.min(ALIGN_MAX)).unwrap_or(Layout::new::<()>())
     }
 }
 
-impl<const SIZE: usize, const ALIGN: usize> CachedSizes for BlockOf<SIZE, ALIGN> {
-    const COUNT: usize = 1;
+/// Blocks of one size are one class.
+macro_rules! one_size {
+    ([$($generics:tt)*] $shape:ty) => {
+        impl<$($generics)*> CachedSizes for $shape {
+            #[inline]
+            fn classes(&self) -> usize {
+                1
+            }
 
-    #[inline]
-    fn class(layout: Layout) -> usize {
-        let block = Self::block(0);
-        let fits = layout.size() != 0 && layout.size() <= block.size() && layout.align() <= block.align();
-        usize::from(!fits)
-    }
+            #[inline]
+            fn class(&self, layout: Layout) -> usize {
+                let block = self.stride();
+                let fits = layout.size() != 0 && layout.size() <= block.size() && layout.align() <= block.align();
+                usize::from(!fits)
+            }
 
-    #[inline]
-    fn block(_class: usize) -> Layout {
-        Self.stride()
-    }
+            #[inline]
+            fn block(&self, _class: usize) -> Layout {
+                self.stride()
+            }
+        }
+    };
 }
+
+one_size!([const SIZE: usize, const ALIGN: usize] BlockOf<SIZE, ALIGN>);
+one_size!([] BlockAt);
 
 impl<A: Allocate, S: CachedSizes> ThreadCached<A, S> {
     /// Keeps freed blocks of `sizes` in magazines of up to `limit` bytes, and up
@@ -193,8 +207,7 @@ impl<A: Allocate, S: CachedSizes> ThreadCached<A, S> {
     ///
     /// Takes nothing, from the parent or elsewhere, before it is used.
     pub const fn new(parent: A, sizes: S, limit: usize) -> Self {
-        let _ = sizes;
-        Self { key: AtomicPtr::new(ptr::null_mut()), parent, limit, _sizes: PhantomData }
+        Self { key: AtomicPtr::new(ptr::null_mut()), parent, limit, sizes }
     }
 
     /// The allocator below.
@@ -210,7 +223,7 @@ impl<A: Allocate, S: CachedSizes> ThreadCached<A, S> {
             self.empty_seat(hub, seat, |_, magazine| self.scrap(magazine.0, magazine.1));
         }
         self.collect(hub);
-        for (class, shelf) in shelves::<S>(hub) {
+        for (class, shelf) in hub.shelves() {
             while let Some(magazine) = shelf.full.take().or_else(|| shelf.empty.take()) {
                 self.scrap(class, magazine);
             }
@@ -220,14 +233,14 @@ impl<A: Allocate, S: CachedSizes> ThreadCached<A, S> {
     /// The one place where this layer changes a layout: what the parent is asked
     /// for.
     #[inline]
-    fn inner(layout: Layout) -> Layout {
-        let class = S::class(layout);
-        if class < S::COUNT { S::block(class) } else { layout }
+    fn inner(&self, layout: Layout) -> Layout {
+        let class = self.sizes.class(layout);
+        if class < self.sizes.classes() { self.sizes.block(class) } else { layout }
     }
 
     /// How many blocks of `class` a magazine holds.
     fn rounds(&self, class: usize) -> usize {
-        self.limit.checked_div(S::block(class).size()).unwrap_or(0).min(ROUNDS_MAX)
+        self.limit.checked_div(self.sizes.block(class).size()).unwrap_or(0).min(ROUNDS_MAX)
     }
 
     #[inline]
@@ -273,7 +286,7 @@ impl<A: Allocate, S: CachedSizes> ThreadCached<A, S> {
     /// Makes the hub, or finds that another thread has.
     #[cold]
     fn found(&self) -> Option<Key> {
-        let hub = HubRef::create(S::COUNT)?;
+        let hub = HubRef::create(self.sizes.classes())?;
         let key = Key::new(hub);
         // Release: publishes the hub; pairs with Acquire in `key`. Acquire: sees
         // that of the other thread.
@@ -330,7 +343,7 @@ impl<A: Allocate, S: CachedSizes> ThreadCached<A, S> {
             return;
         }
         // SAFETY: the caller's promise.
-        unsafe { self.parent.deallocate(block, S::block(class)) }
+        unsafe { self.parent.deallocate(block, self.sizes.block(class)) }
     }
 
     /// Loads a magazine of `class` that has room; what had to make way for it is
@@ -379,7 +392,7 @@ impl<A: Allocate, S: CachedSizes> ThreadCached<A, S> {
         // SAFETY: a magazine that is in no rack and on no shelf.
         while let Some(block) = unsafe { Magazine::pop(magazine) } {
             // SAFETY: kept blocks of a class were asked with its layout.
-            unsafe { self.parent.deallocate(block, S::block(class)) }
+            unsafe { self.parent.deallocate(block, self.sizes.block(class)) }
         }
     }
 
@@ -401,7 +414,7 @@ impl<A: Allocate, S: CachedSizes> ThreadCached<A, S> {
 
     /// Takes all magazines out of a seat whose contents are ours.
     fn empty_seat(&self, hub: HubRef, seat: NonNull<Seat>, take: impl Fn(&Shelf, (usize, NonNull<Magazine>))) {
-        for (class, shelf) in shelves::<S>(hub) {
+        for (class, shelf) in hub.shelves() {
             // SAFETY: of this hub, `class` is a class, and what is in it is ours.
             for magazine in unsafe { rack(seat, class) }.clear() {
                 take(shelf, (class, magazine));
@@ -420,7 +433,7 @@ impl<A: Allocate, S: CachedSizes> ThreadCached<A, S> {
         for seat in unsafe { hub.close() } {
             self.empty_seat(hub, seat, |_, (class, magazine)| fate(self, class, magazine));
         }
-        for (class, shelf) in shelves::<S>(hub) {
+        for (class, shelf) in hub.shelves() {
             while let Some(magazine) = shelf.full.take().or_else(|| shelf.empty.take()) {
                 fate(self, class, magazine);
             }
@@ -429,11 +442,6 @@ impl<A: Allocate, S: CachedSizes> ThreadCached<A, S> {
         // SAFETY: the instance's hold.
         unsafe { hub.release() }
     }
-}
-
-/// The shelves of a hub, by class.
-fn shelves<'a, S: CachedSizes>(hub: HubRef) -> impl Iterator<Item = (usize, &'a Shelf)> {
-    (0..S::COUNT).filter_map(move |class| Some((class, hub.shelf(class)?)))
 }
 
 // SAFETY: all that is not atomic belongs to one thread at a time: magazines to
@@ -452,21 +460,24 @@ unsafe impl<A: Allocate + Send, S: CachedSizes> Send for ThreadCached<A, S> {}
 unsafe impl<A: Allocate, S: CachedSizes> Allocate for ThreadCached<A, S> {
     #[inline]
     fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        let class = S::class(layout);
-        if class >= S::COUNT {
+        let class = self.sizes.class(layout);
+        if class >= self.sizes.classes() {
             return if layout.size() == 0 { Ok(empty(layout)) } else { self.parent.allocate(layout) };
         }
         match self.recall(class).or_else(|| self.reload(class)) {
             Some(block) => Ok(block),
-            None => self.parent.allocate(S::block(class)),
+            None => self.parent.allocate(self.sizes.block(class)),
         }
     }
 
     #[inline]
     unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
-        let class = S::class(layout);
-        if class < S::COUNT {
-            os::check(block.addr().get().is_multiple_of(S::block(class).align()), "block is not from this allocator");
+        let class = self.sizes.class(layout);
+        if class < self.sizes.classes() {
+            os::check(
+                block.addr().get().is_multiple_of(self.sizes.block(class).align()),
+                "block is not from this allocator",
+            );
             if !self.keep(class, block) {
                 // SAFETY: asked with the layout of its class; the caller gives it up.
                 unsafe { self.unload(class, block) }
@@ -479,9 +490,9 @@ unsafe impl<A: Allocate, S: CachedSizes> Allocate for ThreadCached<A, S> {
 
     #[inline]
     fn granted(&self, layout: Layout) -> usize {
-        let class = S::class(layout);
-        if class < S::COUNT {
-            S::block(class).size()
+        let class = self.sizes.class(layout);
+        if class < self.sizes.classes() {
+            self.sizes.block(class).size()
         } else if layout.size() == 0 {
             0
         } else {
@@ -494,10 +505,10 @@ unsafe impl<A: Allocate, S: CachedSizes> Allocate for ThreadCached<A, S> {
         if !can_resize(old, new) {
             return Err(AllocError);
         }
-        match (S::class(old), S::class(new)) {
+        match (self.sizes.class(old), self.sizes.class(new)) {
             // A block does not change its class in place, even where the parent
             // could: then magazines would fill on one side and run dry on the other.
-            (from, to) if from < S::COUNT || to < S::COUNT => {
+            (from, to) if from < self.sizes.classes() || to < self.sizes.classes() => {
                 if from == to {
                     Ok(())
                 } else {
@@ -511,11 +522,11 @@ unsafe impl<A: Allocate, S: CachedSizes> Allocate for ThreadCached<A, S> {
 
     #[inline]
     fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        let class = S::class(layout);
-        if class >= S::COUNT {
+        let class = self.sizes.class(layout);
+        if class >= self.sizes.classes() {
             return if layout.size() == 0 { Ok(empty(layout)) } else { self.parent.allocate_zeroed(layout) };
         }
-        let inner = S::block(class);
+        let inner = self.sizes.block(class);
         let Some(block) = self.recall(class).or_else(|| self.reload(class)) else {
             return self.parent.allocate_zeroed(inner);
         };
@@ -538,7 +549,7 @@ impl<A: Allocate, S: CachedSizes> Drop for ThreadCached<A, S> {
 unsafe impl<A: Owns, S: CachedSizes> Owns for ThreadCached<A, S> {
     #[inline]
     fn owns(&self, block: NonNull<u8>, layout: Layout) -> bool {
-        self.parent.owns(block, Self::inner(layout))
+        self.parent.owns(block, self.inner(layout))
     }
 }
 
@@ -555,14 +566,15 @@ impl<A: Allocate + Reset, S: CachedSizes> Reset for ThreadCached<A, S> {
 impl<A: Allocate + Check, S: CachedSizes> Check for ThreadCached<A, S> {
     fn check(&self) -> Result<(), &'static str> {
         if let Some((hub, seat)) = self.hub().zip(threads::seat(self.key())) {
-            for (class, shelf) in shelves::<S>(hub) {
+            for (class, shelf) in hub.shelves() {
+                let block = self.sizes.block(class);
                 // SAFETY: as in `recall`.
                 let Rack { loaded, previous } = unsafe { rack(seat, class) };
-                check_magazine::<S>(class, loaded.get())?;
-                check_magazine::<S>(class, previous.get())?;
+                check_magazine(block, loaded.get())?;
+                check_magazine(block, previous.get())?;
                 // What is taken out is ours alone while it is looked at.
                 if let Some(magazine) = shelf.full.take() {
-                    let found = check_magazine::<S>(class, magazine);
+                    let found = check_magazine(block, magazine);
                     self.store(class, shelf, magazine);
                     found?;
                 }
@@ -572,8 +584,8 @@ impl<A: Allocate + Check, S: CachedSizes> Check for ThreadCached<A, S> {
     }
 }
 
-/// A magazine of ours holds no more than it can, and only blocks of its class.
-fn check_magazine<S: CachedSizes>(class: usize, magazine: NonNull<Magazine>) -> Result<(), &'static str> {
+/// A magazine of ours holds no more than it can, and only blocks aligned as `block` is.
+fn check_magazine(block: Layout, magazine: NonNull<Magazine>) -> Result<(), &'static str> {
     // SAFETY: a magazine of ours.
     let head = unsafe { magazine.as_ref() };
     if head.len() > head.capacity() || head.capacity() > ROUNDS_MAX {
@@ -581,7 +593,7 @@ fn check_magazine<S: CachedSizes>(class: usize, magazine: NonNull<Magazine>) -> 
     }
     // SAFETY: a magazine of ours, which nobody changes meanwhile.
     let mut blocks = unsafe { Magazine::blocks(magazine) };
-    if blocks.all(|block| block.addr().get().is_multiple_of(S::block(class).align())) {
+    if blocks.all(|at| at.addr().get().is_multiple_of(block.align())) {
         Ok(())
     } else {
         Err("a kept block is not aligned")

@@ -486,9 +486,9 @@ fn blocks_are_conserved_among_threads_whatever_fails() {
 impl<A: Allocate, S: CachedSizes> ThreadCached<A, S> {
     fn check_shared(&self) -> Result<(), &'static str> {
         let Some(hub) = self.hub() else { return Ok(()) };
-        shelves::<S>(hub).try_for_each(|(class, shelf)| {
+        hub.shelves().try_for_each(|(class, shelf)| {
             let full: Vec<_> = core::iter::from_fn(|| shelf.full.take()).collect();
-            let found = full.iter().try_for_each(|&magazine| check_magazine::<S>(class, magazine));
+            let found = full.iter().try_for_each(|&magazine| check_magazine(self.sizes.block(class), magazine));
             full.into_iter().for_each(|magazine| self.store(class, shelf, magazine));
             found
         })
@@ -501,7 +501,7 @@ fn kept<A: Allocate, S: CachedSizes>(cached: &ThreadCached<A, S>) -> usize {
     // SAFETY: magazines of this cache, which nobody uses now.
     let len = |magazine: NonNull<Magazine>| unsafe { magazine.as_ref() }.len();
     let mut kept = 0_usize;
-    for (class, shelf) in shelves::<S>(hub) {
+    for (class, shelf) in hub.shelves() {
         let full: Vec<_> = core::iter::from_fn(|| shelf.full.take()).collect();
         kept = full.iter().fold(kept, |kept, &magazine| kept.saturating_add(len(magazine)));
         full.into_iter().for_each(|magazine| assert!(shelf.full.put(magazine)));
