@@ -5,8 +5,6 @@
 //! no state stays in a register from one round to the next, and every block is
 //! opaque too, so that nothing is optimised away.
 
-mod by_hand;
-mod opaque;
 mod paths;
 
 use std::{env, process::ExitCode};

@@ -1,16 +1,15 @@
 //! The paths, cheapest first.
 
-use core::{alloc::Layout, hint::black_box, ptr::NonNull};
+use std::{alloc::Layout, hint::black_box, ptr::NonNull, rc::Rc};
 
+use bench::{
+    by_hand::{FreeList, OneClass},
+    opaque::{opaque, opaque_mut, opaque_ref, opaque_value},
+};
 use blockwork::{
     Allocate, Arena, ArenaConfig, ArenaString, ArenaVec, BlockOf, BlockPool, BlockPoolConfig, Bump, Chain, ChunkSize,
-    Const, Memo, Pages, Quad, Region, Segregate, SizeClasses, SlabHead, SlabPolicy, SpanPool, SpanPoolConfig, System,
-    UpTo,
-};
-
-use crate::{
-    by_hand::{FreeList, OneClass},
-    opaque::{opaque, opaque_mut, opaque_ref},
+    Const, FreePolicy, Handle, Lifo, List, Locked, Memo, Pages, PerChunk, Pool, PoolBox, Quad, Region, Segregate,
+    SizeClasses, SlabHead, SlabPolicy, SpanPool, SpanPoolConfig, System, UpTo, handle,
 };
 
 /// Something whose cost is counted.
@@ -26,12 +25,23 @@ pub(crate) const PATHS: &[Path] = &[
     Path { name: "free list by hand: pop, push", bar: None, run: free_list_by_hand },
     Path { name: "block pool: alloc_block, free_block", bar: Some(8.0), run: block_pool_blocks },
     Path { name: "block pool: allocate, deallocate", bar: Some(8.0), run: block_pool_layouts },
+    Path { name: "block pool per chunk: alloc_block, free_block", bar: Some(28.0), run: block_pool_per_chunk },
+    Path { name: "typed pool: a box of a word", bar: Some(8.0), run: typed_pool_box },
+    Path { name: "typed pool: a box in a shared pool", bar: None, run: typed_pool_shared_box },
+    Path { name: "typed pool: insert, remove by key", bar: None, run: typed_pool_key },
+    Path { name: "typed pool: get by key", bar: None, run: typed_pool_get },
     Path { name: "bump: 8 bytes", bar: Some(8.0), run: bump_8 },
     Path { name: "arena: 8 bytes", bar: Some(7.0), run: arena_8 },
     Path { name: "arena: a value of 8 bytes", bar: Some(8.0), run: arena_value },
     Path { name: "arena: layout at run time", bar: Some(20.0), run: arena_run_time },
     Path { name: "std vec: push", bar: None, run: std_vec_push },
-    Path { name: "arena: vec push", bar: Some(14.5), run: arena_vec_push },
+    Path { name: "arena: vec push", bar: Some(VEC_PUSH), run: arena_vec_push },
+    Path { name: "list over spans: push", bar: Some(VEC_PUSH), run: list_push::<Spanned> },
+    // The system's allocator cannot grow a block where it is, so each growth is a copy, and callgrind counts its bytes.
+    Path { name: "list over system: push", bar: None, run: list_push::<System> },
+    Path { name: "std vec: push, with capacity", bar: None, run: std_vec_push_within },
+    // At most a twentieth more than the vector.
+    Path { name: "list: push, with capacity", bar: Some(7.3), run: list_push_within },
     Path { name: "std string: push_str of 7 bytes", bar: None, run: std_push_str },
     Path { name: "arena: push_str of 7 bytes", bar: Some(45.0), run: arena_push_str },
     Path { name: "one class of slabs by hand: 64 bytes", bar: None, run: one_class_by_hand },
@@ -72,6 +82,9 @@ const SPAN: f64 = 120.0;
 /// What the hand-written class takes: a composition may take no more.
 const ONE_CLASS: f64 = 13.0;
 
+/// What std's `Vec` takes for a push, and a twentieth more.
+const VEC_PUSH: f64 = 7.4;
+
 /// A path that runs out of memory counts nothing worth knowing.
 #[cold]
 fn exhausted() -> ! {
@@ -89,7 +102,7 @@ fn empty_loop(rounds: u64) {
 
 fn free_list_by_hand(rounds: u64) {
     let mut memory = [0_u64; 8];
-    let list = FreeList::new();
+    let list = FreeList::default();
     // SAFETY: room for a pointer, aligned for one, unused.
     unsafe { list.push(NonNull::from(&mut memory).cast()) };
     for _ in 0..rounds {
@@ -100,9 +113,9 @@ fn free_list_by_hand(rounds: u64) {
     }
 }
 
-fn pool() -> BlockPool<System, BlockOf<64>> {
+fn pool<F: FreePolicy>(policy: F) -> BlockPool<System, BlockOf<64>, F> {
     let config = BlockPoolConfig { block: BlockOf::<64>, chunk: ChunkSize::Blocks(64) };
-    let pool = BlockPool::try_new(System, config).expect("a good configuration");
+    let pool = BlockPool::try_with_policy(System, config, policy).expect("a good configuration");
     let block = pool.alloc_block().expect("memory");
     // SAFETY: just allocated. Now the list is saturated.
     unsafe { pool.free_block(block) };
@@ -110,9 +123,17 @@ fn pool() -> BlockPool<System, BlockOf<64>> {
 }
 
 fn block_pool_blocks(rounds: u64) {
-    let pool = pool();
+    alloc_free(&pool(Lifo), rounds);
+}
+
+fn block_pool_per_chunk(rounds: u64) {
+    alloc_free(&pool(PerChunk), rounds);
+}
+
+#[inline(always)]
+fn alloc_free<F: FreePolicy>(pool: &BlockPool<System, BlockOf<64>, F>, rounds: u64) {
     for _ in 0..rounds {
-        let pool = opaque_ref(&pool);
+        let pool = opaque_ref(pool);
         let Ok(block) = pool.alloc_block() else { exhausted() };
         // SAFETY: just allocated.
         unsafe { pool.free_block(opaque(block)) };
@@ -121,12 +142,51 @@ fn block_pool_blocks(rounds: u64) {
 
 fn block_pool_layouts(rounds: u64) {
     const LAYOUT: Layout = Layout::new::<[u64; 8]>();
-    let pool = pool();
+    let pool = pool(Lifo);
     for _ in 0..rounds {
         let pool = opaque_ref(&pool);
         let Ok(block) = pool.allocate(LAYOUT) else { exhausted() };
         // SAFETY: just allocated with this layout.
         unsafe { pool.deallocate(opaque(block), LAYOUT) };
+    }
+}
+
+fn typed_pool() -> Pool<u64, System> {
+    let pool = Pool::new(System);
+    // Now a slot is free.
+    drop(pool.alloc_box(0));
+    pool
+}
+
+fn typed_pool_box(rounds: u64) {
+    let pool = typed_pool();
+    for _ in 0..rounds {
+        drop(opaque_value(opaque_ref(&pool).alloc_box(1)));
+    }
+}
+
+fn typed_pool_shared_box(rounds: u64) {
+    let pool = Rc::new(typed_pool());
+    for _ in 0..rounds {
+        drop(opaque_value(PoolBox::new_in(1, Rc::clone(opaque_ref(&pool)))));
+    }
+}
+
+fn typed_pool_key(rounds: u64) {
+    let mut pool = typed_pool();
+    for _ in 0..rounds {
+        let pool = opaque_mut(&mut pool);
+        let key = pool.insert(1);
+        pool.remove(opaque_value(key));
+    }
+}
+
+fn typed_pool_get(rounds: u64) {
+    let pool = typed_pool();
+    let key = pool.insert(0);
+    for _ in 0..rounds {
+        let Some(value) = opaque_ref(&pool).get(opaque_value(key)) else { exhausted() };
+        opaque_ref(value);
     }
 }
 
@@ -182,6 +242,39 @@ fn arena_vec_push(rounds: u64) {
     let mut vec = ArenaVec::new_in(&arena);
     for round in 0..rounds {
         opaque_mut(&mut vec).push(round as u32);
+    }
+}
+
+static SPANNED: Locked<Spans> = Locked::new(SpanPool::new(
+    System,
+    match SPANS.check() {
+        Ok(config) => config,
+        Err(_) => panic!("a good configuration"),
+    },
+));
+handle!(
+    /// Memory that can grow where it is.
+    struct Spanned = SPANNED;
+);
+
+fn list_push<A: Handle>(rounds: u64) {
+    let mut list = List::<u32, A>::new();
+    for round in 0..rounds {
+        opaque_mut(&mut list).push(round as u32);
+    }
+}
+
+fn std_vec_push_within(rounds: u64) {
+    let mut vec = Vec::with_capacity(rounds as usize);
+    for round in 0..rounds {
+        opaque_mut(&mut vec).push(round);
+    }
+}
+
+fn list_push_within(rounds: u64) {
+    let mut list = List::<u64, System>::with_capacity(rounds as usize);
+    for round in 0..rounds {
+        opaque_mut(&mut list).push(round);
     }
 }
 
@@ -282,7 +375,7 @@ fn span_pool_8k(rounds: u64, live: usize) {
     for _ in 0..live {
         let Ok(_stays_live) = pool.allocate(Layout::new::<[u64; 512]>()) else { exhausted() };
     }
-    pairs(&pool, || Layout::new::<[u64; 1024]>(), rounds);
+    pairs(&pool, Layout::new::<[u64; 1024]>, rounds);
 }
 
 /// Numbers that look random, for a few instructions each.

@@ -31,9 +31,11 @@
 //! |---|---|
 //! | blocks of one size, freed in any order | [`BlockPool`]; [`Slab`] if memory should go back on the way |
 //! | blocks that all end together | [`Arena`]; [`Bump`] if their total is known |
+//! | values of one type that own one another by handle or find one another by key | [`Pool`] |
 //! | blocks of many small sizes | [`SizeClasses`] of slabs, behind a [`Segregate`] |
 //! | blocks of pages and more | [`SpanPool`] over `Pages` |
 //! | the same few sizes again and again, over a slow parent | [`Memo`] |
+//! | texts that come again and again, and stay | [`Interner`] |
 //! | a region of your own | [`Buffer`] |
 //! | a second choice when the first is exhausted | [`Fallback`], [`LastResort`] |
 //! | a question about what is live | [`Counted`] |
@@ -77,6 +79,7 @@ extern crate std;
 
 pub mod alloc;
 pub mod combine;
+pub mod general;
 pub mod math;
 mod os;
 mod raw;
@@ -97,6 +100,8 @@ pub use crate::source::foreign::FromApi2_02;
 pub use crate::source::foreign::FromApi2_04;
 #[cfg(blockwork_std_allocator)]
 pub use crate::source::foreign::FromStd;
+#[cfg(feature = "alloc")]
+pub use crate::source::foreign::Registered;
 #[cfg(all(feature = "os", unix))]
 pub use crate::source::pages::{PageOptions, Pages, PagesWith};
 #[cfg(feature = "critical-section")]
@@ -134,8 +139,11 @@ pub use crate::{
             Arena, ArenaBox, ArenaConfig, ArenaCore, ArenaIntoIter, ArenaMark, ArenaScope, ArenaString, ArenaVec,
             Region,
         },
-        block::{Block, BlockError},
-        block_pool::{BlockAt, BlockOf, BlockPool, BlockPoolConfig, BlockPoolCore, BlockShape, ChunkSize},
+        block::{Block, BlockError, HeadedBlock},
+        block_pool::{
+            BlockAt, BlockOf, BlockPool, BlockPoolConfig, BlockPoolCore, BlockShape, ChunkSize, FreePolicy, Lifo,
+            PerChunk,
+        },
         bump::{Bump, BumpCore, BumpMark},
         memo::{Exact, Memo, MemoCore, Rounding},
         slab::{MixedSlab, MixedSlabCore, Slab, SlabConfig, SlabCore, SlabHead, SlabPolicy},
@@ -144,12 +152,17 @@ pub use crate::{
     sync::{DefaultLock, Lock, SpinLock},
     typed::{
         handle::Handle,
+        interner::{Interned, Interner, Symbol},
         list::List,
+        pool::{Pool, PoolBox, PoolDrain, PoolIter, PoolIterMut, PoolKey, PoolRef},
         slice::{Sentinel, Slice, Terminated, Zero},
     },
 };
 #[cfg(feature = "std")]
 pub use crate::{combine::current, source::system::System};
+
+#[cfg(feature = "notation")]
+pub use crate::general::notation;
 
 /// Compiles the examples of the README.
 #[cfg(all(doctest, feature = "std", feature = "os"))]

@@ -7,13 +7,9 @@
 //! those that draw random numbers one that draws them, too. Counts do not depend on the load of
 //! the machine, so they guard against regressions where times cannot.
 
-use std::{
-    collections::BTreeMap,
-    fmt::Write as _,
-    fs,
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path, process::Command};
+
+use crate::callgrind;
 
 const ROUNDS_SHORT: u64 = 2_000;
 const ROUNDS_LONG: u64 = 12_000;
@@ -73,9 +69,7 @@ fn over_the_bar(rows: &[Row]) -> Vec<String> {
 }
 
 fn measure(root: &Path) -> Result<Vec<Row>, String> {
-    if !Command::new("valgrind").arg("--version").stdout(Stdio::null()).status().is_ok_and(|status| status.success()) {
-        return Err("instr needs valgrind (a package of every distribution)".to_owned());
-    }
+    callgrind::needed()?;
     let manifest = root.join("bench/Cargo.toml");
     let built = Command::new(env!("CARGO"))
         .args(["build", "--release", "--quiet", "--bin", "instr", "--manifest-path"])
@@ -114,18 +108,7 @@ fn count(program: &Path, path: &str) -> Result<f64, String> {
 }
 
 fn total(program: &Path, path: &str, rounds: u64) -> Result<u64, String> {
-    let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg(program)
-        .args([path, &rounds.to_string()])
-        .output()
-        .map_err(|error| error.to_string())?;
-    let text = String::from_utf8_lossy(&output.stderr);
-    let collected = text.lines().find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok());
-    match collected {
-        Some(collected) if output.status.success() => Ok(collected),
-        _ => Err(format!("callgrind failed on `{path}`:\n{text}")),
-    }
+    Ok(callgrind::count(program, &[path, &rounds.to_string()])?.instructions)
 }
 
 fn render(rows: &[Row]) -> String {

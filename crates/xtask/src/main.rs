@@ -1,5 +1,7 @@
 //! The project's tasks: `cargo xtask <task>`.
 
+mod bench;
+mod callgrind;
 mod ci;
 mod instr;
 mod loom;
@@ -19,6 +21,8 @@ cargo xtask <task>
   tidy              layer order, banned spellings, complete lists
   instr [--bless]   instructions per operation against bench/instructions.txt
   loom [--full]     the models of what threads share; --full interrupts them more often
+  bench [--quick] [FILTER]   times beside peers, as ratios
+  bench --count [FILTER]     instructions beside peers, into bench/peers.txt
 ";
 
 fn main() -> ExitCode {
@@ -32,6 +36,9 @@ fn main() -> ExitCode {
         ["instr", "--bless"] => instr::bless(&root()),
         ["loom"] => loom::run(&root(), ci::Gate::Fast),
         ["loom", "--full"] => loom::run(&root(), ci::Gate::Full),
+        ["bench", "--count"] => bench::count(&root(), ""),
+        ["bench", "--count", filter] => bench::count(&root(), filter),
+        ["bench", rest @ ..] => bench::run(&root(), rest),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {

@@ -208,7 +208,7 @@ fn record_into(command: &[OsString], program: &str, path: &Path, spool: &Arc<Spo
     let (end, packed) = thread::scope(|scope| {
         // Packed while the program runs, so that little is left to do after it.
         let packer = scope.spawn(|| pack(spool, beside, program));
-        let end = process::run(command, &library, &absolute, spool);
+        let end = process::run(command, library.path(), &absolute, spool);
         spool.end();
         packer.thread().unpark();
         show_progress(spool, &packer);

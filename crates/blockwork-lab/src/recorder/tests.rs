@@ -1,10 +1,17 @@
 //! The recorder's pieces, called as Rust. That it records is tested on whole
 //! programs, in the folder `tests`.
 
-use std::{ffi::c_void, fs, os::unix::fs::MetadataExt, path::Path, ptr, thread};
+use std::{
+    ffi::c_void,
+    fs,
+    os::unix::fs::MetadataExt,
+    path::Path,
+    ptr, thread,
+    time::{Duration, SystemTime},
+};
 
 use super::{
-    is_fit, names, preload, spool,
+    PREFIX, is_fit, names, preload, spool, sweep,
     sys::{self, Errno, File, OnFork, PAGE},
 };
 
@@ -126,4 +133,31 @@ fn the_loader_splits_at_spaces_and_colons() {
     }
     assert!(!is_fit(Path::new("relative")));
     assert!(!is_fit(Path::new("/proc/self/exe")));
+}
+
+#[test]
+fn only_what_is_old_and_held_by_nobody_is_swept_away() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str, age: u64| {
+        let file = fs::File::create(directory.path().join(name)).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(age)).unwrap();
+        file
+    };
+    let held = file(&format!("{PREFIX}held.so"), 3600);
+    held.lock_shared().unwrap();
+    for name in ["stale.so", "other.txt"] {
+        file(&format!("{PREFIX}{name}"), 3600);
+    }
+    file(&format!("{PREFIX}new.so"), 0);
+    file("another.so", 3600);
+    fs::create_dir(directory.path().join(format!("{PREFIX}directory.so"))).unwrap();
+    sweep(directory.path());
+    let left = fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut left: Vec<_> = left.map(|name| name.replace(PREFIX, "")).collect();
+    left.sort();
+    assert_eq!(left, ["another.so", "directory.so", "held.so", "new.so", "other.txt"]);
+    drop(held);
+    sweep(directory.path());
+    assert!(!directory.path().join(format!("{PREFIX}held.so")).exists());
+    sweep(Path::new("/no/such/directory"));
 }

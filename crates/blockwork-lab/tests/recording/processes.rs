@@ -1,7 +1,14 @@
 //! Programs that exec, fork and spawn: the process is recorded, its children
 //! are not.
 
-use std::{ffi::OsStr, fs, os::unix::fs::PermissionsExt};
+use std::{
+    ffi::OsStr,
+    fs,
+    io::{BufRead, BufReader},
+    os::unix::fs::PermissionsExt,
+    process::Stdio,
+    time::{Duration, SystemTime},
+};
 
 use crate::support::{Bench, Run, has};
 
@@ -170,4 +177,39 @@ fn nothing_is_left_behind() {
     assert!(run.out.contains("blockwork-recorder"), "{run:?}");
     assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0);
     assert_eq!(fs::read_dir(bench.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn what_a_killed_recording_left_is_removed_by_the_next_one() {
+    let bench = Bench::new();
+    let temporary = bench.path().join("tmp");
+    fs::create_dir(&temporary).unwrap();
+    let libraries = || {
+        let entries = fs::read_dir(&temporary).unwrap();
+        entries.map(|entry| entry.unwrap().path()).collect::<Vec<_>>()
+    };
+    // Says that it runs, and ends when nobody listens any more.
+    let script = "while echo running; do sleep 0.05; done 2>/dev/null";
+    let mut killed = bench.recorder(["sh", "-c", script]);
+    let mut killed = killed.env("TMPDIR", &temporary).stdout(Stdio::piped()).spawn().unwrap();
+    let mut output = BufReader::new(killed.stdout.take().unwrap());
+    output.read_line(&mut String::new()).unwrap();
+    let [library] = &libraries()[..] else { panic!("{:?}", libraries()) };
+    let age = |library| {
+        let file = fs::File::options().append(true).open(library).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(3600)).unwrap();
+    };
+    age(library);
+    let record = |name: &str| {
+        let mut command = bench.blockwork();
+        command.args(["record", "-o", name, "--", "true"]).env("TMPDIR", &temporary);
+        assert_eq!(Run::of(&mut command).code, Some(0));
+    };
+    record("one.bwrec");
+    assert!(library.exists(), "somebody uses it");
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    assert!(library.exists(), "nobody was left to remove it");
+    record("two.bwrec");
+    assert_eq!(libraries().len(), 0);
 }

@@ -5,7 +5,7 @@
 //! Locked<Counted<Fallback<Heap, System>>>
 //! ```
 //!
-//! Each method takes the allocator by value and wraps it; [`by_ref`](Chain::by_ref)
+//! Each method takes the allocator by value and wraps it; [`shared`](Chain::shared)
 //! lends it instead. No method has the name of a part's getter, because methods
 //! by value win over those by reference.
 //!
@@ -148,8 +148,12 @@ pub trait Chain: Allocate {
         SmallSide::new(boundary, self)
     }
 
-    /// Lends the allocator to a chain that would otherwise keep it.
-    fn by_ref(&self) -> &Self {
+    /// Lends the allocator to a chain that would otherwise keep it, so that
+    /// others can stand on it as well.
+    ///
+    /// Not `by_ref`: std's `Allocator` has a method of that name, which a type
+    /// with both traits in scope could not call.
+    fn shared(&self) -> &Self {
         self
     }
 }
@@ -185,7 +189,7 @@ mod tests {
     fn a_heap_of_size_classes_over_a_shared_parent_reads_as_a_chain() {
         let spans = Counted::new(System);
         let slabs = SlabPolicy { slab_size: Const::<65536>, keep: 1 }.check().unwrap();
-        let heap = spans.by_ref().size_classes(Quad::<2048>, slabs).up_to(UpTo::<2048>).or_else(&spans).counted();
+        let heap = spans.shared().size_classes(Quad::<2048>, slabs).up_to(UpTo::<2048>).or_else(&spans).counted();
         let (small, large) = (Layout::new::<[u8; 100]>(), Layout::new::<[u8; 5000]>());
         assert!(heap.allocate(small).is_ok());
         assert_eq!(spans.counts().bytes_live, 65536);
@@ -203,10 +207,10 @@ mod tests {
         let tally = Tally::new();
         let buffer = Buffer::new(&mut memory);
         let heap: OnFailure<Quota<&Buffer<'_>, Const<8>>, Retry<_>> =
-            buffer.by_ref().capped(Const::<8>).retrying(1, |quota, _| quota.used() > 8);
+            buffer.shared().capped(Const::<8>).retrying(1, |quota, _| quota.used() > 8);
         let heap: Checked<Scrubbed<_>, &Tally> = heap.scrubbed().checked(&tally);
         assert!(heap.allocate(Layout::new::<[u8; 9]>()).is_err());
-        let all: OnFailure<Quota<&Buffer<'_>>, Stop> = buffer.by_ref().capped(64).or_stop();
+        let all: OnFailure<Quota<&Buffer<'_>>, Stop> = buffer.shared().capped(64).or_stop();
         assert!(all.allocate(Layout::new::<[u8; 64]>()).is_ok());
     }
 
@@ -214,7 +218,7 @@ mod tests {
     fn a_lent_allocator_stays_with_its_owner() {
         let mut memory = [MaybeUninit::uninit(); 8];
         let buffer = Buffer::new(&mut memory);
-        let heap = buffer.by_ref().counted();
+        let heap = buffer.shared().counted();
         assert!(heap.allocate(Layout::new::<[u8; 8]>()).is_ok());
         assert!(buffer.allocate(Layout::new::<u8>()).is_err());
     }
@@ -224,6 +228,6 @@ mod tests {
         let mut memory = [MaybeUninit::uninit(); 8];
         let buffer = Buffer::new(&mut memory);
         let unknown: &dyn Allocate = &buffer;
-        assert!(unknown.by_ref().counted().allocate(Layout::new::<[u8; 8]>()).is_ok());
+        assert!(unknown.shared().counted().allocate(Layout::new::<[u8; 8]>()).is_ok());
     }
 }

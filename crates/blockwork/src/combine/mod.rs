@@ -18,4 +18,4 @@ pub mod size_classes;
 pub mod thread_cached;
 
 #[cfg(test)]
-mod testers;
+pub(crate) mod testers;

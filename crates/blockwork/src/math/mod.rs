@@ -5,7 +5,10 @@
 pub mod align;
 pub mod amount;
 pub(crate) mod bins;
+pub(crate) mod books;
 pub mod bump;
+pub(crate) mod digest;
+pub(crate) mod doubling;
 pub mod fill;
 pub(crate) mod share;
 pub mod size_class;

@@ -16,12 +16,17 @@ pub(crate) struct Link {
     pub(super) next: Option<NonNull<Self>>,
 }
 
+impl Link {
+    /// Leads nowhere.
+    pub(crate) const NONE: Self = Self { next: None };
+}
+
 /// An intrusive stack of blocks; see the [module](self).
 ///
 /// Invariant: every block in the list is the list's alone, from
 /// [`push`](Self::push) until [`pop`](Self::pop), and begins with its link.
 #[derive(Debug)]
-pub(crate) struct FreeList {
+pub struct FreeList {
     head: Cell<Option<NonNull<Link>>>,
 }
 
@@ -73,6 +78,12 @@ impl FreeList {
         let Link { next } = unsafe { link.read() };
         self.head.set(next);
         Some(link.cast())
+    }
+
+    /// The block in front, the last one pushed.
+    #[inline]
+    pub(crate) fn first(&self) -> Option<NonNull<u8>> {
+        self.head.get().map(NonNull::cast)
     }
 
     /// The blocks, from the front.

@@ -4,6 +4,7 @@ pub(crate) mod bump;
 pub(crate) mod chunk;
 pub(crate) mod directory;
 pub(crate) mod free_list;
+pub(crate) mod groups;
 pub(crate) mod list;
 #[cfg(feature = "std")]
 pub(crate) mod magazine;

@@ -129,6 +129,23 @@ impl Pages {
         unsafe { memory::commit(start, size) }.map_err(refused)
     }
 
+    /// Provides memory for whole pages now, so that touching them cannot fail
+    /// later; what they hold already stays.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`] when the range is not made of whole pages, or the system
+    /// has no memory, or cannot do so: it can since Linux 5.14.
+    ///
+    /// # Safety
+    ///
+    /// - `range` lies inside a live block of this source, and is committed.
+    pub unsafe fn provide(range: NonNull<[u8]>) -> Result<(), AllocError> {
+        let (start, size) = whole_pages(range)?;
+        // SAFETY: inside a live block, whose holder calls.
+        unsafe { memory::hint(start, size, Hint::Populate) }.map_err(refused)
+    }
+
     /// Gives the memory of whole pages back; the addresses stay the block's.
     ///
     /// The contents are lost. The pages are zero when they are next touched,

@@ -113,10 +113,17 @@
 //! `AddressSanitizer` set `ASAN_OPTIONS=allocator_may_return_null=1`: the harness
 //! asks for sizes that no allocator has.
 //!
+//! # Books
+//!
+//! Where a part is a [`Check`](crate::Check), its books are walked after every
+//! single call that the harness makes, and so are those of its parents.
+//! [`Audited`] does the same in a program of yours, in debug builds.
+//!
 //! # Threads
 //!
 //! [`send_sync!`](crate::send_sync) is a table of what is `Send` and `Sync`.
 
+pub mod audited;
 mod bytes;
 mod conformance;
 pub mod failing;
@@ -132,6 +139,7 @@ pub mod strict;
 mod subject;
 
 pub use self::{
+    audited::Audited,
     conformance::{Suite, pairs},
     failing::{Failing, When},
     law::{Failure, Law, Violation},

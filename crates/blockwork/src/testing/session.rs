@@ -90,7 +90,7 @@ impl<'s, 'p> Session<'s, 'p> {
         self.audit().map(|()| true)
     }
 
-    /// Performs one operation that needs no exclusive access, and audits.
+    /// Performs one operation that needs no exclusive access.
     pub(super) fn act(&self, op: &Op) -> Verdict<bool> {
         let served = match *op {
             Op::Allocate { slot, layout, zeroed } => {
@@ -117,10 +117,11 @@ impl<'s, 'p> Session<'s, 'p> {
         if !served {
             self.model.borrow().verify()?;
         }
-        self.audit().map(|()| served)
+        Ok(served)
     }
 
-    /// Walks the part's books and looks at what the parents have to say.
+    /// Walks the part's books and looks at what the parents have to say: after
+    /// every single call of the part.
     pub(super) fn audit(&self) -> Verdict {
         let books = self.part.check();
         if let Some(fault) = self.ground.strict.first_fault().or_else(|| self.ground.regions.first_fault()) {
@@ -131,11 +132,7 @@ impl<'s, 'p> Session<'s, 'p> {
 
     /// Frees every block, in the order of the slots.
     pub(super) fn free_all(&self) -> Verdict {
-        for slot in 0..SLOTS {
-            self.free(slot, Pick(u8::try_from(slot).unwrap_or(0)))?;
-            self.audit()?;
-        }
-        Ok(())
+        (0..SLOTS).try_for_each(|slot| self.free(slot, Pick(u8::try_from(slot).unwrap_or(0))))
     }
 
     /// Resets the part, where it can be; whether it can.
@@ -186,7 +183,7 @@ impl<'s, 'p> Session<'s, 'p> {
         let Ok(block) = result else {
             let what = if zeroed { "allocate_zeroed" } else { "allocate" };
             self.unchanged(before, what, layout)?;
-            return Ok(None);
+            return self.audit().map(|()| None);
         };
         let held = Held { block, layout };
         if layout.size() == 0 {
@@ -195,7 +192,7 @@ impl<'s, 'p> Session<'s, 'p> {
             self.served.set(self.served.get().saturating_add(1));
             self.admit(held, zeroed)?;
         }
-        Ok(Some(held))
+        self.audit().map(|()| Some(held))
     }
 
     fn admit_empty(&self, held: Held, before: (usize, usize)) -> Verdict {
@@ -236,7 +233,7 @@ impl<'s, 'p> Session<'s, 'p> {
         let named = pick.layout(&*self.part, held.layout);
         // SAFETY: live until now, from this part, and `named` is of its class.
         unsafe { self.part.deallocate(held.block, named) }
-        Ok(())
+        self.audit()
     }
 
     fn resize_slot(&self, slot: usize, pick: Pick, size: usize) -> Verdict<bool> {
@@ -249,6 +246,11 @@ impl<'s, 'p> Session<'s, 'p> {
 
     /// Resizes in place, or finds that the part rightly refuses.
     pub(super) fn resize(&self, held: Held, pick: Pick, new: Layout) -> Verdict<bool> {
+        let done = self.try_resize(held, pick, new)?;
+        self.audit().map(|()| done)
+    }
+
+    fn try_resize(&self, held: Held, pick: Pick, new: Layout) -> Verdict<bool> {
         let old = pick.layout(&*self.part, held.layout);
         let asked = || format!("resize from {} to {}", words(old), words(new));
         if !can_resize(old, new) {

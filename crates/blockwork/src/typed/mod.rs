@@ -1,5 +1,5 @@
-//! Containers that know their allocator by type: [`List`](list::List) and
-//! [`Slice`](slice::Slice).
+//! Containers of values: [`List`](list::List) and [`Slice`](slice::Slice), which know their
+//! allocator by type, [`Pool`](pool::Pool), and the [`Interner`](interner::Interner).
 //!
 //! ```text
 //! static HEAP ◄── Medium (no bytes) ◄── List<u32, Medium>  [ start | capacity | len ]  24 bytes
@@ -10,6 +10,9 @@
 //! allocator, and [`handle!`](crate::handle) declares one. So no container
 //! stores where its memory goes back to, and none can give it to the wrong
 //! allocator: containers over different allocators are different types.
+//!
+//! A [`Pool`](pool::Pool) has a parent of its own, of any kind, and values of one type that
+//! stay where they are.
 //!
 //! Here, above the contract, methods may panic: each that does so for want of
 //! memory has a `try_` twin that does not.
@@ -98,8 +101,11 @@
 //! assert_eq!(primes[20..], [73, 79, 83, 89, 97]);
 //! ```
 
+mod block;
 pub mod handle;
+pub mod interner;
 pub mod list;
+pub mod pool;
 pub mod slice;
 mod space;
 

@@ -8,9 +8,9 @@ use core::alloc::Layout;
 
 use blockwork::{
     BlockAt, BlockPool, BlockPoolConfig, Buffer, Bump, ChunkSize, Const, Counted, Fallback, FromApi2_04, LastResort,
-    Locked, Memo, MixedSlab, PageOptions, Pages, Quad, Retain, Segregate, SizeClasses, Slab, SlabConfig, SlabHead,
-    SlabPolicy, SpanPool, SpanPoolConfig, SpinLock, System, Threshold, UpTo, check_allocators, suite,
-    testing::{Failing, Misaligned, Parent, Reentrant, Shuffled, Strict, When},
+    Locked, Memo, MixedSlab, PageOptions, Pages, PerChunk, Quad, Retain, Segregate, SizeClasses, Slab, SlabConfig,
+    SlabHead, SlabPolicy, SpanPool, SpanPoolConfig, SpinLock, System, Threshold, UpTo, check_allocators, suite,
+    testing::{Audited, Failing, Misaligned, Parent, Reentrant, Shuffled, Strict, When},
 };
 
 check_allocators! {
@@ -21,6 +21,7 @@ check_allocators! {
 
     bump: |parent| Bump::new(parent, 256 * 1024), [.owns_spans().region()];
     block_pool: |parent| block_pool(parent), [.owns_spans().max_size(640).max_align(128)];
+    block_pool_per_chunk: |parent| per_chunk(parent), [.owns_spans().max_size(640).max_align(128)];
     memo: |parent| Memo::new(parent, 8192), [.retains(8192)];
     span_pool: |parent| span_pool(parent, 4096, Retain::never_release()), [.owns_spans()];
     span_pool_simple: |parent| span_pool(parent, 256, SIMPLE), [.owns_spans()];
@@ -36,6 +37,7 @@ check_allocators! {
     foreign: |parent| FromApi2_04::new(Counted::new(parent)), [.retains(0)];
     locked: |parent| Locked::with_lock(parent, SpinLock::new()), [.retains(0).not_reentrant()];
 
+    audited: |parent| Audited::new(parent), [.retains(0)];
     failing: |parent| Failing::new(parent, When::Never), [.retains(0)];
     misaligned: |parent| Misaligned::new(parent), [.retains(0)];
     shuffled: |parent| Shuffled::new(parent, 5), [.retains(0).irregular()];
@@ -60,6 +62,11 @@ fn buffer(parent: Parent<'_>) -> Buffer<'_> {
 fn block_pool(parent: Parent<'_>) -> BlockPool<Parent<'_>, BlockAt> {
     let block = BlockAt::new(640, 128).unwrap();
     BlockPool::try_new(parent, BlockPoolConfig { block, chunk: ChunkSize::Blocks(5) }).unwrap()
+}
+
+fn per_chunk(parent: Parent<'_>) -> BlockPool<Parent<'_>, BlockAt, PerChunk> {
+    let block = BlockAt::new(640, 128).unwrap();
+    BlockPool::try_with_policy(parent, BlockPoolConfig { block, chunk: ChunkSize::Blocks(5) }, PerChunk).unwrap()
 }
 
 fn span_pool(parent: Parent<'_>, block: usize, retain: Retain) -> SpanPool<Parent<'_>> {

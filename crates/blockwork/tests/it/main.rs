@@ -6,6 +6,8 @@ extern crate alloc;
 #[cfg(test)]
 mod arena;
 #[cfg(test)]
+mod blocks;
+#[cfg(test)]
 mod bridge;
 #[cfg(test)]
 mod combine;
@@ -14,7 +16,11 @@ mod conformance;
 #[cfg(test)]
 mod current;
 #[cfg(test)]
+mod interner;
+#[cfg(test)]
 mod mutants;
+#[cfg(test)]
+mod notation;
 #[cfg(test)]
 mod policies;
 #[cfg(test)]

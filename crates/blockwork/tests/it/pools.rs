@@ -3,7 +3,7 @@
 use core::alloc::Layout;
 
 use blockwork::{
-    BlockAt, BlockOf, BlockPool, BlockPoolConfig, Buffer, Bump, ChunkSize, Memo, check_allocator,
+    BlockAt, BlockOf, BlockPool, BlockPoolConfig, Buffer, Bump, ChunkSize, Lifo, Memo, PerChunk, check_allocator,
     math::size_class::{Pow2, Quad},
     send_sync,
     testing::{Bound, Local, Parent, Shared, Tied},
@@ -11,6 +11,16 @@ use blockwork::{
 
 fn pool<A: blockwork::Allocate>(parent: A, size: usize, align: usize, chunk: ChunkSize) -> BlockPool<A, BlockAt> {
     BlockPool::try_new(parent, BlockPoolConfig { block: BlockAt::new(size, align).unwrap(), chunk }).unwrap()
+}
+
+fn per_chunk<A: blockwork::Allocate>(
+    parent: A,
+    size: usize,
+    align: usize,
+    chunk: ChunkSize,
+) -> BlockPool<A, BlockAt, PerChunk> {
+    let config = BlockPoolConfig { block: BlockAt::new(size, align).unwrap(), chunk };
+    BlockPool::try_with_policy(parent, config, PerChunk).unwrap()
 }
 
 fn region(parent: Parent<'_>) -> Buffer<'_> {
@@ -32,6 +42,31 @@ check_allocator!(
 check_allocator!(
     block_pool_buffer,
     |parent| BlockPool::new_all(region(parent), BlockOf::<48, 16>),
+    .own_memory().max_size(48).max_align(16)
+);
+
+check_allocator!(
+    pool_per_chunk,
+    |parent| per_chunk(parent, 48, 16, ChunkSize::Blocks(5)),
+    .owns_spans().max_size(48).max_align(16)
+);
+check_allocator!(pool_per_chunk_one, |parent| per_chunk(parent, 1, 1, ChunkSize::Blocks(1)), .owns_spans().max_size(8).max_align(8));
+check_allocator!(
+    pool_per_chunk_groups,
+    |parent| per_chunk(parent, 24, 8, ChunkSize::Blocks(200)),
+    .owns_spans().max_size(24).max_align(8)
+);
+check_allocator!(
+    pool_per_chunk_paged,
+    |parent| {
+        let config = BlockPoolConfig { block: BlockOf::<640, 128>, chunk: ChunkSize::Bytes(8192) };
+        BlockPool::try_with_policy(parent, config, PerChunk).unwrap()
+    },
+    .owns_spans().max_size(640).max_align(128)
+);
+check_allocator!(
+    pool_per_chunk_buffer,
+    |parent| BlockPool::all_with_policy(region(parent), BlockOf::<48, 16>, PerChunk),
     .own_memory().max_size(48).max_align(16)
 );
 
@@ -59,6 +94,17 @@ check_allocator!(
     .owns_spans().max_size(48).max_align(16)
 );
 
+check_allocator!(
+    per_chunk_over_pool,
+    |parent| per_chunk(pool(parent, 1024, 512, ChunkSize::Blocks(3)), 48, 16, ChunkSize::Bytes(512)),
+    .owns_spans().max_size(48).max_align(16)
+);
+check_allocator!(
+    pool_over_per_chunk,
+    |parent| pool(per_chunk(parent, 1024, 64, ChunkSize::Blocks(3)), 48, 16, ChunkSize::Bytes(1024)),
+    .owns_spans().max_size(48).max_align(16)
+);
+
 send_sync! {
     Bump<Shared>: Send, !Sync;
     Bump<Local>: Send, !Sync;
@@ -69,6 +115,11 @@ send_sync! {
     BlockPool<Local, BlockOf<8>>: Send, !Sync;
     BlockPool<Bound, BlockAt>: !Send, !Sync;
     BlockPool<Tied, BlockOf<8>>: !Send, !Sync;
+    BlockPool<Shared, BlockAt, Lifo>: Send, !Sync;
+    BlockPool<Shared, BlockAt, PerChunk>: Send, !Sync;
+    BlockPool<Local, BlockOf<8>, PerChunk>: Send, !Sync;
+    BlockPool<Bound, BlockAt, PerChunk>: !Send, !Sync;
+    BlockPool<Tied, BlockOf<8>, PerChunk>: !Send, !Sync;
 
     Memo<Shared>: Send, !Sync;
     Memo<Local, Quad<1024>>: Send, !Sync;

@@ -6,7 +6,7 @@ use std::{sync::Mutex, thread};
 
 use blockwork::{
     AllocError, Allocate, BlockOf, BlockPool, BlockPoolConfig, Buffer, Bump, Check, ChunkSize, Counted, DefaultLock,
-    Lock, Locked, Memo, MixedSlab, Slab, SlabConfig, SlabPolicy, SpinLock, System,
+    FreePolicy, Lifo, Lock, Locked, Memo, MixedSlab, PerChunk, Slab, SlabConfig, SlabPolicy, SpinLock, System,
     math::align::layout_of,
     suite,
     testing::{Failing, Suite, When, pairs},
@@ -100,7 +100,39 @@ type Blocks = BlockOf<32, 32>;
 const BLOCK: Layout = Layout::new::<[u64; 4]>();
 
 fn pool<A: Allocate>(parent: A) -> BlockPool<A, Blocks> {
-    BlockPool::try_new(parent, BlockPoolConfig { block: BlockOf, chunk: ChunkSize::Blocks(16) }).unwrap()
+    pool_of(parent, Lifo)
+}
+
+fn pool_of<A: Allocate, F: FreePolicy>(parent: A, policy: F) -> BlockPool<A, Blocks, F> {
+    let config = BlockPoolConfig { block: BlockOf, chunk: ChunkSize::Blocks(16) };
+    BlockPool::try_with_policy(parent, config, policy).unwrap()
+}
+
+/// Seed 000: as little as possible is to be taken from the base.
+#[test]
+fn the_parent_sees_one_request_a_chunk_and_all_of_it_again() {
+    fn counted(policy: impl FreePolicy) {
+        let config = BlockPoolConfig { block: Blocks::default(), chunk: ChunkSize::Blocks(100) };
+        let parent = Counted::new(System);
+        let mut pool = BlockPool::try_with_policy(&parent, config, policy).unwrap();
+        assert_eq!(parent.counts().requests, 0);
+        for _ in 0..3 {
+            let before = parent.counts().requests;
+            for chunks in 1..=5 {
+                let blocks = [(); 100].map(|()| pool.alloc_block().unwrap());
+                assert_eq!(parent.counts().requests, before + chunks);
+                // SAFETY: taken above, and not used again.
+                blocks.into_iter().step_by(3).for_each(|block| unsafe { pool.free_block(block) });
+                // The same number of blocks again, for which none is asked.
+                (0..34).for_each(|_| assert!(pool.alloc_block().is_ok()));
+                assert_eq!(parent.counts().requests, before + chunks);
+            }
+            pool.release();
+            assert_eq!((parent.counts().blocks_live, pool.chunks(), pool.blocks_live()), (0, 0, 0));
+        }
+    }
+    counted(Lifo);
+    counted(PerChunk);
 }
 
 /// Seed 000: any pointer went to the free list, and came back as a block.
@@ -149,11 +181,11 @@ fn random(state: &mut u64, end: usize) -> usize {
     usize::try_from(*state >> 33).unwrap().checked_rem(end).unwrap_or(0)
 }
 
-/// Runs `work` in four threads, each with a number, over one pool; nothing is
-/// live in the end.
+/// Runs `work` in four threads, each with a number, over one pool of each
+/// policy; nothing is live in the end.
 fn in_threads(work: impl Fn(&(dyn Allocate + Sync), u64) + Sync) {
-    fn run<L: Lock + Sync>(lock: L, work: impl Fn(&(dyn Allocate + Sync), u64) + Sync) {
-        let shared = Locked::with_lock(pool(System), lock);
+    fn run<L: Lock + Sync>(lock: L, policy: impl FreePolicy, work: impl Fn(&(dyn Allocate + Sync), u64) + Sync) {
+        let shared = Locked::with_lock(pool_of(System, policy), lock);
         thread::scope(|scope| {
             for number in 1..=4 {
                 let (shared, work) = (&shared, &work);
@@ -162,8 +194,10 @@ fn in_threads(work: impl Fn(&(dyn Allocate + Sync), u64) + Sync) {
         });
         shared.with_parent(|pool| assert_eq!(pool.blocks_live(), 0));
     }
-    run(DefaultLock::new(), &work);
-    run(SpinLock::new(), &work);
+    run(DefaultLock::new(), Lifo, &work);
+    run(SpinLock::new(), Lifo, &work);
+    run(DefaultLock::new(), PerChunk, &work);
+    run(SpinLock::new(), PerChunk, &work);
 }
 
 #[test]

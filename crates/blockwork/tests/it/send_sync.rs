@@ -2,7 +2,7 @@
 
 use blockwork::{
     Buffer, Null, Pages, PagesWith, System, send_sync,
-    testing::{Bound, Failing, Local, Misaligned, Reentrant, Shared, Shuffled, Strict, Tied},
+    testing::{Audited, Bound, Failing, Local, Misaligned, Reentrant, Shared, Shuffled, Strict, Tied},
 };
 
 send_sync! {
@@ -11,6 +11,11 @@ send_sync! {
     PagesWith: Send, Sync;
     Null: Send, Sync;
     Buffer<'static>: Send, !Sync;
+
+    Audited<Shared>: Send, Sync;
+    Audited<Local>: Send, !Sync;
+    Audited<Bound>: !Send, Sync;
+    Audited<Tied>: !Send, !Sync;
 
     Failing<Shared>: Send, !Sync;
     Failing<Local>: Send, !Sync;

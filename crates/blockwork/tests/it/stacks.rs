@@ -8,8 +8,8 @@ use std::env;
 
 use blockwork::{
     BlockAt, BlockPool, BlockPoolConfig, Buffer, Bump, ChunkSize, Counted, Fallback, FromApi2_04, LastResort, Listed,
-    Locked, Memo, MixedSlab, Pow2, Quad, Retain, Segregate, SizeClasses, Sizes, Slab, SlabConfig, SlabHead, SlabPolicy,
-    SpanPool, SpanPoolConfig, SpinLock, Threshold, UpTo,
+    Locked, Memo, MixedSlab, PerChunk, Pow2, Quad, Retain, Segregate, SizeClasses, Sizes, Slab, SlabConfig, SlabHead,
+    SlabPolicy, SpanPool, SpanPoolConfig, SpinLock, Threshold, UpTo,
     math::size_class::{Classes, Initial},
     suite,
     testing::{Misaligned, Parent, Shuffled, Suite},
@@ -24,6 +24,7 @@ use proptest::{
 enum Part {
     Bump { capacity: usize },
     BlockPool { size: usize, align: usize, chunk: ChunkSize },
+    PerChunk { size: usize, align: usize, chunk: ChunkSize },
     Memo { limit: usize },
     MemoByClass { limit: usize },
     SpanPool { config: SpanPoolConfig },
@@ -73,6 +74,7 @@ fn parts() -> impl Strategy<Value = Part> {
     prop_oneof![
         (0..70_000_usize).prop_map(|capacity| Part::Bump { capacity }),
         block_pools(),
+        per_chunk(),
         limits().prop_map(|limit| Part::Memo { limit }),
         limits().prop_map(|limit| Part::MemoByClass { limit }),
         span_pools(),
@@ -129,6 +131,11 @@ fn block_pools() -> impl Strategy<Value = Part> {
     (1..700_usize, 0..9, chunks).prop_map(|(size, log, chunk)| Part::BlockPool { size, align: 1_usize << log, chunk })
 }
 
+fn per_chunk() -> impl Strategy<Value = Part> {
+    let chunks = prop_oneof![(1..200_usize).prop_map(ChunkSize::Blocks), (2000..9000_usize).prop_map(ChunkSize::Bytes)];
+    (1..700_usize, 0..9, chunks).prop_map(|(size, log, chunk)| Part::PerChunk { size, align: 1_usize << log, chunk })
+}
+
 fn span_pools() -> impl Strategy<Value = Part> {
     let retains = prop_oneof![
         Just(Retain::never_release()),
@@ -156,6 +163,10 @@ fn suite_of(part: Part) -> Suite {
         Part::BlockPool { size, align, chunk } => {
             let config = BlockPoolConfig { block: BlockAt::new(size, align).unwrap(), chunk };
             suite!(name, |parent| BlockPool::try_new(parent, config).unwrap(), .owns_spans().max_size(size).max_align(align))
+        }
+        Part::PerChunk { size, align, chunk } => {
+            let config = BlockPoolConfig { block: BlockAt::new(size, align).unwrap(), chunk };
+            suite!(name, |parent| BlockPool::try_with_policy(parent, config, PerChunk).unwrap(), .owns_spans().max_size(size).max_align(align))
         }
         Part::Memo { limit } => suite!(name, |parent| Memo::new(parent, limit), .retains(limit)),
         Part::MemoByClass { limit } => {

@@ -4,8 +4,8 @@
 use core::{alloc::Layout, mem::MaybeUninit, ptr::NonNull};
 
 use blockwork::{
-    Allocate, BlockOf, BlockPool, Buffer, Bump, Check, Const, Counted, Fallback, Locked, Memo, MixedSlab, Pow2, Quad,
-    Retain, Segregate, SizeClasses, SlabHead, SlabPolicy, SpanPool, SpanPoolConfig, SpinLock, UpTo, Valid,
+    Allocate, BlockOf, BlockPool, Buffer, Bump, Check, Const, Counted, Fallback, Locked, Memo, MixedSlab, PerChunk,
+    Pow2, Quad, Retain, Segregate, SizeClasses, SlabHead, SlabPolicy, SpanPool, SpanPoolConfig, SpinLock, UpTo, Valid,
 };
 
 /// A buffer of so many bytes of the program's image.
@@ -52,6 +52,10 @@ static POOL: Locked<Fallback<Pool, Recycled>, SpinLock> = Locked::with_lock(
     SpinLock::new(),
 );
 
+/// Blocks of a pool that hands neighbours out together.
+static NEIGHBOURS: Locked<BlockPool<Buffer<'static>, BlockOf<64, 16>, PerChunk>, SpinLock> =
+    Locked::with_lock(BlockPool::all_with_policy(region!(8192), BlockOf, PerChunk), SpinLock::new());
+
 /// Allocates all that there is of some sizes, each block full of its own byte,
 /// and frees it again.
 fn serves(heap: &(impl Allocate + Check), sizes: &[usize]) -> usize {
@@ -86,4 +90,8 @@ fn a_composition_three_deep_is_a_static() {
 
     let served = serves(&POOL, &[60, 64, 9]);
     assert!(served > 100, "{served}");
+
+    let served = serves(&NEIGHBOURS, &[60, 64, 9]);
+    assert!(served > 120, "{served}");
+    assert_eq!(serves(&NEIGHBOURS, &[60, 64, 9]), served, "all of it came back");
 }

@@ -4,7 +4,7 @@
 use std::{path::Path, process::Command};
 
 use crate::{
-    instr, loom,
+    bench, instr, loom,
     run::{has, report, rustup, skipped, step},
     tidy,
 };
@@ -50,11 +50,24 @@ pub(crate) fn run(root: &Path, gate: Gate) -> Result<(), String> {
     nightly(root)?;
     loom::run(root, gate)?;
     cargo("package --workspace --allow-dirty --quiet")?;
-    report("instr", || instr::check(root))?;
+    benches(root)?;
     if gate == Gate::Full {
         full(root)?;
     }
     Ok(())
+}
+
+/// The workspace of the benches: that it keeps working, and the instruction
+/// counts. Times prove nothing on a machine that others use, so none is taken.
+fn benches(root: &Path) -> Result<(), String> {
+    let cargo = |line: &str| {
+        step(&root.join("bench"), &format!("bench: {line}"), Command::new(env!("CARGO")).args(line.split(' ')))
+    };
+    cargo("fmt --check")?;
+    cargo("clippy --release --all-targets -- -D warnings")?;
+    cargo("test --release")?;
+    report("bench --smoke", || bench::run(root, &["--smoke"]))?;
+    report("instr", || instr::check(root))
 }
 
 /// The documentation of every crate, warnings as errors.

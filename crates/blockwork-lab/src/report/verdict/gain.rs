@@ -8,6 +8,8 @@ const SHARE: f64 = 0.05;
 const SHARE_OF_ONE_RUN: f64 = 0.2;
 /// Less time over the whole recording counts as none, in nanoseconds.
 pub const LEAST_TIME: f64 = 1e6;
+/// A factor above this says nothing more: one of the times is next to none.
+const FACTOR_MAX: f64 = 100.0;
 /// Less memory counts as none: it is the step by which `malloc` grows its heap.
 const LEAST_BYTES: f64 = (128 << 10) as f64;
 
@@ -88,7 +90,7 @@ impl<'a> Gain<'a> {
             time: Change { mine: net(mine), today: net(theirs), way: Way::of(saved.median, bar) },
             memory: Change { mine: held_mine, today: held_today, way: Way::of(held_today - held_mine, room) },
             held,
-            floor: (mine.noise.unwrap_or(0.0) + driver.noise.unwrap_or(0.0)).max(0.1),
+            floor: floor(mine, driver),
             events,
         })
     }
@@ -116,8 +118,14 @@ impl<'a> Gain<'a> {
         } else {
             (mine / today.max(self.floor), "slower")
         };
-        let least = if mine.min(today) < self.floor { "at least " } else { "" };
-        format!("{least}{more:.1}x {word} ({today:.0} → {mine:.0} ns per event, {saved} in all)")
+        let factor = if more > FACTOR_MAX {
+            format!("more than {FACTOR_MAX:.0}x")
+        } else if mine.min(today) < self.floor {
+            format!("at least {more:.1}x")
+        } else {
+            format!("{more:.1}x")
+        };
+        format!("{factor} {word} ({today:.0} → {mine:.0} ns per event, {saved} in all)")
     }
 
     /// `30 % less memory at the peak (10 MB → 7 MB)`
@@ -131,6 +139,12 @@ impl<'a> Gain<'a> {
         };
         format!("{how} memory at the peak ({} → {})", bytes(self.held.1), bytes(self.held.0))
     }
+}
+
+/// Nanoseconds per event that cannot be told from none, where an allocator took
+/// `figure` and the driver alone `driver`.
+pub fn floor(figure: Spread, driver: Spread) -> f64 {
+    (figure.noise.unwrap_or(0.0) + driver.noise.unwrap_or(0.0)).max(0.1)
 }
 
 /// A duration, given in nanoseconds.

@@ -14,7 +14,7 @@ mod gain;
 
 use serde::Serialize;
 
-use self::gain::{Gain, LEAST_TIME, Way, duration};
+use self::gain::{Gain, LEAST_TIME, Way, duration, floor};
 use super::{facts::Facts, stats::Spread};
 use crate::{
     replay::{
@@ -98,10 +98,12 @@ fn refusal(facts: &Facts, gains: &[Gain<'_>], today: &Figures, driver: Spread) -
 
 /// The program hardly calls `malloc`.
 fn little_time(facts: &Facts, today: &Figures, driver: Spread) -> Option<String> {
-    let net = (Spread::of(&today.ns)?.median - driver.median).max(0.0);
+    let today = Spread::of(&today.ns)?;
+    let net = (today.median - driver.median).max(0.0);
     let all = net * facts.events as f64;
     let events = counted(facts.events, "event takes", "events take");
-    (all < 10.0 * LEAST_TIME).then(|| format!("There is little time to save: {events} {} in malloc.", duration(all)))
+    let time = if net < floor(today, driver) { "no measurable time".into() } else { duration(all) };
+    (all < 10.0 * LEAST_TIME).then(|| format!("There is little time to save: {events} {time} in malloc."))
 }
 
 /// A few blocks are most of the peak.
@@ -215,6 +217,20 @@ mod tests {
         let verdict = judge(&few, [row(Kind::Composition, "pool", steady(40.0), 10 * MIB)]);
         assert_eq!(verdict.best.as_deref(), Some("system"));
         assert!(verdict.text.contains("300 events take 12 µs in malloc"), "{}", verdict.text);
+    }
+
+    #[test]
+    fn where_malloc_takes_next_to_no_time_no_factor_is_made_of_it() {
+        // As fast as the driver alone, and a composition that is not.
+        let rows = [
+            row(Kind::Baseline, "system", steady(19.9), 10 * MIB),
+            row(Kind::Composition, "pool", steady(40_000.0), 7 * MIB),
+        ];
+        let outcome = Outcome { driver: steady(20.0).to_vec(), rows: rows.into() };
+        let text = Verdict::of(&Facts { events: 300, ..facts() }, &outcome).text;
+        let slower = "but is more than 100x slower (0 → 39980 ns per event, 12.0 ms in all)";
+        assert!(text.contains(slower), "{text}");
+        assert!(text.contains("300 events take no measurable time in malloc"), "{text}");
     }
 
     #[test]

@@ -33,6 +33,8 @@ pub(crate) struct ChunkHead {
     pub(crate) len: u32,
     /// Whether the chunk may serve again when all of it is free.
     pub(crate) pooled: bool,
+    /// The round in which all of it became free, while it is.
+    pub(crate) idle_since: Cell<u16>,
     /// What the parent was asked for.
     pub(crate) memory: Layout,
     /// Where the books lie, unless they were asked for alone.
@@ -51,7 +53,7 @@ impl ChunkHead {
         memory: Layout,
         shelf: Option<NonNull<Shelf>>,
     ) -> Self {
-        Self { links: Links::new(), base, len, pooled, memory, shelf }
+        Self { links: Links::new(), base, len, pooled, idle_since: Cell::new(0), memory, shelf }
     }
 }
 

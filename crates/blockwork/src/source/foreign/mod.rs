@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! FromGlobal::new(&std::alloc::System)     a GlobalAlloc, lent or shared (`Rc`, `Arc`)
+//! FromGlobal::new(Registered)              the one of the program
 //! FromApi2_02::new(&bump)                  an allocator-api2 0.2 allocator (bumpalo)
 //! FromApi2_04::new(..)  FromStd::new(..)   allocator-api2 0.4, std
 //!      └─► Foreign<T, the contract it speaks>: Allocate
@@ -47,6 +48,8 @@ mod speaks;
 pub use self::speaks::Api2_02;
 #[cfg(feature = "allocator-api2-04")]
 pub use self::speaks::Api2_04;
+#[cfg(feature = "alloc")]
+pub use self::speaks::Registered;
 #[cfg(blockwork_std_allocator)]
 pub use self::speaks::Std;
 pub use self::speaks::{Global, Speaks};

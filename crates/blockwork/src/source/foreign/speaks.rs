@@ -81,6 +81,38 @@ macro_rules! global {
     )*};
 }
 
+/// The program's `#[global_allocator]`, which boxes and vectors use.
+///
+/// Whatever it is, it is reached through std, so this is all there is of it here:
+/// `FromGlobal::new(Registered)` takes no space. It is not for the global
+/// allocator itself, which would ask itself.
+#[cfg(feature = "alloc")]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Registered;
+
+// SAFETY: what is registered is a `GlobalAlloc` that stays where it is, and that
+// contract promises the same of its blocks, and forbids to unwind.
+#[cfg(feature = "alloc")]
+unsafe impl Speaks<Registered> for Global {
+    #[inline]
+    unsafe fn allocate(_from: &Registered, layout: Layout) -> Option<NonNull<u8>> {
+        // SAFETY: the caller's promise: not of size zero.
+        NonNull::new(unsafe { heap::alloc::alloc(layout) })
+    }
+
+    #[inline]
+    unsafe fn allocate_zeroed(_from: &Registered, layout: Layout) -> Option<NonNull<u8>> {
+        // SAFETY: the caller's promise: not of size zero.
+        NonNull::new(unsafe { heap::alloc::alloc_zeroed(layout) })
+    }
+
+    #[inline]
+    unsafe fn deallocate(_from: &Registered, block: NonNull<u8>, layout: Layout) {
+        // SAFETY: the caller's promise: a live block, asked for with `layout`.
+        unsafe { heap::alloc::dealloc(block.as_ptr(), layout) }
+    }
+}
+
 global!(&T);
 #[cfg(feature = "alloc")]
 global!(Rc<T>, Arc<T>);

@@ -149,6 +149,12 @@ impl<A: Allocate> Arena<A> {
         grants.fold(0, usize::saturating_add)
     }
 
+    /// Where the spans come from.
+    #[must_use]
+    pub const fn parent(&self) -> &A {
+        &self.parent
+    }
+
     /// Spans held, used and spare; walks them.
     #[must_use]
     pub fn spans(&self) -> usize {

@@ -2,10 +2,13 @@
 
 use core::alloc::Layout;
 
-use super::shape::{BlockAt, BlockOf, BlockShape};
+use super::{
+    policy::{FreeBlocks, FreePolicy},
+    shape::{BlockAt, BlockOf, BlockShape},
+};
 use crate::{
     alloc::{ConfigError, Valid},
-    math::align::SIZE_MAX,
+    math::{align::SIZE_MAX, books::Books},
     raw::chunk::FOOTER_SIZE,
 };
 
@@ -36,12 +39,14 @@ pub struct BlockPoolConfig<S> {
 
 /// How much a pool asks of its parent at a time.
 ///
-/// Where the parent grants more, the pool uses all of it.
+/// Where the parent grants more, the pool uses that too: all of it, or with
+/// [`PerChunk`](super::PerChunk) up to the power of two that a chunk is aligned to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChunkSize {
-    /// Room for so many blocks, and one pointer for the book-keeping.
+    /// Room for so many blocks, one pointer for the book-keeping, and what the
+    /// policy notes.
     Blocks(usize),
-    /// So many bytes, for as many blocks as fit beside one pointer.
+    /// So many bytes, for as many blocks as fit beside those.
     Bytes(usize),
 }
 
@@ -52,7 +57,7 @@ impl<const SIZE: usize, const ALIGN: usize> BlockPoolConfig<BlockOf<SIZE, ALIGN>
     ///
     /// [`ConfigError`] when a chunk holds no block, or is larger than memory.
     pub const fn check(self) -> Result<Valid<Self>, ConfigError> {
-        match self.chunk.layout(BlockOf::<SIZE, ALIGN>::STRIDE) {
+        match self.chunk.layout(BlockOf::<SIZE, ALIGN>::STRIDE, 0) {
             Ok(_) => Ok(Valid::vouch(self)),
             Err(error) => Err(error),
         }
@@ -66,7 +71,7 @@ impl BlockPoolConfig<BlockAt> {
     ///
     /// [`ConfigError`] when a chunk holds no block, or is larger than memory.
     pub const fn check(self) -> Result<Valid<Self>, ConfigError> {
-        match self.chunk.layout(self.block.get()) {
+        match self.chunk.layout(self.block.get(), 0) {
             Ok(_) => Ok(Valid::vouch(self)),
             Err(error) => Err(error),
         }
@@ -74,37 +79,47 @@ impl BlockPoolConfig<BlockAt> {
 }
 
 impl<S: BlockShape> BlockPoolConfig<S> {
-    /// `check` for any shape; traits have no `const` methods yet.
-    pub(super) fn check_any(self) -> Result<Valid<Self>, ConfigError> {
-        self.chunk.layout(self.block.stride()).map(|_| Valid::vouch(self))
+    /// `check` for any shape and policy; traits have no `const` methods yet.
+    pub(super) fn check_any<F: FreePolicy>(self) -> Result<Valid<Self>, ConfigError> {
+        self.chunk.layout(self.block.stride(), 0)?;
+        self.chunk.layout(self.block.stride(), F::Blocks::GROUP_SIZE).map(|_| Valid::vouch(self))
     }
 }
 
 impl ChunkSize {
-    /// What is asked of the parent: blocks of `stride`, then the footer.
-    pub(super) const fn layout(self, stride: Layout) -> Result<Layout, ConfigError> {
+    /// What is asked of the parent: blocks of `stride`, then the footer, then
+    /// `group_size` for each group of them. Aligned for the blocks, or where there
+    /// are groups to the power of two that the blocks fit in.
+    pub(super) const fn layout(self, stride: Layout, group_size: usize) -> Result<Layout, ConfigError> {
         const FIELD: &str = "BlockPoolConfig::chunk";
+        let books = books(group_size);
         let (blocks, bytes) = match self {
-            Self::Blocks(blocks) => match blocks.checked_mul(stride.size()) {
-                Some(body) => (blocks, body.saturating_add(FOOTER_SIZE)),
-                None => (blocks, usize::MAX),
+            Self::Blocks(blocks) => (blocks, books.size_for(blocks, stride.size())),
+            Self::Bytes(bytes) => match books.blocks_in(bytes, stride.size()) {
+                0 if group_size != 0 => (1, books.size_for(1, stride.size())),
+                blocks => (blocks, Some(bytes)),
             },
-            Self::Bytes(bytes) => (blocks_in(bytes, stride), bytes),
         };
         if blocks == 0 {
             return Err(ConfigError::new(FIELD, "must have room for a block and a pointer"));
         }
-        match Layout::from_size_align(bytes, stride.align()) {
-            Ok(layout) if bytes <= SIZE_MAX => Ok(layout),
-            _ => Err(ConfigError::new(FIELD, "must not exceed isize::MAX bytes")),
+        let align = if group_size == 0 {
+            Some(stride.align())
+        } else {
+            // What is less than the bytes does not wrap.
+            blocks.wrapping_mul(stride.size()).checked_next_power_of_two()
+        };
+        if let (Some(bytes), Some(align)) = (bytes, align)
+            && bytes <= SIZE_MAX
+            && let Ok(layout) = Layout::from_size_align(bytes, align)
+        {
+            return Ok(layout);
         }
+        Err(ConfigError::new(FIELD, "must not exceed isize::MAX bytes"))
     }
 }
 
-/// How many blocks fit in a chunk of `bytes` beside the footer.
-pub(super) const fn blocks_in(bytes: usize, stride: Layout) -> usize {
-    match bytes.saturating_sub(FOOTER_SIZE).checked_div(stride.size()) {
-        Some(blocks) => blocks,
-        None => 0,
-    }
+/// What is noted behind the blocks of a chunk.
+pub(super) const fn books(group_size: usize) -> Books {
+    Books { once: FOOTER_SIZE, group: group_size }
 }

@@ -4,21 +4,21 @@
 use core::{alloc::Layout, cell::Cell, ptr::NonNull};
 
 use super::{
-    config::{BlockPoolConfig, ChunkSize, blocks_in},
+    config::{BlockPoolConfig, ChunkSize, books},
+    policy::{FreeBlocks, FreePolicy, Lifo},
     shape::BlockShape,
 };
 use crate::{
     alloc::{AllocError, Allocate, Core, Valid, empty},
-    math::align::{is_aligned, padding},
-    os,
-    raw::{chunk::Chunks, free_list::FreeList},
+    math::{align::padding, books::Books},
+    raw::chunk::{Chunks, FOOTER_SIZE},
 };
 
 /// A [`BlockPool`](super::BlockPool) without its parent.
 #[derive(Debug)]
-pub struct BlockPoolCore<S> {
-    /// Blocks that were used before, the last one freed in front.
-    pub(super) free: FreeList,
+pub struct BlockPoolCore<S, F: FreePolicy = Lifo> {
+    /// Blocks that were carved and are free.
+    pub(super) free: F::Blocks,
     /// The next block that was never used, in the chunk being carved. Equal to
     /// `tail_end` when there is none, both dangling when there is no chunk.
     pub(super) tail: Cell<NonNull<u8>>,
@@ -30,7 +30,7 @@ pub struct BlockPoolCore<S> {
     /// The one span of a pool that does not grow, once it is taken.
     pub(super) span: Cell<Option<NonNull<u8>>>,
     pub(super) growth: Growth,
-    shape: S,
+    pub(super) shape: S,
 }
 
 /// Where blocks come from when none is free.
@@ -50,7 +50,7 @@ pub(super) struct Plan {
     pub(super) body: usize,
 }
 
-impl<S: BlockShape> BlockPoolCore<S> {
+impl<S: BlockShape, F: FreePolicy> BlockPoolCore<S, F> {
     /// An empty pool; see [`BlockPool::new`](super::BlockPool::new).
     #[must_use]
     pub const fn new(config: Valid<BlockPoolConfig<S>>) -> Self {
@@ -61,7 +61,7 @@ impl<S: BlockShape> BlockPoolCore<S> {
     pub(super) const fn with_growth(shape: S, growth: Growth) -> Self {
         let nowhere = NonNull::dangling();
         Self {
-            free: FreeList::new(),
+            free: F::Blocks::NEW,
             tail: Cell::new(nowhere),
             tail_end: Cell::new(nowhere),
             used: Chunks::new(),
@@ -83,7 +83,7 @@ impl<S: BlockShape> BlockPoolCore<S> {
     /// - `parent` is the one that every earlier call was given.
     #[inline]
     pub unsafe fn alloc_block<A: Allocate + ?Sized>(&self, parent: &A) -> Result<NonNull<u8>, AllocError> {
-        match self.free.pop() {
+        match self.free.pop(self.shape) {
             Some(block) => Ok(block),
             None => self.carve_or_grow(parent),
         }
@@ -96,10 +96,8 @@ impl<S: BlockShape> BlockPoolCore<S> {
     /// - `block` is live and came from this core.
     #[inline]
     pub unsafe fn free_block(&self, block: NonNull<u8>) {
-        os::check(is_aligned(block.addr().get(), self.stride().align()), "block is not from this pool");
-        // SAFETY: a block is at least as large and as aligned as a link, and
-        // the caller gives it up.
-        unsafe { self.free.push(block) }
+        // SAFETY: the caller's promise.
+        unsafe { self.free.push(block, self.shape) }
     }
 
     #[cold]
@@ -127,12 +125,15 @@ impl<S: BlockShape> BlockPoolCore<S> {
 
     /// Takes the first block of the untouched tail.
     fn carve(&self) -> Option<NonNull<u8>> {
-        let block = self.tail.get();
-        if block == self.tail_end.get() {
+        let first = self.tail.get();
+        if first == self.tail_end.get() {
             return None;
         }
-        // SAFETY: the tail is whole blocks long.
-        self.tail.set(unsafe { block.add(self.stride().size()) });
+        // SAFETY: the tail is the last blocks of the chunk that was opened
+        // last, and only this takes from it.
+        let (block, taken) = unsafe { self.free.carve(first, self.tail_size(), self.shape) };
+        // SAFETY: no more is taken than there is.
+        self.tail.set(unsafe { first.add(taken) });
         Some(block)
     }
 
@@ -143,6 +144,8 @@ impl<S: BlockShape> BlockPoolCore<S> {
         if let Some(base) = unsafe { self.spare.pop(plan.body) } {
             // SAFETY: it was in the other stack, so it fits this one.
             unsafe { self.used.push(base, plan.body) }
+            let mask = plan.layout.align().wrapping_sub(1);
+            self.free.place(0, mask, plan.body.wrapping_add(FOOTER_SIZE));
             self.set_tail(base, plan.body);
         } else {
             let base = parent.allocate(plan.layout)?;
@@ -181,7 +184,9 @@ impl<S: BlockShape> BlockPoolCore<S> {
     pub(super) fn rewind_span(&self, base: NonNull<u8>, size: usize) {
         let (head, body) = self.fit(base.addr().get(), size);
         // SAFETY: the head lies in the span.
-        self.set_tail(unsafe { base.add(head) }, body);
+        let first = unsafe { base.add(head) };
+        self.free.place(first.addr().get(), usize::MAX, body);
+        self.set_tail(first, body);
     }
 
     /// The bytes before the first block, and those of all blocks, in a span.
@@ -189,7 +194,8 @@ impl<S: BlockShape> BlockPoolCore<S> {
         let stride = self.stride();
         let head = padding(address, stride.align()).min(size);
         let rest = size.saturating_sub(head);
-        (head, rest.saturating_sub(rest.checked_rem(stride.size()).unwrap_or(rest)))
+        let books = Books { once: 0, group: F::Blocks::GROUP_SIZE };
+        (head, books.blocks_in(rest, stride.size()).wrapping_mul(stride.size()))
     }
 
     /// What a chunk looks like: the same for every chunk, since configuration
@@ -197,9 +203,12 @@ impl<S: BlockShape> BlockPoolCore<S> {
     pub(super) fn plan<A: Allocate + ?Sized>(&self, parent: &A, size: ChunkSize) -> Result<Plan, AllocError> {
         let stride = self.stride();
         // A valid configuration has a layout.
-        let layout = size.layout(stride).map_err(|_| AllocError)?;
-        let blocks = blocks_in(parent.granted(layout), stride);
-        Ok(Plan { layout, body: blocks.wrapping_mul(stride.size()) })
+        let group_size = F::Blocks::GROUP_SIZE;
+        let layout = size.layout(stride, group_size).map_err(|_| AllocError)?;
+        let fit = books(group_size).blocks_in(parent.granted(layout), stride.size());
+        // By groups, only blocks within the alignment find the base of their chunk.
+        let most = if group_size == 0 { fit } else { self.blocks_in(layout.align()) };
+        Ok(Plan { layout, body: fit.min(most).wrapping_mul(stride.size()) })
     }
 
     #[inline]
@@ -222,12 +231,12 @@ impl<S: BlockShape> BlockPoolCore<S> {
 
 // SAFETY: chunks and span belong to whoever holds the core, and may change
 // threads.
-unsafe impl<S: Send> Send for BlockPoolCore<S> {}
+unsafe impl<S: Send, F: FreePolicy> Send for BlockPoolCore<S, F> {}
 
 // SAFETY: a block is either free (in the list or untouched) or live, and lies
 // at a multiple of the stride in memory that the parent gave; grants are the
 // stride; nothing panics.
-unsafe impl<S: BlockShape> Core for BlockPoolCore<S> {
+unsafe impl<S: BlockShape, F: FreePolicy> Core for BlockPoolCore<S, F> {
     #[inline]
     unsafe fn allocate<A: Allocate + ?Sized>(&self, parent: &A, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         if layout.size() == 0 {

@@ -15,10 +15,17 @@ use crate::{alloc::ConfigError, math::align::stride};
 /// - [`stride`](Self::stride) is always the same, also for copies.
 /// - It is what [`math::align::stride`](stride()) returns for some size
 ///   and alignment.
+/// - [`blocks_in`](Self::blocks_in) is the quotient by its size, rounded down.
 pub unsafe trait BlockShape: Copy {
     /// A block's layout: its size is how far blocks lie apart, a multiple of
     /// its alignment.
     fn stride(self) -> Layout;
+
+    /// How many whole blocks `bytes` are.
+    #[inline]
+    fn blocks_in(self, bytes: usize) -> usize {
+        bytes.checked_div(self.stride().size()).unwrap_or(0)
+    }
 }
 
 /// Blocks of `SIZE` bytes at multiples of `ALIGN`, known to the compiler.

@@ -225,7 +225,8 @@ fn wrong_configurations_name_the_field_and_the_rule() {
         let config = BlockPoolConfig { block, chunk };
         let error = config.check().unwrap_err();
         assert_eq!(error.field, "BlockPoolConfig::chunk");
-        assert_eq!(config.check_any(), Err(error));
+        assert_eq!(config.check_any::<Lifo>(), Err(error));
+        assert_eq!(config.check_any::<PerChunk>(), Err(error));
         assert_eq!(BlockPoolConfig { block: BlockOf::<64, 64>, chunk }.check().unwrap_err(), error);
     }
     let config = BlockPoolConfig { block, chunk: ChunkSize::Bytes(64 + size_of::<usize>()) };

@@ -3,6 +3,7 @@
 use core::{iter, ptr::NonNull};
 
 use super::{
+    policy::{FreeBlocks, FreePolicy},
     pool_core::{BlockPoolCore, Growth, Plan},
     shape::BlockShape,
 };
@@ -12,7 +13,7 @@ use crate::{
     raw::{chunk::Chunks, free_list::FreeList},
 };
 
-impl<S: BlockShape> BlockPoolCore<S> {
+impl<S: BlockShape, F: FreePolicy> BlockPoolCore<S, F> {
     /// Takes chunks until `blocks` requests can be served without the parent.
     pub(super) fn prealloc<A: Allocate + ?Sized>(&self, parent: &A, blocks: usize) -> Result<(), AllocError> {
         match self.growth {
@@ -53,7 +54,7 @@ impl<S: BlockShape> BlockPoolCore<S> {
 
     /// Ends every block; keeps all memory.
     pub(super) fn free_all<A: Allocate + ?Sized>(&self, parent: &A) {
-        self.free.clear();
+        self.free.nodes().clear();
         self.set_no_tail();
         match self.growth {
             Growth::Chunks(size) => {
@@ -89,9 +90,11 @@ impl<S: BlockShape> BlockPoolCore<S> {
     /// Moves the chunks in which no block is live to the spare ones.
     ///
     /// With free blocks and chunks both in the order of their addresses, the
-    /// blocks of the first chunk are in front, and need only be counted.
+    /// blocks of the first chunk are in front, and need only be counted. Where a
+    /// node stands for several blocks, they are of one chunk.
     fn spare_free_chunks(&self, plan: Plan) {
-        self.free.sort();
+        let nodes = self.free.nodes();
+        nodes.sort();
         self.used.sort();
         let (live, kept) = (Chunks::new(), FreeList::new());
         // SAFETY: all chunks have this body.
@@ -100,10 +103,13 @@ impl<S: BlockShape> BlockPoolCore<S> {
             let end = unsafe { base.add(plan.body) };
             let is_current = end == self.tail_end.get();
             let untouched = if is_current { self.blocks_in(self.tail_size()) } else { 0 };
-            let freed = self.free.iter().take_while(|&block| block < end).count();
-            let blocks = iter::from_fn(|| self.free.pop()).take(freed);
+            // SAFETY: from the list.
+            let of_chunk = || nodes.iter().take_while(|&node| unsafe { F::Blocks::first(node) } < end);
+            // SAFETY: from the list.
+            let freed = of_chunk().map(|node| unsafe { F::Blocks::count(node) }).fold(0, usize::wrapping_add);
+            let of_chunk = iter::from_fn(|| nodes.pop()).take(of_chunk().count());
             if freed.wrapping_add(untouched) == self.blocks_in(plan.body) {
-                blocks.for_each(drop);
+                of_chunk.for_each(drop);
                 if is_current {
                     self.set_no_tail();
                 }
@@ -111,14 +117,14 @@ impl<S: BlockShape> BlockPoolCore<S> {
                 unsafe { self.spare.push(base, plan.body) }
             } else {
                 // SAFETY: it was in the other list, so it fits this one.
-                blocks.for_each(|block| unsafe { kept.push(block) });
+                of_chunk.for_each(|node| unsafe { kept.push(node) });
                 // SAFETY: as above.
                 unsafe { live.push(base, plan.body) }
             }
         }
-        while let Some(block) = kept.pop() {
+        while let Some(node) = kept.pop() {
             // SAFETY: as above. The highest comes first, so the lowest ends in front.
-            unsafe { self.free.push(block) }
+            unsafe { nodes.push(node) }
         }
         move_chunks(&live, &self.used, plan.body);
     }
@@ -163,16 +169,21 @@ impl<S: BlockShape> BlockPoolCore<S> {
             }
             Growth::Span(_) => 0,
         };
-        let freed = self.free.iter().count();
-        freed.saturating_add(self.blocks_in(self.tail_size())).saturating_add(spare)
+        self.blocks_freed().saturating_add(self.blocks_in(self.tail_size())).saturating_add(spare)
     }
 
     /// Blocks handed out and not freed.
     pub(super) fn blocks_live<A: Allocate + ?Sized>(&self, parent: &A) -> usize {
-        self.blocks_carved(parent).saturating_sub(self.free.iter().count())
+        self.blocks_carved(parent).saturating_sub(self.blocks_freed())
     }
 
-    /// Blocks handed out at least once.
+    /// Blocks that were carved and are free.
+    fn blocks_freed(&self) -> usize {
+        // SAFETY: from the list.
+        self.free.nodes().iter().map(|node| unsafe { F::Blocks::count(node) }).fold(0, usize::saturating_add)
+    }
+
+    /// Blocks that were taken from the untouched ones.
     fn blocks_carved<A: Allocate + ?Sized>(&self, parent: &A) -> usize {
         self.carved(parent).map(|(_, size)| self.blocks_in(size)).fold(0, usize::saturating_add)
     }
@@ -200,7 +211,7 @@ impl<S: BlockShape> BlockPoolCore<S> {
 
     /// How many blocks are `bytes` long together.
     pub(super) fn blocks_in(&self, bytes: usize) -> usize {
-        bytes.checked_div(self.stride().size()).unwrap_or(0)
+        self.shape.blocks_in(bytes)
     }
 
     /// Every free block was carved, and none is free twice.
@@ -213,8 +224,15 @@ impl<S: BlockShape> BlockPoolCore<S> {
         }
         // A block that is in the list twice makes the list a loop.
         let most = self.blocks_carved(parent);
-        if self.free.iter().take(most.saturating_add(1)).count() > most {
+        let nodes = self.free.nodes();
+        if nodes.iter().take(most.saturating_add(1)).count() > most {
             return Err("more blocks are free than were carved");
+        }
+        self.free.check(self.shape)?;
+        // SAFETY: carved blocks, all those of a chunk.
+        let noted = self.carved(parent).map(|(first, size)| unsafe { self.free.noted(first, size, self.shape) });
+        if noted.sum::<Option<usize>>().is_some_and(|free| free != self.blocks_freed()) {
+            return Err("the list has not all the blocks that are noted to be free");
         }
         let is_block = |block: NonNull<u8>| {
             self.carved(parent).any(|(first, size)| {
@@ -222,7 +240,12 @@ impl<S: BlockShape> BlockPoolCore<S> {
                 offset < size && offset.is_multiple_of(self.stride().size())
             })
         };
-        if self.free.iter().all(is_block) { Ok(()) } else { Err("a free block is not one of the pool's") }
+        // SAFETY: from the list.
+        if nodes.iter().all(|node| unsafe { F::Blocks::blocks(node, self.shape) }.all(is_block)) {
+            Ok(())
+        } else {
+            Err("a free block is not one of the pool's")
+        }
     }
 }
 

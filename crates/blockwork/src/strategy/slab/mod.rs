@@ -26,7 +26,7 @@
 //!
 //! When not to use it: for slots above an eighth of a slab, which waste the
 //! rest of it, use spans; where memory never has to go back before all of it
-//! does, a `BlockPool` has no headers and needs no aligned chunks.
+//! does, a `BlockPool` has no headers and by default needs no aligned chunks.
 //!
 //! Bonwick, "The Slab Allocator: An Object-Caching Kernel Memory Allocator",
 //! USENIX Summer 1994.

@@ -87,7 +87,9 @@ impl Default for SpanPoolConfig {
 /// When free blocks go back to the parent by themselves.
 ///
 /// Only chunks that are free as a whole can go back. Over-aligned chunks that
-/// were made for one request always do.
+/// were made for one request always do. How long a chunk has been free is a
+/// matter of the program's own rounds:
+/// [`trim_aged`](super::SpanPool::trim_aged).
 ///
 /// ```
 /// use blockwork::{Retain, Threshold};

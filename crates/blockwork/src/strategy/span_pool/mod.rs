@@ -27,7 +27,9 @@
 //!
 //! When not to use it: for many blocks of one size, where a `BlockPool` is
 //! shorter and faster; for objects much smaller than a block, which are better
-//! cut from spans by a `Slab`.
+//! cut from spans by a `Slab`. And where nobody asks what is
+//! [`granted`](Allocate::granted), a block that is large for its requests is
+//! mostly waste.
 //!
 //! # How a span is found again
 //!
@@ -69,6 +71,7 @@
 //! | `alloc_error_behavior` | [`AllocError`](crate::AllocError), or the part `OnFailure` |
 //! | `BlockAllocator`, the whole span | [`granted`](Allocate::granted) |
 //! | `shrink_if_possible`, `release_all_memory` | [`SpanPool::trim_to`], [`SpanPool::release_all`], drop |
+//! | – | [`SpanPool::trim_aged`]: by how long a chunk has been free |
 //!
 //! # Example
 //!
@@ -173,6 +176,33 @@ impl<A: Allocate> SpanPool<A> {
     /// If the least of `keep` is above its most, or a share above the whole.
     pub fn trim_to(&self, keep: Threshold) -> Result<usize, ConfigError> {
         Ok(self.trim_to_valid(keep.check()?))
+    }
+
+    /// Ends a round, and gives back every chunk that has been free as a whole for
+    /// `age` whole rounds; returns their bytes.
+    ///
+    /// A round is what the program makes of it: a request served, a frame drawn, a
+    /// second of a timer. The pool has no clock of its own. With an age of zero
+    /// this is [`trim`](Self::trim).
+    ///
+    /// ```
+    /// use core::alloc::Layout;
+    /// use blockwork::{Allocate, Retain, SpanPool, SpanPoolConfig, System};
+    ///
+    /// let config = SpanPoolConfig { retain: Retain::never_release(), ..SpanPoolConfig::DEFAULT };
+    /// let spans = SpanPool::try_new(System, config)?;
+    /// let layout = Layout::new::<[u8; 5000]>();
+    /// let span = spans.allocate(layout)?;
+    /// // SAFETY: just allocated with this layout.
+    /// unsafe { spans.deallocate(span, layout) };
+    ///
+    /// assert_eq!(spans.trim_aged(1), 0); // freed in the round that ends here
+    /// assert_eq!(spans.trim_aged(1), 65_536); // free for a whole round
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    pub fn trim_aged(&self, age: u16) -> usize {
+        // SAFETY: always this parent.
+        unsafe { self.core.trim_aged(&self.parent, age) }
     }
 
     /// Gives everything back, live spans included; the pool is as good as new.

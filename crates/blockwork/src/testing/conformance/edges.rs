@@ -13,6 +13,7 @@ use crate::{
         ops::{Op, Pick, with_size},
         session::{Session, Verdict, broken, words},
         strict::Strict,
+        subject::Subject,
     },
 };
 
@@ -115,7 +116,6 @@ pub(super) fn empties(suite: &Suite) -> Result<(), Found> {
                 };
                 session.resize(held, Pick(0), with_size(layout, 16))?;
                 session.give_back(held, Pick(0))?;
-                session.audit()?;
             }
         }
         Ok(())
@@ -139,7 +139,6 @@ pub(super) fn impossible(suite: &Suite) -> Result<(), Found> {
                     session.resize(held, Pick(0), Layout::new::<[u32; 4]>())?;
                     session.resize(held, Pick(0), with_size(small, 0))?;
                 }
-                session.audit()?;
             }
             held.map_or(Ok(()), |held| session.give_back(held, Pick(0)))?;
             // And it serves as before.
@@ -165,12 +164,15 @@ fn impossible_layouts() -> impl Iterator<Item = Layout> {
 /// all, and is not asked to back it.
 fn refuses(session: &Session<'_, '_>, layout: Layout, own_memory: bool) -> Verdict {
     let part = session.part();
-    for block in [part.allocate(layout), part.allocate_zeroed(layout)].into_iter().flatten() {
-        if !own_memory {
-            return broken(Law::Blocks, format!("served {}, more than its parent has", words(layout)));
+    for allocate in [<dyn Subject>::allocate, <dyn Subject>::allocate_zeroed] {
+        if let Ok(block) = allocate(part, layout) {
+            if !own_memory {
+                return broken(Law::Blocks, format!("served {}, more than its parent has", words(layout)));
+            }
+            // SAFETY: just allocated with this layout.
+            unsafe { part.deallocate(block, layout) }
         }
-        // SAFETY: just allocated with this layout.
-        unsafe { part.deallocate(block, layout) }
+        session.audit()?;
     }
     Ok(())
 }

@@ -87,7 +87,7 @@ pub(super) fn outstanding(suite: &Suite) -> Result<(), Found> {
                     break;
                 }
             }
-            session.audit()
+            Ok(())
         })?;
     }
     Ok(())

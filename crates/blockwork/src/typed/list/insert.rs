@@ -1,6 +1,6 @@
 //! What puts elements into a list.
 
-use core::ops::RangeBounds;
+use core::{mem::ManuallyDrop, ops::RangeBounds, ptr::NonNull};
 
 use super::{
     List, indices, out_of_range,
@@ -275,6 +275,21 @@ impl<T, A: Handle> List<T, A> {
             Err(_) => Err(AllocError),
         }
     }
+
+    /// A list of the elements of an array, or the array back.
+    ///
+    /// # Errors
+    ///
+    /// The array, without memory.
+    pub fn try_from_array<const N: usize>(elements: [T; N]) -> Result<Self, [T; N]> {
+        let Ok(mut list) = Self::try_with_capacity(N) else { return Err(elements) };
+        let elements = ManuallyDrop::new(elements);
+        // SAFETY: there is room for `N` elements, which are not dropped here, in a
+        // block of its own.
+        unsafe { list.space.start().cast::<[T; N]>().copy_from_nonoverlapping(NonNull::from(&elements).cast(), 1) }
+        list.len = N;
+        Ok(list)
+    }
 }
 
 impl<T: Clone, A: Handle> List<T, A> {
@@ -508,6 +523,20 @@ impl<T: Clone, A: Handle> List<T, A> {
     /// [`AllocError`] without memory.
     pub fn try_clone(&self) -> Result<Self, AllocError> {
         Self::try_from_slice(self)
+    }
+
+    /// Makes this list equal to `from`, by cloning into the elements that are there.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`] without memory; nothing has changed.
+    pub fn try_clone_from(&mut self, from: &Self) -> Result<(), AllocError> {
+        self.try_reserve(from.len.saturating_sub(self.len))?;
+        self.truncate(from.len);
+        let (same, rest) = from.split_at(self.len);
+        self.clone_from_slice(same);
+        self.extend_reserved(rest);
+        Ok(())
     }
 }
 

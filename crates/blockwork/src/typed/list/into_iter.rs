@@ -3,7 +3,10 @@
 use core::{fmt, iter::FusedIterator, ops::Range, ptr, slice};
 
 use super::List;
-use crate::typed::{handle::Handle, slice::Slice, space::Space};
+use crate::{
+    alloc::AllocError,
+    typed::{handle::Handle, or_panic, slice::Slice, space::Space},
+};
 
 /// Yields the elements of a [`List`] or [`Slice`], and frees their memory when it
 /// is dropped.
@@ -85,9 +88,20 @@ impl<T, A: Handle> Drop for IntoIter<T, A> {
     }
 }
 
+impl<T: Clone, A: Handle> IntoIter<T, A> {
+    /// An iterator over clones of what was not yielded yet.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`] without memory.
+    pub fn try_clone(&self) -> Result<Self, AllocError> {
+        Ok(List::try_from_slice(self.as_slice())?.into_iter())
+    }
+}
+
 impl<T: Clone, A: Handle> Clone for IntoIter<T, A> {
     fn clone(&self) -> Self {
-        List::from(self.as_slice()).into_iter()
+        or_panic(self.try_clone())
     }
 }
 

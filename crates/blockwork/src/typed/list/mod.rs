@@ -24,7 +24,9 @@
 //! - A [`Slice`] is the same memory without spare room: back and forth is often free.
 //!
 //! When not to use it: over an allocator that is no `static`; std's `Vec` takes
-//! one by value, where it can be had, and allocator-api2's does elsewhere.
+//! one by value, where it can be had, and allocator-api2's does elsewhere. And
+//! where the same elements lie in many allocators: each list of them is a type of
+//! its own, compiled for itself. What only reads them takes `&[T]`.
 //!
 //! # Example
 //!

@@ -2,7 +2,7 @@
 
 use core::{fmt, iter::FusedIterator, ops::RangeBounds};
 
-use super::{Drain, List, indices, slots::Close};
+use super::{Drain, IntoIter, List, indices, slots::Close};
 use crate::{
     alloc::AllocError,
     typed::{handle::Handle, or_panic},
@@ -22,6 +22,38 @@ impl<T, A: Handle> List<T, A> {
         with: I,
     ) -> Splice<'_, I::IntoIter, A> {
         Splice { drain: Drain::new(self, range, Close::Slide), with: with.into_iter() }
+    }
+
+    /// [`splice`](Self::splice) that has all of `with`, and room for it, before it takes
+    /// anything out: dropping what it returns needs no more memory.
+    ///
+    /// ```
+    /// use blockwork::{List, System};
+    ///
+    /// let mut list = List::<_, System>::from([1, 2, 5]);
+    /// assert!(list.try_splice(1..2, [2, 3, 4])?.eq([2]));
+    /// assert_eq!(list, [1, 2, 3, 4, 5]);
+    /// # Ok::<(), blockwork::AllocError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`] without memory; nothing has changed, and what was taken of `with`
+    /// is dropped.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such range.
+    #[track_caller]
+    pub fn try_splice(
+        &mut self,
+        range: impl RangeBounds<usize>,
+        with: impl IntoIterator<Item = T>,
+    ) -> Result<Splice<'_, IntoIter<T, A>, A>, AllocError> {
+        let range = indices(range, self.len);
+        let with = Self::try_from_iter(with)?;
+        self.try_reserve(with.len.saturating_sub(range.len()))?;
+        Ok(self.splice(range, with))
     }
 
     /// Drops the elements in `range`, and puts clones of `elements` in their place.

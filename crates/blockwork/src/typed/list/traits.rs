@@ -4,8 +4,6 @@ use core::{
     borrow::{Borrow, BorrowMut},
     cmp::Ordering,
     hash::{Hash, Hasher},
-    mem::ManuallyDrop,
-    ptr::NonNull,
 };
 
 use super::List;
@@ -23,10 +21,7 @@ impl<T: Clone, A: Handle> Clone for List<T, A> {
     }
 
     fn clone_from(&mut self, from: &Self) {
-        self.truncate(from.len);
-        let (same, rest) = from.split_at(self.len);
-        self.clone_from_slice(same);
-        self.extend_from_slice(rest);
+        or_panic(self.try_clone_from(from));
     }
 }
 
@@ -52,7 +47,7 @@ impl<T, A: Handle> FromIterator<T> for List<T, A> {
 
 impl<T, A: Handle> FromIterator<T> for Slice<T, A> {
     fn from_iter<I: IntoIterator<Item = T>>(from: I) -> Self {
-        List::from_iter(from).into_slice()
+        or_panic(Self::try_from_iter(from))
     }
 }
 
@@ -99,13 +94,7 @@ macro_rules! both {
 
         impl<T, A: Handle, const N: usize> From<[T; N]> for $container<T, A> {
             fn from(elements: [T; N]) -> Self {
-                let mut list = List::with_capacity(N);
-                let elements = ManuallyDrop::new(elements);
-                // SAFETY: there is room for `N` elements, which are not dropped
-                // here, in a block of its own.
-                unsafe { list.space.start().cast::<[T; N]>().copy_from_nonoverlapping(NonNull::from(&elements).cast(), 1) }
-                list.len = N;
-                list.into()
+                or_panic(Self::try_from_array(elements))
             }
         }
 

@@ -230,6 +230,41 @@ impl<T: Clone, A: Handle> Slice<T, A> {
     pub fn try_clone(&self) -> Result<Self, AllocError> {
         Self::try_from_slice(self)
     }
+
+    /// Makes this slice equal to `from`: in place where both are of one length.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`] without memory; nothing has changed.
+    pub fn try_clone_from(&mut self, from: &Self) -> Result<(), AllocError> {
+        if self.len() == from.len() {
+            self.clone_from_slice(from);
+        } else {
+            *self = from.try_clone()?;
+        }
+        Ok(())
+    }
+}
+
+impl<T, A: Handle> Slice<T, A> {
+    /// A slice of what `from` yields.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`] without memory; what was taken is dropped.
+    pub fn try_from_iter(from: impl IntoIterator<Item = T>) -> Result<Self, AllocError> {
+        List::try_from_iter(from)?.try_into_slice().map_err(|_| AllocError)
+    }
+
+    /// A slice of the elements of an array, or the array back.
+    ///
+    /// # Errors
+    ///
+    /// The array, without memory.
+    pub fn try_from_array<const N: usize>(elements: [T; N]) -> Result<Self, [T; N]> {
+        // Of exactly this length, so it stays where it is.
+        List::try_from_array(elements).map(List::into_slice)
+    }
 }
 
 impl<T, A: Handle> Slice<MaybeUninit<T>, A> {
@@ -297,6 +332,10 @@ impl<T, A: Handle> Default for Slice<T, A> {
 impl<T: Clone, A: Handle> Clone for Slice<T, A> {
     fn clone(&self) -> Self {
         or_panic(self.try_clone())
+    }
+
+    fn clone_from(&mut self, from: &Self) {
+        or_panic(self.try_clone_from(from));
     }
 }
 

@@ -126,6 +126,15 @@ impl<T: Copy, A: Handle, S: Sentinel<T>> Terminated<T, A, S> {
         list.try_into_terminated().map_err(|_| AllocError)
     }
 
+    /// A copy.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`] without memory.
+    pub fn try_clone(&self) -> Result<Self, AllocError> {
+        Ok(Self { with_end: self.with_end.try_clone()?, _sentinel: PhantomData })
+    }
+
     /// The elements, and the sentinel.
     #[inline]
     #[must_use]
@@ -165,7 +174,7 @@ impl<T: Copy, A: Handle, S: Sentinel<T>, const N: usize> From<&[T; N]> for Termi
 
 impl<T: Copy, A: Handle, S: Sentinel<T>> Clone for Terminated<T, A, S> {
     fn clone(&self) -> Self {
-        Self { with_end: self.with_end.clone(), _sentinel: PhantomData }
+        or_panic(self.try_clone())
     }
 }
 

@@ -1,13 +1,14 @@
-//! Every public allocator has its line of `bridge!`.
+//! Every public allocator has its line of `bridge!`, and every one that has books
+//! can walk them.
 
 use core::alloc::GlobalAlloc;
 
 use blockwork::{
-    Allocate, Arena, ArenaScope, Beside, BlockOf, BlockPool, Buffer, Bump, Checked, Const, Counted, Fallback,
+    Allocate, Arena, ArenaScope, Beside, BlockOf, BlockPool, Buffer, Bump, Check, Checked, Const, Counted, Fallback,
     FromApi2_02, FromApi2_04, FromGlobal, Ignore, LastResort, Locked, Memo, MixedSlab, Null, OnFailure, Pages,
-    PagesWith, Quad, Quota, Scrubbed, Segregate, SizeClasses, Slab, SlabHead, SpanPool, SpinLock, Stop, System,
-    ThreadCached, UpTo, current,
-    testing::{Failing, Misaligned, Reentrant, Shuffled, Strict},
+    PagesWith, PerChunk, Quad, Quota, Scrubbed, Segregate, SizeClasses, Slab, SlabHead, SpanPool, SpinLock, Stop,
+    System, ThreadCached, UpTo, current,
+    testing::{Audited, Failing, Misaligned, Reentrant, Shuffled, Strict},
 };
 
 /// What each of them speaks, where std's trait can be implemented.
@@ -31,46 +32,52 @@ impl<A> OldPolyglot for A where
 
 const fn speaks<A: Polyglot + ?Sized>() {}
 
+/// The harness and `Audited` walk the books after every operation, of all but
+/// handles to an allocator that is not known.
+const fn keeps_books<A: Polyglot + Check>() {}
+
 /// Compiling is the test.
 const _: () = {
-    speaks::<System>();
-    speaks::<Pages>();
-    speaks::<PagesWith>();
-    speaks::<Buffer<'_>>();
-    speaks::<Null>();
-    speaks::<FromGlobal<&System>>();
-    speaks::<FromApi2_02<System>>();
-    speaks::<FromApi2_04<System>>();
-    speaks::<Bump<System>>();
-    speaks::<Arena<System>>();
-    speaks::<ArenaScope<'_, System>>();
-    speaks::<BlockPool<System, BlockOf<16>>>();
-    speaks::<Memo<System>>();
-    speaks::<SpanPool<System>>();
-    speaks::<Slab<System>>();
-    speaks::<MixedSlab<System>>();
-    speaks::<SizeClasses<Quad<128>, SlabHead<usize>, System>>();
-    speaks::<Segregate<UpTo<64>, System, System>>();
-    speaks::<Counted<System>>();
-    speaks::<Quota<System, Const<64>>>();
-    speaks::<OnFailure<System, Stop>>();
-    speaks::<Scrubbed<System>>();
-    speaks::<Checked<System>>();
-    speaks::<Checked<System, Ignore, Beside<System>>>();
-    speaks::<Fallback<Null, System>>();
-    speaks::<LastResort<System, Null>>();
+    keeps_books::<System>();
+    keeps_books::<Pages>();
+    keeps_books::<PagesWith>();
+    keeps_books::<Buffer<'_>>();
+    keeps_books::<Null>();
+    keeps_books::<FromGlobal<&System>>();
+    keeps_books::<FromApi2_02<System>>();
+    keeps_books::<FromApi2_04<System>>();
+    keeps_books::<Bump<System>>();
+    keeps_books::<Arena<System>>();
+    keeps_books::<ArenaScope<'_, System>>();
+    keeps_books::<BlockPool<System, BlockOf<16>>>();
+    keeps_books::<BlockPool<System, BlockOf<16>, PerChunk>>();
+    keeps_books::<Memo<System>>();
+    keeps_books::<SpanPool<System>>();
+    keeps_books::<Slab<System>>();
+    keeps_books::<MixedSlab<System>>();
+    keeps_books::<SizeClasses<Quad<128>, SlabHead<usize>, System>>();
+    keeps_books::<Segregate<UpTo<64>, System, System>>();
+    keeps_books::<Counted<System>>();
+    keeps_books::<Quota<System, Const<64>>>();
+    keeps_books::<OnFailure<System, Stop>>();
+    keeps_books::<Scrubbed<System>>();
+    keeps_books::<Checked<System>>();
+    keeps_books::<Checked<System, Ignore, Beside<System>>>();
+    keeps_books::<Fallback<Null, System>>();
+    keeps_books::<LastResort<System, Null>>();
     speaks::<current::Handle>();
     speaks::<current::SyncHandle>();
     speaks::<current::Scoped<'_>>();
-    speaks::<Locked<System>>();
-    speaks::<Locked<System, SpinLock>>();
-    speaks::<ThreadCached<System, Quad<128>>>();
-    speaks::<ThreadCached<System, BlockOf<64>>>();
-    speaks::<Failing<System>>();
-    speaks::<Misaligned<System>>();
-    speaks::<Reentrant<System>>();
-    speaks::<Shuffled<System>>();
-    speaks::<Strict>();
+    keeps_books::<Locked<System>>();
+    keeps_books::<Locked<System, SpinLock>>();
+    keeps_books::<ThreadCached<System, Quad<128>>>();
+    keeps_books::<ThreadCached<System, BlockOf<64>>>();
+    keeps_books::<Audited<System>>();
+    keeps_books::<Failing<System>>();
+    keeps_books::<Misaligned<System>>();
+    keeps_books::<Reentrant<System>>();
+    keeps_books::<Shuffled<System>>();
+    keeps_books::<Strict>();
     speaks::<dyn Allocate>();
     speaks::<dyn Allocate + Send>();
     speaks::<dyn Allocate + Send + Sync>();

@@ -8,7 +8,7 @@ use core::{
 use std::process::Command;
 
 use allocator_api2_02::vec::Vec as Vec02;
-use blockwork::{AllocError, Allocate, Buffer, Chain, FromApi2_02, FromApi2_04, FromGlobal, System};
+use blockwork::{AllocError, Allocate, Buffer, Chain, FromApi2_02, FromApi2_04, FromGlobal, Registered, System};
 use bumpalo::Bump;
 
 /// A block of each kind of request is aligned, holds its bytes, and goes back.
@@ -29,6 +29,7 @@ fn serves(source: &impl Allocate) {
 #[test]
 fn a_global_allocator_is_a_source() {
     serves(&FromGlobal::new(&std::alloc::System));
+    serves(&FromGlobal::new(Registered));
 }
 
 /// Gives its own bytes, once, as the example in the documentation of
@@ -70,7 +71,7 @@ fn an_allocator_of_std_is_a_source() {
 #[test]
 fn there_and_back_again_is_the_same_allocator() {
     let heap = System.counted();
-    serves(&FromApi2_04::new(FromApi2_02::new(FromGlobal::new(&heap.by_ref().locked()))));
+    serves(&FromApi2_04::new(FromApi2_02::new(FromGlobal::new(&heap.shared().locked()))));
     assert_eq!((heap.counts().requests, heap.counts().bytes_live), (6, 0));
 }
 

@@ -37,6 +37,9 @@ fn works<T: Element, A: Watched>() -> Vec<Work<T, A>> {
         ("resize", |list| list.try_resize(500, T::new(1))),
         ("resize with", |list| list.try_resize_with(500, || T::new(1))),
         ("replace range", |list| list.try_replace_range(2..7, &fresh(500))),
+        ("splice", |list| list.try_splice(2..7, fresh(500)).map(drop)),
+        ("splice a few", |list| list.try_splice(2..7, fresh(3)).map(drop)),
+        ("clone from", |list| list.try_clone_from(&List::try_from_iter(fresh(500))?)),
         ("reserve", |list| list.try_reserve(500)),
         ("reserve exact", |list| list.try_reserve_exact(500)),
         ("reserve in place", |list| list.try_reserve_in_place(500)),
@@ -48,6 +51,17 @@ fn works<T: Element, A: Watched>() -> Vec<Work<T, A>> {
         ("clone", |list| list.try_clone().map(drop)),
         ("from slice", |_| List::<T, A>::try_from_slice(&fresh(500)).map(drop)),
         ("from iterator", |_| List::<T, A>::try_from_iter(fresh(500)).map(drop)),
+        ("from array", |_| List::<T, A>::try_from_array([1; 90].map(T::new)).map(drop).map_err(|_| AllocError)),
+        ("clone of an iterator", |_| List::<T, A>::try_from_iter(fresh(500))?.into_iter().try_clone().map(drop)),
+        ("slice from array", |_| Slice::<T, A>::try_from_array([1; 90].map(T::new)).map(drop).map_err(|_| AllocError)),
+        ("slice from iterator", |_| Slice::<T, A>::try_from_iter(fresh(500)).map(drop)),
+        ("slice from iterator without a hint", |_| {
+            Slice::<T, A>::try_from_iter(fresh(500).into_iter().filter(|_| true)).map(drop)
+        }),
+        ("slice clone from", |_| {
+            let mut slice = Slice::<T, A>::try_from_slice(&fresh(7))?;
+            slice.try_clone_from(&Slice::try_from_slice(&fresh(500))?)
+        }),
         ("slice from slice", |_| Slice::<T, A>::try_from_slice(&fresh(500)).map(drop)),
         ("with capacity", |_| List::<T, A>::try_with_capacity(500).map(drop)),
         ("uninit", |_| Slice::<T, A>::try_new_uninit(500).map(drop)),
@@ -113,6 +127,57 @@ fn a_list_that_cannot_be_terminated_comes_back() {
     assert_eq!(list, b"12345678");
     drop(list);
     assert!(failing::<Exact, _>(When::From(0), || Terminated::<u8, Exact>::try_from_slice(b"1")).is_err());
+    let terminated = Terminated::<u8, Exact>::try_from_slice(b"1").unwrap();
+    assert!(failing::<Exact, _>(When::From(0), || terminated.try_clone()).is_err());
+    assert_eq!(*terminated.try_clone().unwrap(), *b"1");
+    drop(terminated);
+    assert_clean::<Exact>();
+}
+
+#[test]
+fn what_could_not_be_spliced_in_or_cloned_has_changed_nothing() {
+    let mut list = list::<Token, Exact>();
+    failing::<Exact, _>(When::From(0), || {
+        assert!(list.try_splice(2..4, fresh(500)).is_err());
+        assert!(list.try_splice(2..4, fresh(1)).is_err());
+    });
+    assert_eq!(list, *fresh::<Token>(10));
+    let long: List<Token, Exact> = fresh(50).into_iter().collect();
+    failing::<Exact, _>(When::From(0), || assert!(list.try_clone_from(&long).is_err()));
+    assert_eq!(list, *fresh::<Token>(10));
+    // The first request is for what comes in, the next ones are for its room.
+    failing::<Exact, _>(When::From(1), || assert!(list.try_splice(2..4, fresh(500)).is_err()));
+    assert_eq!(list, *fresh::<Token>(10));
+    let with = fresh(3);
+    let removed = list.try_splice(8.., with).unwrap();
+    // What it needs it has.
+    failing::<Exact, _>(When::From(0), || assert!(removed.eq(fresh(10).drain(8..))));
+    assert_eq!(list[8..], *fresh::<Token>(3));
+    drop((list, long));
+    assert_none_lives();
+    assert_clean::<Exact>();
+}
+
+#[test]
+fn an_array_that_finds_no_room_comes_back() {
+    let array = failing::<Exact, _>(When::From(0), || List::<Token, Exact>::try_from_array([1, 2].map(Token::new)));
+    assert_eq!(array.unwrap_err(), [1, 2].map(Token::new));
+    let array = failing::<Exact, _>(When::From(0), || Slice::<Token, Exact>::try_from_array([1, 2].map(Token::new)));
+    assert_eq!(array.unwrap_err(), [1, 2].map(Token::new));
+    assert_none_lives();
+}
+
+#[test]
+fn slices_of_one_length_are_cloned_in_place() {
+    let mut slice = Slice::<Token, Exact>::from([1, 2].map(Token::new));
+    let other = Slice::<Token, Exact>::from([3, 4].map(Token::new));
+    let place = slice.as_ptr();
+    failing::<Exact, _>(When::From(0), || slice.clone_from(&other));
+    assert_eq!((&slice, slice.as_ptr()), (&other, place));
+    slice.clone_from(&Slice::from([5].map(Token::new)));
+    assert_eq!(*slice, [Token::new(5)]);
+    drop((slice, other));
+    assert_none_lives();
     assert_clean::<Exact>();
 }
 

@@ -13,5 +13,6 @@ mod handles;
 mod heaps;
 mod list;
 mod panics;
+mod pool;
 mod seeds;
 mod slice;

@@ -79,6 +79,8 @@ fn works<T: Element, A: Watched>() -> Vec<Work<T, A>> {
         ("splice shorter", |list| drop(list.splice(2..8, fresh(2)))),
         ("splice longer", |list| drop(list.splice(2..4, fresh(20)))),
         ("splice without a hint", |list| drop(list.splice(2..4, fresh(20).filter(|_| true)))),
+        ("splice what is there", |list| drop(list.try_splice(2..4, fresh(20)))),
+        ("clone a slice from", |_| Slice::<T, A>::from_iter(fresh(9)).clone_from(&fresh(9).collect())),
         ("splice some", |list| {
             let mut removed = list.splice(2..8, fresh(9));
             drop((removed.next(), removed.next_back()));

@@ -106,6 +106,22 @@ fn an_empty_slice_with_a_sentinel_has_memory_to_write_it_to() {
 }
 
 #[test]
+fn a_slice_with_a_sentinel_grows_across_blocks() {
+    // There, reallocating one wrote beyond its end. 1023 and the end are a block.
+    pool!(POOL, Pool);
+    let mut text = Terminated::<u8, Pool>::from(&[b'a'; 1023]);
+    for len in [1024, 5119, 5120, 100, 1023] {
+        let mut list = text.into_list();
+        list.resize(len, b'b');
+        text = list.into_terminated();
+        assert_eq!((text.len(), text.as_slice_with_end().len(), text.as_c_str().count_bytes()), (len, len + 1, len));
+        assert_eq!(text[..100], [b'a'; 100]);
+    }
+    drop(text);
+    assert_eq!(POOL.with_parent(SpanPool::stats).spans_live, 0);
+}
+
+#[test]
 fn elements_are_transplanted_into_more_room_than_they_need() {
     let mut list = numbers(6);
     let mut room = [MaybeUninit::uninit(); 5];

@@ -38,10 +38,12 @@ pub struct SpanPoolCore {
     pub(super) directory: Directory<NonNull<ChunkHead>>,
     /// Chunks with a live span.
     busy: List<ChunkHead>,
-    /// Chunks of one backing request that are free as a whole.
+    /// Chunks of one backing request that are free as a whole, the latest first.
     idle: List<ChunkHead>,
-    /// Larger ones that are free as a whole.
+    /// Larger ones that are free as a whole, the latest first.
     idle_large: List<ChunkHead>,
+    /// How many rounds have ended; wraps.
+    rounds: Cell<u16>,
     /// Shelves with room for the books of another chunk.
     shelves: List<Shelf>,
     chunks: Cell<usize>,
@@ -70,6 +72,7 @@ impl SpanPoolCore {
             busy: List::new(),
             idle: List::new(),
             idle_large: List::new(),
+            rounds: Cell::new(0),
             shelves: List::new(),
             chunks: Cell::new(0),
             spans_live: Cell::new(0),
@@ -105,6 +108,19 @@ impl SpanPoolCore {
     /// - `parent` is the one that every earlier call was given.
     pub unsafe fn trim<A: Allocate + ?Sized>(&self, parent: &A, keep: Valid<Threshold>) -> usize {
         let blocks = self.shed(parent, keep.get(), usize::MAX);
+        self.compact(parent);
+        self.shape.bytes(blocks)
+    }
+
+    /// Ends a round, and gives `parent` chunks that were free as a whole for
+    /// `age` rounds; returns their bytes.
+    ///
+    /// # Safety
+    ///
+    /// - `parent` is the one that every earlier call was given.
+    pub unsafe fn trim_aged<A: Allocate + ?Sized>(&self, parent: &A, age: u16) -> usize {
+        self.rounds.set(self.rounds.get().wrapping_add(1));
+        let blocks = self.shed_aged(parent, age);
         self.compact(parent);
         self.shape.bytes(blocks)
     }
@@ -438,8 +454,7 @@ impl SpanPoolCore {
     fn retire<A: Allocate + ?Sized>(&self, parent: &A, chunk: Chunk) {
         // SAFETY: it had a live span until now.
         unsafe { self.busy.remove(chunk.as_ptr()) }
-        // SAFETY: it just left its only list.
-        unsafe { self.idle_of(chunk).push(chunk.as_ptr()) }
+        self.begin_idling(chunk);
         let Retain { release, keep } = self.shape.retain;
         let simple = release == Release::Simple && self.max_reached(keep) && self.min_kept_without(chunk, keep);
         if simple || !chunk.head().pooled {
@@ -488,6 +503,31 @@ impl SpanPoolCore {
         }
     }
 
+    /// Gives back idle chunks that became free more than `age` rounds ago; returns
+    /// their blocks.
+    fn shed_aged<A: Allocate + ?Sized>(&self, parent: &A, age: u16) -> usize {
+        let before = self.blocks_total.get();
+        let gone = List::new();
+        for idle in [&self.idle_large, &self.idle] {
+            let mut next = idle.first();
+            while let Some(node) = next {
+                // SAFETY: it is in the list.
+                next = unsafe { idle.after(node) };
+                // SAFETY: chunks in the lists are open.
+                let chunk = unsafe { Chunk::from_ptr(node) };
+                if self.rounds.get().wrapping_sub(chunk.head().idle_since.get()) > age {
+                    self.detach(chunk);
+                    // SAFETY: it just left its only list.
+                    unsafe { gone.push(node) }
+                }
+            }
+        }
+        let after = self.blocks_total.get();
+        // Only now, for the parent may call back.
+        self.give_back_all(parent, &gone);
+        before.wrapping_sub(after)
+    }
+
     /// Gives the chunks of `list`, which are out of the pool, to `parent`.
     fn give_back_all<A: Allocate + ?Sized>(&self, parent: &A, list: &List<ChunkHead>) {
         while let Some(node) = list.first() {
@@ -496,6 +536,13 @@ impl SpanPoolCore {
             // SAFETY: chunks in the lists are open, and this one left.
             self.give_back(parent, unsafe { Chunk::from_ptr(node) });
         }
+    }
+
+    /// Puts `chunk`, which is free as a whole and in no list, among its like.
+    fn begin_idling(&self, chunk: Chunk) {
+        chunk.head().idle_since.set(self.rounds.get());
+        // SAFETY: in no list, says the caller, and open.
+        unsafe { self.idle_of(chunk).push(chunk.as_ptr()) }
     }
 
     /// Where `chunk` is while it is idle.

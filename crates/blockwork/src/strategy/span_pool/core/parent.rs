@@ -72,8 +72,7 @@ impl SpanPoolCore {
         if self.is_listed(chunk) {
             self.directory.insert(base.addr().get(), chunk.as_ptr());
         }
-        // SAFETY: new, so in no list.
-        unsafe { self.idle_of(chunk).push(chunk.as_ptr()) }
+        self.begin_idling(chunk);
         // SAFETY: new books say that the whole is free, and it is in no bin.
         unsafe { self.bins.insert(chunk.whole()) }
         self.chunks.set(self.chunks.get().wrapping_add(1));

@@ -55,6 +55,20 @@ fn workload<A: Allocate>(parent: A) {
 }
 
 #[test]
+fn the_first_span_takes_a_chunk_and_its_books() {
+    let pool = pool(Ledger::new());
+    let spans = [(); 16].map(|()| {
+        let span = pool.allocate(blocks(1)).unwrap();
+        assert_eq!(pool.parent().requests(), 3, "the blocks, their books, the directory");
+        span
+    });
+    assert_eq!(numbers(&pool), (1, 16, 16, 0));
+    for span in spans {
+        free(&pool, span, blocks(1));
+    }
+}
+
+#[test]
 fn every_parent_request_of_a_workload_may_fail() {
     let ledger = Ledger::new();
     workload(&ledger);

@@ -174,6 +174,43 @@ fn trimming_to_an_impossible_threshold_is_refused() {
 }
 
 #[test]
+fn chunks_go_by_age_when_they_were_free_for_whole_rounds() {
+    let (pool, [a, b, c, d]) = four(Retain::never_release());
+    let large = pool.allocate(blocks(40)).unwrap();
+    assert_eq!(pool.trim_aged(0), 0, "nothing is free");
+    free(&pool, a, blocks(16));
+    free(&pool, large, blocks(40));
+    assert_eq!(pool.trim_aged(2), 0, "the round in which it was freed");
+    free(&pool, b, blocks(16));
+    assert_eq!(
+        (pool.trim_aged(2), pool.trim_aged(2)),
+        (0, 4096),
+        "two whole rounds, of a chunk of 48 and of 16 blocks"
+    );
+    assert_eq!((numbers(&pool), pool.check()), ((3, 2, 48, 16), Ok(())));
+    // What serves again is young again.
+    assert_eq!(pool.allocate(blocks(16)), Ok(b));
+    assert_eq!(pool.trim_aged(0), 0);
+    free(&pool, b, blocks(16));
+    assert_eq!((pool.trim_aged(1), pool.trim_aged(1)), (0, 1024));
+    free(&pool, c, blocks(16));
+    free(&pool, d, blocks(16));
+    assert_eq!(pool.trim_aged(0), 2048, "all that is free");
+    assert_eq!((pool.stats(), pool.parent().blocks()), (SpanPoolStats::default(), 0));
+}
+
+#[test]
+fn rounds_may_wrap() {
+    let pool = with(Ledger::new(), |config| SpanPoolConfig { retain: Retain::never_release(), ..config });
+    for _ in 0..u16::MAX {
+        pool.trim_aged(0);
+    }
+    let span = pool.allocate(blocks(1)).unwrap();
+    free(&pool, span, blocks(1));
+    assert_eq!((pool.trim_aged(1), pool.trim_aged(1)), (0, 1024));
+}
+
+#[test]
 fn a_kept_chunk_serves_without_the_parent() {
     let (pool, spans) = four(Retain::never_release());
     spans.into_iter().for_each(|span| free(&pool, span, blocks(16)));

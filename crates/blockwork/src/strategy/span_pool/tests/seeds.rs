@@ -1,6 +1,18 @@
 //! The bugs of pooled-block-alloc, one test each.
 
+use ::core::mem::MaybeUninit;
+
 use super::*;
+#[cfg(all(debug_assertions, not(miri)))]
+use crate::combine::testers::last_words;
+use crate::{
+    combine::{
+        checked::{Checked, MisuseKind, Tally},
+        scrubbed::Scrubbed,
+    },
+    source::buffer::Buffer,
+    strategy::bump::Bump,
+};
 
 fn kib_blocks(retain: Retain) -> SpanPool<Ledger> {
     with(Ledger::new(), |config| SpanPoolConfig { block: 1024, backing_request: Some(4096), retain, ..config })
@@ -163,6 +175,40 @@ fn the_pool_writes_into_no_block() {
     }
 }
 
+/// Z8: what is freed, cut off or given back is wiped by parts above and below.
+#[test]
+fn wiped_from_both_sides_nothing_is_left_in_memory() {
+    let wiped =
+        |span: NonNull<u8>, mut bytes: ::core::ops::Range<usize>, with: u8| bytes.all(|at| peek(span, at) == with);
+    for released in [true, false] {
+        let mut memory = [MaybeUninit::new(0); 1 << 13];
+        let parent = Bump::new_all(Buffer::new(&mut memory));
+        let mut pool = pool(Scrubbed::with_pattern(&parent, 0xBB));
+        let (freed, kept) = {
+            let above = Scrubbed::with_pattern(&pool, 0xAA);
+            let [freed, kept] = [(); 2].map(|()| above.allocate(blocks(4)).unwrap());
+            for span in [freed, kept] {
+                // SAFETY: all of the span.
+                unsafe { span.write_bytes(0x5A, 256) };
+            }
+            // SAFETY: live, with this layout.
+            assert_eq!(unsafe { above.resize(freed, blocks(4), blocks(2)) }, Ok(()));
+            assert!(wiped(freed, 128..256, 0xAA), "the tail");
+            // SAFETY: live, with this layout.
+            unsafe { above.deallocate(freed, blocks(2)) };
+            assert!(wiped(freed, 0..256, 0xAA), "the rest");
+            (freed, kept)
+        };
+        assert!(wiped(kept, 0..256, 0x5A), "live");
+        if released {
+            pool.release_all();
+        } else {
+            drop(pool);
+        }
+        assert!(wiped(kept, 0..256, 0xBB) && wiped(freed, 0..256, 0xBB), "the chunk");
+    }
+}
+
 /// Z9: debugging aids leaked a page for every call.
 #[test]
 fn pairs_of_calls_leak_nothing() {
@@ -201,16 +247,62 @@ fn the_books_are_no_span() {
     let pool = pool(Ledger::new());
     let spans = [1, 5, 20].map(|len| pool.allocate(blocks(len)).unwrap());
     let mut owned = 0;
-    for (start, layout) in pool.parent().lent() {
-        let start = start.addr().get();
-        for address in (start..start + layout.size()).step_by(8) {
-            let block = NonNull::new(::core::ptr::without_provenance_mut(address)).unwrap();
-            let found = [1, 5, 20].into_iter().any(|len| pool.owns(block, blocks(len)));
-            assert_eq!(found, spans.iter().any(|span| span.addr() == block.addr()));
-            owned += usize::from(found);
-        }
+    for block in addresses_lent(pool.parent()) {
+        let found = [1, 5, 20].into_iter().any(|len| pool.owns(block, blocks(len)));
+        assert_eq!(found, spans.iter().any(|span| span.addr() == block.addr()));
+        owned += usize::from(found);
     }
     assert_eq!(owned, 3);
+}
+
+/// The addresses that `ledger` has lent, by eight bytes.
+fn addresses_lent(ledger: &Ledger) -> impl Iterator<Item = NonNull<u8>> {
+    let addresses = |(start, layout): (NonNull<u8>, Layout)| {
+        let start = start.addr().get();
+        (start..start + layout.size()).step_by(8)
+    };
+    let at = |address| NonNull::new(::core::ptr::without_provenance_mut(address)).unwrap();
+    ledger.lent().into_iter().flat_map(addresses).map(at)
+}
+
+/// Z12: checked, every address that is no span's is named when it is freed, and
+/// nothing happens.
+#[test]
+fn books_that_are_freed_stay_and_are_named() {
+    let (ledger, tally) = (Ledger::new(), Tally::new());
+    let pool = Checked::beside(pool(&ledger), &tally, System);
+    let spans = [1, 5, 20].map(|len| (pool.allocate(blocks(len)).unwrap(), blocks(len)));
+    let before = pool.parent().stats();
+    let mut wrong = 0;
+    for block in addresses_lent(&ledger).filter(|&block| spans.iter().all(|&(span, _)| span.addr() != block.addr())) {
+        // SAFETY: wrong, and checked.
+        unsafe { pool.deallocate(block, blocks(1)) };
+        wrong += 1;
+    }
+    assert_eq!(tally.misuses(MisuseKind::Foreign) + tally.misuses(MisuseKind::Interior), wrong);
+    assert!(tally.misuses(MisuseKind::Foreign) > 0);
+    assert_eq!((pool.parent().stats(), pool.parent().core.check()), (before, Ok(())));
+    for (span, layout) in spans {
+        // SAFETY: live, with this layout.
+        unsafe { pool.deallocate(span, layout) };
+    }
+}
+
+/// Z12: unchecked, a debug build ends at it.
+#[cfg(all(debug_assertions, not(miri)))]
+#[test]
+fn freeing_books_ends_a_debug_build() {
+    let name = "strategy::span_pool::tests::seeds::freeing_books_ends_a_debug_build";
+    let words = last_words(name, || {
+        let pool = pool(Ledger::new());
+        let span = pool.allocate(blocks(1)).unwrap();
+        let chunk = |&(start, layout): &(NonNull<u8>, Layout)| {
+            (start.addr().get()..start.addr().get() + layout.size()).contains(&span.addr().get())
+        };
+        let (books, _) = pool.parent().lent().into_iter().find(|lent| !chunk(lent)).unwrap();
+        free(&pool, books, blocks(1));
+    });
+    assert!(words.contains("block is not a live span of this pool"), "{words}");
 }
 
 /// Z13: a shrink that could not record its tail lost it.

@@ -1,0 +1,4 @@
+//! What the counts and the comparisons share.
+
+pub mod by_hand;
+pub mod opaque;

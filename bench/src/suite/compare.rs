@@ -1,0 +1,194 @@
+//! Several candidates at one workload: passes of processes, and what they say
+//! together.
+
+use std::{
+    env,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use crate::{
+    kinds::{Candidate, Workload},
+    run::{Dice, Run, Task},
+    statistics::{median, noise},
+};
+
+/// How long and how often.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Effort {
+    pub(crate) task: Task,
+    pub(crate) passes: usize,
+}
+
+impl Effort {
+    pub(crate) const WHOLE: Self = Self { task: Task::Time(Duration::from_millis(20)), passes: 11 };
+    pub(crate) const QUICK: Self = Self { task: Task::Time(Duration::from_millis(10)), passes: 5 };
+    pub(crate) const SMOKE: Self = Self { task: Task::Smoke, passes: 1 };
+}
+
+/// A candidate's line.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    /// Its time divided by the reference's in the same pass, in the middle of all passes.
+    pub(crate) ratio: f64,
+    /// By what share of itself that may be off.
+    pub(crate) noise: f64,
+    pub(crate) verdict: Verdict,
+}
+
+/// What a line says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Verdict {
+    /// It is what the others are divided by.
+    Reference,
+    /// Nothing was asked, and it differs from the reference.
+    Differs,
+    /// Nothing was asked, and it differs by no more than the noise.
+    Level,
+    /// It has a bar, and is at or below.
+    Met(f64),
+    /// Above its bar, by no more than the noise.
+    InNoise(f64),
+    Missed(f64),
+}
+
+/// Measures all candidates of a workload.
+///
+/// In each pass every candidate has a process of its own, in an order that is
+/// drawn for the pass, and its time is divided by that of the reference in the same
+/// pass. The reference runs twice: what its two runs differ by is noise for all.
+pub(crate) fn compare(workload: &Workload, effort: Effort, dice: &mut Dice) -> Result<Vec<Row>, String> {
+    let reference = workload.candidate(workload.reference).ok_or("no such reference")?;
+    let contestants: Vec<&Candidate> = workload.candidates.iter().chain([reference]).collect();
+    let mut times = vec![Vec::with_capacity(effort.passes); contestants.len()];
+    let mut checksum: Option<(u64, &str)> = None;
+    for _ in 0..effort.passes {
+        for at in dice.order(contestants.len()) {
+            let name = contestants[at].name;
+            let report = ask_child(workload.name, name, effort.task)?;
+            times[at].push(report.time);
+            match checksum {
+                None => checksum = Some((report.checksum, name)),
+                Some((first, by)) if first != report.checksum => {
+                    return Err(format!("{}: `{name}` and `{by}` have read different things", workload.name));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    Ok(rows(workload, &times))
+}
+
+fn rows(workload: &Workload, times: &[Vec<f64>]) -> Vec<Row> {
+    let own = workload.candidates.iter().position(|candidate| candidate.name == workload.reference);
+    let base = &times[own.expect("looked up by the caller")];
+    let ratios = |times: &[f64]| -> Vec<f64> { times.iter().zip(base).map(|(time, base)| time / base).collect() };
+    let again = ratios(&times[workload.candidates.len()]);
+    let floor = noise(&again).max((median(&again) - 1.0).abs());
+    let row = |(candidate, times): (&Candidate, &Vec<f64>)| {
+        let ratios = ratios(times);
+        let (ratio, noise) = (median(&ratios), noise(&ratios).max(floor));
+        let bar = workload.bars.iter().find(|bar| bar.candidate == candidate.name).map(|bar| bar.at_most);
+        let verdict = if candidate.name == workload.reference { Verdict::Reference } else { judge(ratio, noise, bar) };
+        Row { name: candidate.name, ratio, noise, verdict }
+    };
+    workload.candidates.iter().zip(times).map(row).collect()
+}
+
+fn judge(ratio: f64, noise: f64, bar: Option<f64>) -> Verdict {
+    match bar {
+        None if (ratio - 1.0).abs() <= noise => Verdict::Level,
+        None => Verdict::Differs,
+        Some(bar) if ratio <= bar => Verdict::Met(bar),
+        Some(bar) if ratio <= bar * (1.0 + noise) => Verdict::InNoise(bar),
+        Some(bar) => Verdict::Missed(bar),
+    }
+}
+
+/// What a child prints.
+struct Report {
+    /// Nanoseconds per operation, in the middle of its rounds.
+    time: f64,
+    checksum: u64,
+}
+
+fn ask_child(workload: &str, candidate: &str, task: Task) -> Result<Report, String> {
+    let failed = |why: &str| format!("{workload}: `{candidate}` {why}");
+    let own = env::current_exe().map_err(|error| failed(&error.to_string()))?;
+    let output = Command::new(own)
+        .args(["--child", workload, candidate, &task.word()])
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| failed(&error.to_string()))?;
+    if !output.status.success() {
+        return Err(failed(&format!("ended with {}", output.status)));
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    let words: Vec<&str> = text.split_whitespace().collect();
+    match words.as_slice() {
+        [time, checksum, _operations] => match (time.parse(), checksum.parse()) {
+            (Ok(time), Ok(checksum)) => Ok(Report { time, checksum }),
+            _ => Err(failed("printed no numbers")),
+        },
+        _ => Err(failed("printed something else")),
+    }
+}
+
+/// The child's side: runs one candidate and prints a [`Report`], and how many operations a
+/// round has.
+pub(crate) fn child(workload: &Workload, candidate: &Candidate, task: Task) {
+    let mut run = Run::new(task);
+    (candidate.run)(&mut run);
+    let outcome = run.outcome();
+    println!("{} {} {}", median(&outcome.times), outcome.checksum, outcome.operations);
+    assert_ne!(outcome.operations, 0, "{} did nothing", workload.name);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kinds;
+
+    #[test]
+    fn every_workload_has_its_reference_and_the_candidates_of_its_bars() {
+        for workload in kinds::all() {
+            assert!(workload.candidate(workload.reference).is_some(), "{}", workload.name);
+            for bar in workload.bars {
+                assert!(workload.candidate(bar.candidate).is_some(), "{}: {}", workload.name, bar.candidate);
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let mut names: Vec<&str> = kinds::all().map(|workload| workload.name).collect();
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all);
+    }
+
+    #[test]
+    fn a_ratio_is_judged_by_its_bar_and_the_noise() {
+        assert_eq!(judge(1.04, 0.05, None), Verdict::Level);
+        assert_eq!(judge(1.06, 0.05, None), Verdict::Differs);
+        assert_eq!(judge(0.9, 0.05, Some(0.9)), Verdict::Met(0.9));
+        assert_eq!(judge(0.93, 0.05, Some(0.9)), Verdict::InNoise(0.9));
+        assert_eq!(judge(0.95, 0.05, Some(0.9)), Verdict::Missed(0.9));
+    }
+
+    #[test]
+    fn a_ratio_is_taken_inside_a_pass() {
+        let workload = kinds::all().next().unwrap();
+        let reference = workload.candidates.iter().position(|one| one.name == workload.reference).unwrap();
+        // The machine becomes ten times slower, for all of them.
+        let mut times = vec![vec![2.0, 20.0, 200.0]; workload.candidates.len() + 1];
+        times[reference] = vec![1.0, 10.0, 100.0];
+        *times.last_mut().unwrap() = vec![1.0, 10.0, 100.0];
+        for row in rows(workload, &times).iter().filter(|row| row.name != workload.reference) {
+            assert_eq!((row.ratio, row.noise), (2.0, 0.0));
+        }
+    }
+}

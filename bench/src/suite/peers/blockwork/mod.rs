@@ -1,0 +1,13 @@
+//! This library's parts.
+
+mod blocks;
+mod ranges;
+mod regions;
+mod values;
+
+pub(crate) use self::{
+    blocks::{Blocks, BlocksOverMemo, Classes, PerChunkBlocks, Slots},
+    ranges::RangesOf,
+    regions::{OneSpan, Spans},
+    values::{Boxed, Keyed},
+};

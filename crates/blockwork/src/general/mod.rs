@@ -1,0 +1,4 @@
+//! Names concrete parts together.
+
+#[cfg(feature = "notation")]
+pub mod notation;

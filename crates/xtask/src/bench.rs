@@ -1,0 +1,72 @@
+//! `cargo xtask bench`: this library's parts beside peers; see `bench/README.md`.
+
+use std::{fmt::Write as _, fs, path::Path, process::Command};
+
+use crate::callgrind;
+
+const SUITE: &str = "bench/target/release/suite";
+const TABLE: &str = "bench/peers.txt";
+/// Rounds of a workload that are counted: each is thousands of operations.
+const ROUNDS_SHORT: u32 = 1;
+const ROUNDS_LONG: u32 = 3;
+
+/// Runs the suite, which prints its tables.
+pub(crate) fn run(root: &Path, args: &[&str]) -> Result<(), String> {
+    build(root)?;
+    let status = suite(root).args(args).status().map_err(|error| error.to_string())?;
+    if status.success() { Ok(()) } else { Err(format!("the suite ended with {status}")) }
+}
+
+/// Counts the instructions of the candidates that `filter` leaves, peers included; without a filter, into
+/// the table.
+pub(crate) fn count(root: &Path, filter: &str) -> Result<(), String> {
+    callgrind::needed()?;
+    build(root)?;
+    let list = suite(root).args(["--list", filter]).output().map_err(|error| error.to_string())?;
+    if !list.status.success() {
+        return Err(String::from_utf8_lossy(&list.stderr).into_owned());
+    }
+    let mut table = String::from(
+        "# Instructions per operation, the workload's loop included: `cargo xtask bench --count` writes this. Nothing is\n\
+         # checked against it: it moves with the versions of the peers, which `Cargo.lock` pins.\n",
+    );
+    for line in String::from_utf8_lossy(&list.stdout).lines() {
+        let (workload, candidate) = line.split_once('\t').ok_or("the list of candidates is not understood")?;
+        let row = format!("{workload:<26} {candidate:<36} {:>9.1}", instructions(root, workload, candidate)?);
+        println!("{row}");
+        writeln!(table, "{row}").expect("writing to a string");
+    }
+    if filter.is_empty() {
+        fs::write(root.join(TABLE), table).map_err(|error| format!("{TABLE}: {error}"))
+    } else {
+        Ok(())
+    }
+}
+
+/// Instructions of one operation, by the difference of two runs.
+fn instructions(root: &Path, workload: &str, candidate: &str) -> Result<f64, String> {
+    let counted = |rounds: u32| {
+        callgrind::count(&root.join(SUITE), &["--child", workload, candidate, &format!("count:{rounds}")])
+    };
+    let (short, long) = (counted(ROUNDS_SHORT)?, counted(ROUNDS_LONG)?);
+    let operations: Option<u32> = long.printed.split_whitespace().last().and_then(|word| word.parse().ok());
+    let operations = operations.ok_or("the suite did not say how many operations it performed")?;
+    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+    let more = (long.instructions - short.instructions) as f64;
+    Ok(more / f64::from(ROUNDS_LONG - ROUNDS_SHORT) / f64::from(operations))
+}
+
+fn build(root: &Path) -> Result<(), String> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
+        .args(["build", "--release", "--quiet", "--bin", "suite", "--manifest-path"])
+        .arg(root.join("bench/Cargo.toml"));
+    let built = cargo.status().map_err(|error| error.to_string())?;
+    if built.success() { Ok(()) } else { Err("bench does not build".to_owned()) }
+}
+
+fn suite(root: &Path) -> Command {
+    let mut suite = Command::new(root.join(SUITE));
+    suite.current_dir(root);
+    suite
+}
