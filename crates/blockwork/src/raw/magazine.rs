@@ -19,7 +19,10 @@
 
 use core::{alloc::Layout, cell::Cell, ptr, ptr::NonNull};
 
-use crate::sync::atomic::{AtomicPtr, Ordering};
+use crate::sync::{
+    atomic::{AtomicPtr, Ordering},
+    interleave::interleave,
+};
 
 /// What a magazine can hold at most; then it is 512 bytes.
 pub(crate) const ROUNDS_MAX: usize = if cfg!(loom) { 2 } else { 62 };
@@ -193,6 +196,7 @@ impl<T> Depot<T> {
             if place.load(Ordering::Relaxed).is_null() {
                 return None;
             }
+            interleave();
             // Acquire: sees what is behind the pointer; pairs with Release in `put`.
             NonNull::new(place.swap(ptr::null_mut(), Ordering::Acquire))
         })

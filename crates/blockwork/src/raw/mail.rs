@@ -30,7 +30,10 @@
 use core::{cell::Cell, ptr, ptr::NonNull};
 
 use super::free_list::{FreeList, Link};
-use crate::sync::atomic::{AtomicPtr, Ordering};
+use crate::sync::{
+    atomic::{AtomicPtr, Ordering},
+    interleave::interleave,
+};
 
 /// What one sender has gathered; see the [module](self).
 ///
@@ -98,6 +101,7 @@ impl Mail {
         loop {
             // SAFETY: the last block of the parcel, which is still ours.
             unsafe { last.write(Link { next: NonNull::new(head) }) }
+            interleave();
             // Release: publishes links and contents; pairs with Acquire in
             // `take`, also for parcels posted before, as this goes on with what
             // they released. Relaxed: a refusal has published nothing.

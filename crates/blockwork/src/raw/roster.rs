@@ -33,7 +33,10 @@ use super::{
     free_list::{FreeList, Link},
     mail::{Mail, Parcel},
 };
-use crate::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use crate::sync::{
+    atomic::{AtomicPtr, AtomicUsize, Ordering},
+    interleave::interleave,
+};
 
 /// Nobody sits here, and nothing is in it.
 const VACANT: usize = 0;
@@ -172,6 +175,7 @@ impl Roster {
     pub(crate) unsafe fn leave(&self, seat: NonNull<Seat>) {
         // SAFETY: valid as long as there is a holder.
         let state = &unsafe { seat.as_ref() }.state;
+        interleave();
         // Release: publishes what is in it; pairs with Acquire in `close`. Relaxed:
         // if the roster has closed, it has taken what is in it, and knows the rest.
         if state.compare_exchange(OCCUPIED, LEFT, Ordering::Release, Ordering::Relaxed).is_ok() {
@@ -179,6 +183,7 @@ impl Roster {
             // SAFETY: a seat begins with room for a link, used by the mail alone,
             // and outlives the mail.
             unsafe { parcel.push(seat.cast()) }
+            interleave();
             self.left.post(parcel);
         }
     }

@@ -1,19 +1,13 @@
 //! What threads share: the only layer that names an atomic type.
 //!
 //! Under `--cfg loom` the atomics are loom's, so that its models run the very
-//! code that ships.
+//! code that ships; on narrow targets others stand in for what is missing.
 
+pub(crate) mod atomic;
+#[cfg(feature = "std")]
+pub(crate) mod interleave;
 pub mod lock;
 pub mod spin;
-
-/// The atomic types, std's or loom's.
-pub(crate) mod atomic {
-    #[cfg(not(loom))]
-    pub(crate) use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
-
-    #[cfg(loom)]
-    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
-}
 
 /// Keeps the compiler from moving memory accesses across; costs nothing else.
 #[inline]

@@ -28,8 +28,9 @@ const FEATURE_SETS: &[&str] = &[
     "allocator-api2-02",
     "allocator-api2-04",
     "critical-section",
+    "lock-api",
     "testing",
-    "std,os,allocator-api2-02,allocator-api2-04,critical-section,testing",
+    "std,os,allocator-api2-02,allocator-api2-04,critical-section,lock-api,testing",
 ];
 
 /// Runs every step of `gate`; the first failure ends the run.
@@ -75,7 +76,7 @@ fn docs(root: &Path) -> Result<(), String> {
     // `nightly` needs an unstable compiler, so `--all-features` is spelled out for the library.
     let mut library = Command::new(env!("CARGO"));
     library.args(["doc", "-p", "blockwork", "--no-deps", "--features"]);
-    library.args(["std,os,allocator-api2-02,allocator-api2-04,critical-section,testing"]);
+    library.args(["std,os,allocator-api2-02,allocator-api2-04,critical-section,lock-api,testing"]);
     library.env("RUSTDOCFLAGS", "-Dwarnings");
     step(root, "doc -p blockwork", &mut library)?;
     let mut lab = Command::new(env!("CARGO"));

@@ -15,7 +15,13 @@ struct Ban {
 
 const BANS: &[Ban] = &[
     Ban {
-        spelling: "sync::atomic",
+        spelling: "core::sync::atomic",
+        instead: "the `sync` layer, which loom can replace",
+        under: "crates/blockwork/src",
+        except: &["crates/blockwork/src/sync", "crates/blockwork/src/testing"],
+    },
+    Ban {
+        spelling: "std::sync::atomic",
         instead: "the `sync` layer, which loom can replace",
         under: "crates/blockwork/src",
         except: &["crates/blockwork/src/sync", "crates/blockwork/src/testing"],

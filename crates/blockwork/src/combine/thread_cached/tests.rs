@@ -16,7 +16,7 @@ use crate::{
     combine::{counted::Counted, locked::Locked},
     math::size_class::Quad,
     source::{buffer::Buffer, system::System},
-    sync::atomic::AtomicUsize,
+    sync::{atomic::AtomicUsize, interleave::yields},
 };
 
 const BLOCK: Layout = Layout::new::<[u64; 8]>();
@@ -446,7 +446,7 @@ fn blocks_are_conserved_among_threads_whatever_fails() {
         let cached = ThreadCached::new(&parent, BlockOf::<64>, 640);
         // Blocks in flight, which any thread frees.
         let flight = Mutex::new(Vec::new());
-        in_threads(4, |seed| {
+        let work = |seed: usize| {
             let mut random = (seed + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
             for round in 0..ROUNDS {
                 random ^= random << 13;
@@ -467,7 +467,9 @@ fn blocks_are_conserved_among_threads_whatever_fails() {
                     cached.trim();
                 }
             }
-        });
+        };
+        // With threads that stop where it hurts most.
+        in_threads(4, |seed| yields::during(seed.try_into().unwrap(), || work(seed)));
         // A quiet point.
         let flight = flight.into_inner().unwrap();
         let mut addresses: Vec<_> = flight.iter().collect();
