@@ -53,7 +53,7 @@ fn main() {
 }
 
 /// How often a measurement that was disturbed is repeated.
-const TRIES: u32 = 6;
+const TRIES: u32 = 20;
 
 /// The median of the ratios inside each pass.
 fn ratio(mine: &[Option<f64>], theirs: &[Option<f64>]) -> Option<f64> {

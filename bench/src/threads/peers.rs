@@ -44,6 +44,10 @@ pub(crate) const CANDIDATES: &[Candidate] = &[
         },
     },
     Candidate { name: "Locked by SpinLock", run: |workload, pairs| run(workload, &Part(pool(SpinLock::new())), pairs) },
+    Candidate {
+        name: "Locked by parking_lot",
+        run: |workload, pairs| run(workload, &Part(pool(parking_lot::Mutex::new(()))), pairs),
+    },
     Candidate { name: "Locked by Mutex", run: |workload, pairs| run(workload, &Part(pool(Mutex::new(()))), pairs) },
 ];
 

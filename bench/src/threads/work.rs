@@ -3,10 +3,7 @@
 
 use std::{
     hint::{self, black_box},
-    sync::{
-        Barrier,
-        atomic::{AtomicPtr, Ordering},
-    },
+    sync::atomic::{AtomicPtr, AtomicUsize, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -34,8 +31,9 @@ pub(crate) const WORKLOADS: &[Workload] = &[
 pub(crate) const ONE: usize = 0;
 pub(crate) const TWO: usize = 1;
 
-/// Pairs in one measurement of each thread.
-const PAIRS: usize = 400_000;
+/// Pairs in one measurement of each thread: few, so that most measurements end
+/// before another program wants the core.
+const PAIRS: usize = 20_000;
 
 /// Nanoseconds per pair, unless the threads were disturbed.
 pub(crate) fn time(workload: &Workload, candidate: &Candidate) -> Option<f64> {
@@ -57,7 +55,7 @@ pub(crate) struct Outcome {
 pub(crate) fn run<H: Heap>(workload: &Workload, heap: &H, pairs: usize) -> Outcome {
     let spans: Vec<Span> = match workload.kind {
         Kind::Pairs { threads } => {
-            let start = &Barrier::new(threads);
+            let start = &Start::of(threads);
             thread::scope(|scope| {
                 let workers: Vec<_> = (0..threads)
                     .map(|core| scope.spawn(move || on_core(core, start, || allocate_and_free(heap, pairs))))
@@ -66,7 +64,7 @@ pub(crate) fn run<H: Heap>(workload: &Workload, heap: &H, pairs: usize) -> Outco
             })
         }
         Kind::Handover => {
-            let (start, ring) = (&Barrier::new(2), &Ring::new());
+            let (start, ring) = (&Start::of(2), &Ring::new());
             thread::scope(|scope| {
                 let from = scope.spawn(move || on_core(0, start, || produce(heap, ring, pairs)));
                 let to = scope.spawn(move || on_core(1, start, || consume(heap, ring, pairs)));
@@ -89,13 +87,32 @@ struct Span {
     checksum: u64,
 }
 
+/// Lets threads go when all of them run, which those that sleep until then do not.
+struct Start {
+    threads: usize,
+    arrived: AtomicUsize,
+}
+
+impl Start {
+    fn of(threads: usize) -> Self {
+        Self { threads, arrived: AtomicUsize::new(0) }
+    }
+
+    fn wait(&self, round: usize) {
+        self.arrived.fetch_add(1, Ordering::AcqRel);
+        while self.arrived.load(Ordering::Acquire) < round * self.threads {
+            hint::spin_loop();
+        }
+    }
+}
+
 /// Runs `work` twice on a core of its own, once to warm up; the threads start
 /// together.
-fn on_core(core: usize, start: &Barrier, work: impl Fn() -> u64) -> Span {
+fn on_core(core: usize, start: &Start, work: impl Fn() -> u64) -> Span {
     pin(core);
-    start.wait();
+    start.wait(1);
     black_box(work());
-    start.wait();
+    start.wait(2);
     let (wall, cpu) = (Instant::now(), processor_time());
     let checksum = work();
     Span { wall: wall.elapsed(), cpu: processor_time() - cpu, checksum }
