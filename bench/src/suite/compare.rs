@@ -46,11 +46,17 @@ pub(crate) enum Verdict {
     Differs,
     /// Nothing was asked, and it differs by no more than the noise.
     Level,
-    /// It has a bar, and is at or below.
-    Met(f64),
-    /// Above its bar, by no more than the noise.
-    InNoise(f64),
-    Missed(f64),
+    /// A bar was asked for.
+    Bar(Held),
+}
+
+/// How a bar held.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Held {
+    pub(crate) bar: f64,
+    /// Passes in which the ratio was not above the bar.
+    pub(crate) passes: usize,
+    pub(crate) of: usize,
 }
 
 /// Measures all candidates of a workload.
@@ -89,20 +95,36 @@ fn rows(workload: &Workload, times: &[Vec<f64>]) -> Vec<Row> {
     let row = |(candidate, times): (&Candidate, &Vec<f64>)| {
         let ratios = ratios(times);
         let (ratio, noise) = (median(&ratios), noise(&ratios).max(floor));
-        let bar = workload.bars.iter().find(|bar| bar.candidate == candidate.name).map(|bar| bar.at_most);
-        let verdict = if candidate.name == workload.reference { Verdict::Reference } else { judge(ratio, noise, bar) };
+        let bar = workload.bars.iter().find(|bar| bar.candidate == candidate.name);
+        let verdict = match bar {
+            _ if candidate.name == workload.reference => Verdict::Reference,
+            Some(bar) => Verdict::Bar(held(&ratios, bar.at_most)),
+            None if (ratio - 1.0).abs() <= noise => Verdict::Level,
+            None => Verdict::Differs,
+        };
         Row { name: candidate.name, ratio, noise, verdict }
     };
     workload.candidates.iter().zip(times).map(row).collect()
 }
 
-fn judge(ratio: f64, noise: f64, bar: Option<f64>) -> Verdict {
-    match bar {
-        None if (ratio - 1.0).abs() <= noise => Verdict::Level,
-        None => Verdict::Differs,
-        Some(bar) if ratio <= bar => Verdict::Met(bar),
-        Some(bar) if ratio <= bar * (1.0 + noise) => Verdict::InNoise(bar),
-        Some(bar) => Verdict::Missed(bar),
+fn held(ratios: &[f64], bar: f64) -> Held {
+    Held { bar, passes: ratios.iter().filter(|&&ratio| ratio <= bar).count(), of: ratios.len() }
+}
+
+impl Held {
+    /// Whether the true middle of the ratios is at or below the bar, if these passes can
+    /// tell: with coins instead of passes it would be said wrongly once in twenty times.
+    pub(crate) fn met(self) -> Option<bool> {
+        // A pass is above the true middle as often as a coin shows heads.
+        let of = self.of as f64;
+        let few = (of / 2.0 - 0.98 * of.sqrt() - 0.5).max(0.0) as usize;
+        if self.passes >= self.of - few {
+            Some(true)
+        } else if self.passes <= few {
+            Some(false)
+        } else {
+            None
+        }
     }
 }
 
@@ -171,12 +193,15 @@ mod tests {
     }
 
     #[test]
-    fn a_ratio_is_judged_by_its_bar_and_the_noise() {
-        assert_eq!(judge(1.04, 0.05, None), Verdict::Level);
-        assert_eq!(judge(1.06, 0.05, None), Verdict::Differs);
-        assert_eq!(judge(0.9, 0.05, Some(0.9)), Verdict::Met(0.9));
-        assert_eq!(judge(0.93, 0.05, Some(0.9)), Verdict::InNoise(0.9));
-        assert_eq!(judge(0.95, 0.05, Some(0.9)), Verdict::Missed(0.9));
+    fn a_bar_is_met_or_missed_only_where_the_passes_agree() {
+        let met = |passes| Held { bar: 1.0, passes, of: 11 }.met();
+        assert_eq!([0, 1, 2, 9, 10, 11].map(met), [Some(false), Some(false), None, None, Some(true), Some(true)]);
+        assert_eq!([27, 28].map(|passes| Held { bar: 1.0, passes, of: 41 }.met()), [None, Some(true)]);
+    }
+
+    #[test]
+    fn a_bar_is_inclusive() {
+        assert_eq!(held(&[0.9, 1.0, 1.1], 1.0), Held { bar: 1.0, passes: 2, of: 3 });
     }
 
     #[test]

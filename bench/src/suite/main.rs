@@ -1,6 +1,6 @@
 //! Our parts beside peers, at the same work in the same run: times as ratios.
 //!
-//! `suite [--quick | --smoke] [FILTER]` prints a table for each workload whose name
+//! `suite [--quick | --passes N | --smoke] [FILTER]` prints a table for each workload whose name
 //! contains the filter. `suite --list [FILTER]` prints names of workloads and candidates,
 //! `suite --child WORKLOAD CANDIDATE TASK` runs one of them in this process.
 
@@ -19,7 +19,7 @@ use crate::{
     run::{Dice, Task},
 };
 
-const USAGE: &str = "usage: suite [--quick | --smoke | --list] [FILTER]";
+const USAGE: &str = "usage: suite [--quick | --passes N | --smoke | --list] [FILTER]";
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -29,6 +29,8 @@ fn main() -> ExitCode {
         ["--list", filter] => list(filter),
         ["--quick"] => compare_all(Effort::QUICK, ""),
         ["--quick", filter] | [filter, "--quick"] => compare_all(Effort::QUICK, filter),
+        ["--passes", passes] => passes_of(passes, ""),
+        ["--passes", passes, filter] => passes_of(passes, filter),
         ["--smoke"] => smoke(""),
         ["--smoke", filter] => smoke(filter),
         [] => compare_all(Effort::WHOLE, ""),
@@ -76,6 +78,12 @@ fn compare_all(effort: Effort, filter: &str) -> Result<(), String> {
     }
     print!("{}", report::counted());
     Ok(())
+}
+
+/// As many passes as it takes to tell a difference from the noise.
+fn passes_of(passes: &str, filter: &str) -> Result<(), String> {
+    let passes = passes.parse().ok().filter(|&passes| passes > 0).ok_or("how many passes?")?;
+    compare_all(Effort { passes, ..Effort::WHOLE }, filter)
 }
 
 /// Every candidate at tiny sizes: they have to read the same things.

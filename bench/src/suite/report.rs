@@ -37,9 +37,14 @@ fn verdict(verdict: Verdict) -> String {
         Verdict::Reference => "reference".to_owned(),
         Verdict::Differs => String::new(),
         Verdict::Level => "level, within noise".to_owned(),
-        Verdict::Met(bar) => format!("bar {bar}: met"),
-        Verdict::InNoise(bar) => format!("bar {bar}: within noise of it"),
-        Verdict::Missed(bar) => format!("bar {bar}: **missed**"),
+        Verdict::Bar(held) => {
+            let word = match held.met() {
+                Some(true) => "met",
+                Some(false) => "**missed**",
+                None => "undecided, within noise",
+            };
+            format!("bar {}: {word}, {} of {} passes", held.bar, held.passes, held.of)
+        }
     }
 }
 

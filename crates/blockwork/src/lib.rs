@@ -102,7 +102,7 @@ pub use crate::source::foreign::FromApi2_04;
 pub use crate::source::foreign::FromStd;
 #[cfg(feature = "alloc")]
 pub use crate::source::foreign::Registered;
-#[cfg(all(feature = "os", unix))]
+#[cfg(all(feature = "os", unix, not(blockwork_no_os)))]
 pub use crate::source::pages::{PageOptions, Pages, PagesWith};
 #[cfg(feature = "critical-section")]
 pub use crate::sync::CriticalSection;
@@ -165,6 +165,6 @@ pub use crate::{combine::current, source::system::System};
 pub use crate::general::notation;
 
 /// Compiles the examples of the README.
-#[cfg(all(doctest, feature = "std", feature = "os"))]
+#[cfg(all(doctest, feature = "std", feature = "os", not(blockwork_no_os)))]
 #[doc = include_str!("../README.md")]
 struct ReadmeDoctests;

@@ -21,8 +21,8 @@ cargo xtask <task>
   tidy              layer order, banned spellings, complete lists
   instr [--bless]   instructions per operation against bench/instructions.txt
   loom [--full]     the models of what threads share; --full interrupts them more often
-  bench [--quick] [FILTER]   times beside peers, as ratios
-  bench --count [FILTER]     instructions beside peers, into bench/peers.txt
+  bench [--quick | --passes N] [FILTER]   times beside peers, as ratios
+  bench --count [FILTER]                  instructions beside peers, into bench/peers.txt
 ";
 
 fn main() -> ExitCode {

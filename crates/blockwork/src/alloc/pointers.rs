@@ -5,8 +5,10 @@
 
 use core::{alloc::Layout, ptr::NonNull};
 
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+use heap::sync::Arc;
 #[cfg(feature = "alloc")]
-use heap::{boxed::Box, rc::Rc, sync::Arc};
+use heap::{boxed::Box, rc::Rc};
 
 use super::{AllocError, Allocate, Check, Owns, Reset};
 
@@ -76,6 +78,8 @@ forward!(&A, &mut A);
 forward_capabilities!(&mut A);
 
 #[cfg(feature = "alloc")]
-forward!(Box<A>, Rc<A>, Arc<A>);
+forward!(Box<A>, Rc<A>);
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+forward!(Arc<A>);
 #[cfg(feature = "alloc")]
 forward_capabilities!(Box<A>);

@@ -50,7 +50,7 @@ unsafe impl Handle for crate::source::system::System {
 }
 
 // SAFETY: the system's pages are those of the process.
-#[cfg(all(feature = "os", unix))]
+#[cfg(all(feature = "os", unix, not(blockwork_no_os)))]
 unsafe impl Handle for crate::source::pages::Pages {
     const HANDLE: Self = Self;
 }

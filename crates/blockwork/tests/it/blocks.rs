@@ -5,11 +5,13 @@ use core::{alloc::Layout, cell::Cell, mem::MaybeUninit};
 use std::sync::MutexGuard;
 
 use blockwork::{
-    Allocate, Arena, Block, BlockError, Buffer, Bump, Check, Counted, FromGlobal, HeadedBlock, Memo, Pages, Quota,
-    Registered, SpanPool, SpanPoolConfig, System, send_sync,
+    Allocate, Arena, Block, BlockError, Buffer, Bump, Check, Counted, FromGlobal, HeadedBlock, Memo, Quota, Registered,
+    System, send_sync,
     strategy::block::{base_of, header_of},
     testing::{Bound, Failing, Local, Misaligned, Shared, Strict, Tied, When},
 };
+#[cfg(not(blockwork_no_os))]
+use blockwork::{Pages, SpanPool, SpanPoolConfig};
 
 /// Takes blocks of several sizes at once, finds headers from everywhere, and
 /// gives all back.
@@ -35,14 +37,12 @@ fn serves<A: Allocate>(parent: &A) {
 #[test]
 fn any_parent_gives_blocks() {
     serves(&System);
-    serves(&Pages);
     serves(&FromGlobal::new(Registered));
     serves(&Misaligned::new(System));
     serves(&Arena::with_defaults(System));
     serves(&Bump::new(System, 1 << 17));
-    serves(&Memo::new(Pages, usize::MAX));
+    serves(&Memo::new(System, usize::MAX));
     serves(&Quota::new(System, 1 << 16));
-    serves(&SpanPool::try_new(Pages, SpanPoolConfig::DEFAULT).unwrap());
     serves(&Strict::new());
     let parent = Counted::new(System);
     let dynamic: &dyn Allocate = &parent;
@@ -50,7 +50,16 @@ fn any_parent_gives_blocks() {
     assert_eq!(parent.counts().blocks_live, 0);
 }
 
+#[cfg(not(blockwork_no_os))]
+#[test]
+fn pages_give_blocks() {
+    serves(&Pages);
+    serves(&Memo::new(Pages, usize::MAX));
+    serves(&SpanPool::try_new(Pages, SpanPoolConfig::DEFAULT).unwrap());
+}
+
 /// The same block again and again is one request of a slow parent.
+#[cfg(not(blockwork_no_os))]
 #[test]
 fn a_retained_block_is_mapped_once() {
     let pages = Counted::new(Pages);
@@ -133,6 +142,7 @@ fn the_limits_of_posix_memalign_are_none_of_a_block() {
     assert_eq!(Block::new(most).unwrap_err(), BlockError::BadRequest);
     assert_eq!(raw(much, much), NO_MEMORY);
     assert_eq!(Block::new(much).unwrap_err(), BlockError::OutOfMemory);
+    #[cfg(not(blockwork_no_os))]
     assert_eq!(Block::new_in(much, Pages).unwrap_err(), BlockError::OutOfMemory);
 }
 

@@ -8,14 +8,18 @@ use core::alloc::Layout;
 
 use blockwork::{
     BlockAt, BlockPool, BlockPoolConfig, Buffer, Bump, ChunkSize, Const, Counted, Fallback, FromApi2_04, LastResort,
-    Locked, Memo, MixedSlab, PageOptions, Pages, PerChunk, Quad, Retain, Segregate, SizeClasses, Slab, SlabConfig,
-    SlabHead, SlabPolicy, SpanPool, SpanPoolConfig, SpinLock, System, Threshold, UpTo, check_allocators, suite,
+    Locked, Memo, MixedSlab, PerChunk, Quad, Retain, Segregate, SizeClasses, Slab, SlabConfig, SlabHead, SlabPolicy,
+    SpanPool, SpanPoolConfig, SpinLock, System, Threshold, UpTo, check_allocators, suite,
     testing::{Audited, Failing, Misaligned, Parent, Reentrant, Shuffled, Strict, When},
 };
+#[cfg(not(blockwork_no_os))]
+use blockwork::{PageOptions, Pages};
 
 check_allocators! {
     system: |_| System, [.own_memory()];
+    #[cfg(not(blockwork_no_os))]
     pages: |_| Pages, [.own_memory()];
+    #[cfg(not(blockwork_no_os))]
     pages_with: |_| Pages::with(PageOptions::DEFAULT), [.own_memory()];
     buffer: |parent| buffer(parent), [.region()];
 

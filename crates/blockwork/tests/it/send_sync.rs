@@ -1,14 +1,20 @@
 //! Which public types may cross threads, over each kind of parent.
 
 use blockwork::{
-    Buffer, Null, Pages, PagesWith, System, send_sync,
+    Buffer, Null, System, send_sync,
     testing::{Audited, Bound, Failing, Local, Misaligned, Reentrant, Shared, Shuffled, Strict, Tied},
 };
+#[cfg(not(blockwork_no_os))]
+use blockwork::{Pages, PagesWith};
+
+#[cfg(not(blockwork_no_os))]
+send_sync! {
+    Pages: Send, Sync;
+    PagesWith: Send, Sync;
+}
 
 send_sync! {
     System: Send, Sync;
-    Pages: Send, Sync;
-    PagesWith: Send, Sync;
     Null: Send, Sync;
     Buffer<'static>: Send, !Sync;
 

@@ -1,8 +1,10 @@
 //! The span pool through every law: with each way to retain, over pages and
 //! other pools, and under a fallback.
 
+#[cfg(not(blockwork_no_os))]
+use blockwork::Pages;
 use blockwork::{
-    Allocate, Fallback, Pages, Retain, SpanPool, SpanPoolConfig, check_allocator, send_sync,
+    Allocate, Fallback, Retain, SpanPool, SpanPoolConfig, check_allocator, send_sync,
     testing::{Bound, Failing, Local, Parent, Shared, Tied, When},
 };
 
@@ -43,6 +45,7 @@ check_allocator!(within_a_capacity, |parent| {
     let config = SpanPoolConfig { block: 64, capacity: 1024, ..SpanPoolConfig::DEFAULT };
     SpanPool::try_new(parent, config).unwrap()
 }, .owns_spans());
+#[cfg(not(blockwork_no_os))]
 check_allocator!(over_pages, |_| keeping(Pages), .own_memory());
 check_allocator!(over_pools, |parent| three(parent), .owns_spans());
 check_allocator!(under_a_fallback, |parent| Fallback::new(

@@ -1,11 +1,15 @@
 //! `cargo xtask ci`: the steps that every change must pass, in the order in
 //! which they fail soonest.
 
+mod memory;
+mod narrow;
+mod threads;
+
 use std::{path::Path, process::Command};
 
 use crate::{
     bench, instr, loom,
-    run::{has, report, rustup, skipped, step},
+    run::{has, processor_seconds, report, rustup, skipped, step},
     tidy,
 };
 
@@ -29,8 +33,9 @@ const FEATURE_SETS: &[&str] = &[
     "allocator-api2-04",
     "critical-section",
     "lock-api",
+    "notation",
     "testing",
-    "std,os,allocator-api2-02,allocator-api2-04,critical-section,lock-api,testing",
+    "std,os,allocator-api2-02,allocator-api2-04,critical-section,lock-api,notation,testing",
 ];
 
 /// Runs every step of `gate`; the first failure ends the run.
@@ -51,9 +56,14 @@ pub(crate) fn run(root: &Path, gate: Gate) -> Result<(), String> {
     nightly(root)?;
     loom::run(root, gate)?;
     cargo("package --workspace --allow-dirty --quiet")?;
+    narrow::compiled(root)?;
+    narrow::played(root)?;
+    memory::valgrind(root, gate)?;
+    memory::address_sanitizer(root, gate)?;
+    threads::thread_sanitizer(root, gate)?;
     benches(root)?;
-    if gate == Gate::Full {
-        full(root)?;
+    if let Some(worked) = processor_seconds() {
+        println!("  {worked:.0} s of processor in all");
     }
     Ok(())
 }
@@ -76,7 +86,7 @@ fn docs(root: &Path) -> Result<(), String> {
     // `nightly` needs an unstable compiler, so `--all-features` is spelled out for the library.
     let mut library = Command::new(env!("CARGO"));
     library.args(["doc", "-p", "blockwork", "--no-deps", "--features"]);
-    library.args(["std,os,allocator-api2-02,allocator-api2-04,critical-section,lock-api,testing"]);
+    library.args(["std,os,allocator-api2-02,allocator-api2-04,critical-section,lock-api,notation,testing"]);
     library.env("RUSTDOCFLAGS", "-Dwarnings");
     step(root, "doc -p blockwork", &mut library)?;
     let mut lab = Command::new(env!("CARGO"));
@@ -94,18 +104,4 @@ fn nightly(root: &Path) -> Result<(), String> {
     }
     // The toolchain is chosen by rustup's `cargo`, not by the one that runs us.
     step(root, line, rustup("cargo").args(line.split(' ')))
-}
-
-/// The long checks: the tests under AddressSanitizer, which finds what strays
-/// outside the parents' memory.
-fn full(root: &Path) -> Result<(), String> {
-    if !has("cargo", &["+nightly", "--version"]) {
-        return Err("ci --full needs a nightly toolchain for the sanitizers".to_owned());
-    }
-    let line = "+nightly test -p blockwork --lib --test it --target x86_64-unknown-linux-gnu --target-dir target/asan";
-    let mut command = rustup("cargo");
-    // Requests that cannot be served are part of the tests.
-    command.args(line.split(' ')).env("ASAN_OPTIONS", "allocator_may_return_null=1");
-    command.env("RUSTFLAGS", "-Zsanitizer=address");
-    step(root, "AddressSanitizer", &mut command)
 }

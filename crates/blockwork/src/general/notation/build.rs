@@ -226,13 +226,13 @@ fn refused(what: &str) -> BuildError {
     BuildError { what: what.to_owned() }
 }
 
-#[cfg(all(feature = "os", unix))]
+#[cfg(all(feature = "os", unix, not(blockwork_no_os)))]
 #[expect(clippy::unnecessary_wraps, reason = "elsewhere there are no pages")]
 const fn pages() -> Result<crate::source::pages::Pages, BuildError> {
     Ok(crate::source::pages::Pages)
 }
 
-#[cfg(not(all(feature = "os", unix)))]
+#[cfg(not(all(feature = "os", unix, not(blockwork_no_os))))]
 fn pages() -> Result<Null, BuildError> {
     Err(refused("`pages` is not there without the feature `os`"))
 }

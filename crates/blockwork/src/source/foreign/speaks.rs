@@ -6,7 +6,9 @@ use core::{
 };
 
 #[cfg(feature = "alloc")]
-use heap::{rc::Rc, sync::Arc};
+use heap::rc::Rc;
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+use heap::sync::Arc;
 
 /// The contract that a foreign allocator `T` speaks.
 ///
@@ -115,7 +117,9 @@ unsafe impl Speaks<Registered> for Global {
 
 global!(&T);
 #[cfg(feature = "alloc")]
-global!(Rc<T>, Arc<T>);
+global!(Rc<T>);
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+global!(Arc<T>);
 
 /// Names one of the contracts whose blocks are slices.
 #[cfg(any(blockwork_std_allocator, feature = "allocator-api2-02", feature = "allocator-api2-04"))]

@@ -97,7 +97,7 @@ mod address;
 mod boxed;
 mod error;
 mod headed;
-#[cfg(all(feature = "os", unix))]
+#[cfg(all(feature = "os", unix, not(blockwork_no_os)))]
 mod pages;
 #[cfg(test)]
 mod tests;

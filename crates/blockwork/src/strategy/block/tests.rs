@@ -11,7 +11,6 @@ use heap::{boxed::Box, string::ToString, vec::Vec};
 use super::*;
 use crate::{
     alloc::AllocError,
-    math::align::is_aligned,
     source::{
         buffer::Buffer,
         foreign::{FromGlobal, Registered},
@@ -30,12 +29,12 @@ fn every_power_of_two_is_aligned_to_itself() {
     }
 }
 
-#[cfg(all(feature = "os", unix))]
+#[cfg(all(feature = "os", unix, not(blockwork_no_os)))]
 #[test]
 fn pages_give_every_power_of_two_aligned() {
     for size in (0..=30).map(|bit| 1_usize << bit) {
         let block = Block::new_in(size, crate::source::pages::Pages).unwrap();
-        assert!(is_aligned(block.as_ptr().addr(), size));
+        assert!(block.as_ptr().addr().is_multiple_of(size));
     }
 }
 
@@ -253,7 +252,7 @@ fn what_lives_in_a_vector_is_dropped_when_it_becomes_a_block() {
     assert_eq!((drops.get(), block.size()), (1, 16));
 }
 
-#[cfg(all(feature = "os", target_os = "linux"))]
+#[cfg(all(feature = "os", target_os = "linux", not(blockwork_no_os)))]
 #[test]
 fn whole_pages_are_decommitted_and_recommitted_in_place() {
     use crate::source::pages::Pages;

@@ -490,14 +490,15 @@ macro_rules! check_allocator {
 /// ```
 #[macro_export]
 macro_rules! check_allocators {
-    ($($name:ident: |$parent:pat_param| $part:expr $(, [$($options:tt)*])?;)*) => {
+    ($($(#[$when:meta])* $name:ident: |$parent:pat_param| $part:expr $(, [$($options:tt)*])?;)*) => {
         /// A suite for each part of the list.
         #[cfg(test)]
         fn every_suite() -> impl Iterator<Item = $crate::testing::Suite> {
-            [$($crate::suite!(stringify!($name), |$parent| $part $(, $($options)*)?)),*].into_iter()
+            [$($(#[$when])* $crate::suite!(stringify!($name), |$parent| $part $(, $($options)*)?)),*].into_iter()
         }
 
-        $(#[cfg(test)]
+        $($(#[$when])*
+        #[cfg(test)]
         mod $name {
             #[test]
             fn alone() {

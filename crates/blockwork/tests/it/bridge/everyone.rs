@@ -5,11 +5,13 @@ use core::alloc::GlobalAlloc;
 
 use blockwork::{
     Allocate, Arena, ArenaScope, Beside, BlockOf, BlockPool, Buffer, Bump, Check, Checked, Const, Counted, Fallback,
-    FromApi2_02, FromApi2_04, FromGlobal, Ignore, LastResort, Locked, Memo, MixedSlab, Null, OnFailure, Pages,
-    PagesWith, PerChunk, Quad, Quota, Scrubbed, Segregate, SizeClasses, Slab, SlabHead, SpanPool, SpinLock, Stop,
-    System, ThreadCached, UpTo, current,
+    FromApi2_02, FromApi2_04, FromGlobal, Ignore, LastResort, Locked, Memo, MixedSlab, Null, OnFailure, PerChunk, Quad,
+    Quota, Scrubbed, Segregate, SizeClasses, Slab, SlabHead, SpanPool, SpinLock, Stop, System, ThreadCached, UpTo,
+    current,
     testing::{Audited, Failing, Misaligned, Reentrant, Shuffled, Strict},
 };
+#[cfg(not(blockwork_no_os))]
+use blockwork::{Pages, PagesWith};
 
 /// What each of them speaks, where std's trait can be implemented.
 #[cfg(blockwork_std_allocator)]
@@ -36,11 +38,15 @@ const fn speaks<A: Polyglot + ?Sized>() {}
 /// handles to an allocator that is not known.
 const fn keeps_books<A: Polyglot + Check>() {}
 
+#[cfg(not(blockwork_no_os))]
+const _: () = {
+    keeps_books::<Pages>();
+    keeps_books::<PagesWith>();
+};
+
 /// Compiling is the test.
 const _: () = {
     keeps_books::<System>();
-    keeps_books::<Pages>();
-    keeps_books::<PagesWith>();
     keeps_books::<Buffer<'_>>();
     keeps_books::<Null>();
     keeps_books::<FromGlobal<&System>>();

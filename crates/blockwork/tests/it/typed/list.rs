@@ -1,6 +1,6 @@
 //! What lists promise beyond acting like a `Vec`.
 
-use core::{fmt::Write as _, hash::BuildHasher as _, mem::MaybeUninit};
+use core::{fmt::Write as _, hash::BuildHasher as _, mem::MaybeUninit, ptr::NonNull};
 use std::{collections::HashSet, hash::RandomState, io::Write as _, panic};
 
 use blockwork::{Allocate as _, List, Slice, System};
@@ -222,7 +222,11 @@ fn it_is_what_collections_expect() {
         *number *= 2;
     }
     assert_eq!((&sum).into_iter().sum::<u8>(), 12);
-    assert_eq!(sum.leak(), [2, 4, 6]);
+    let capacity = sum.capacity();
+    let leaked = sum.leak();
+    assert_eq!(leaked, [2, 4, 6]);
+    // SAFETY: of a list with this capacity, which has been forgotten.
+    drop(unsafe { List::<u8, System>::from_raw_parts(NonNull::from(leaked).cast(), 3, capacity) });
 }
 
 #[test]
