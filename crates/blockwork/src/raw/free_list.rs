@@ -42,6 +42,7 @@ impl FreeList {
     ///
     /// - Every link of the chain from `head` on is the start of a block that may
     ///   be [pushed](Self::push), and is in no other list.
+    #[cfg(feature = "std")]
     pub(super) const unsafe fn of_chain(head: Option<NonNull<Link>>) -> Self {
         Self { head: Cell::new(head) }
     }
@@ -51,6 +52,7 @@ impl FreeList {
     }
 
     /// The block in front, which stays there.
+    #[cfg(feature = "std")]
     pub(super) const fn head(&self) -> Option<NonNull<Link>> {
         self.head.get()
     }
