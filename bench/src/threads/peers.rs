@@ -1,10 +1,10 @@
 //! The candidates: blocks of 64 bytes that any thread allocates and frees.
 
-use std::{alloc::Layout, ptr::NonNull, sync::Mutex};
+use std::{alloc::Layout, cell::Cell, ptr::NonNull, sync::Mutex};
 
 use blockwork::{
-    Allocate, BlockOf, BlockPool, BlockPoolConfig, ChunkSize, Locked, Quad, SizeClasses, SlabHead, SlabPolicy, SpinLock,
-    System, ThreadCached,
+    Allocate, BlockOf, BlockPool, BlockPoolConfig, ChunkSize, Locked, Quad, SizeClasses, SlabHead, SlabPolicy,
+    SpinLock, System, ThreadCached,
 };
 
 use crate::work::{Outcome, Workload, run};
@@ -33,7 +33,7 @@ pub(crate) const CANDIDATES: &[Candidate] = &[
     Candidate { name: "system", run: |workload, pairs| run(workload, &Part(System), pairs) },
     Candidate {
         name: "ThreadCached, one size",
-        run: |workload, pairs| run(workload, &Part(ThreadCached::new(pool(SpinLock::new()), BlockOf::<64>, LIMIT)), pairs),
+        run: |workload, pairs| run(workload, &Part(ThreadCached::new(pool(SpinLock::new()), Line {}, LIMIT)), pairs),
     },
     Candidate {
         name: "ThreadCached, size classes",
@@ -43,7 +43,12 @@ pub(crate) const CANDIDATES: &[Candidate] = &[
             run(workload, &Part(ThreadCached::new(Locked::new(heap), Quad::<2048>, LIMIT)), pairs)
         },
     },
+    Candidate { name: "private, by hand", run: |workload, pairs| run(workload, &Private, pairs) },
     Candidate { name: "Locked by SpinLock", run: |workload, pairs| run(workload, &Part(pool(SpinLock::new())), pairs) },
+    Candidate {
+        name: "Locked by spin",
+        run: |workload, pairs| run(workload, &Part(pool(spin::lock_api::Mutex::new(()))), pairs),
+    },
     Candidate {
         name: "Locked by parking_lot",
         run: |workload, pairs| run(workload, &Part(pool(parking_lot::Mutex::new(()))), pairs),
@@ -54,8 +59,11 @@ pub(crate) const CANDIDATES: &[Candidate] = &[
 /// Bytes in a magazine.
 const LIMIT: usize = 64 << 10;
 
-fn pool<L: blockwork::Lock>(lock: L) -> Locked<BlockPool<System, BlockOf<64>>, L> {
-    let config = BlockPoolConfig { block: BlockOf::<64>, chunk: ChunkSize::Blocks(1024) };
+/// A block to a cache line, or two threads would write to the same one.
+type Line = BlockOf<64, 64>;
+
+fn pool<L: blockwork::Lock>(lock: L) -> Locked<BlockPool<System, Line>, L> {
+    let config = BlockPoolConfig { block: BlockOf, chunk: ChunkSize::Blocks(1024) };
     Locked::with_lock(BlockPool::try_new(System, config).expect("a good configuration"), lock)
 }
 
@@ -111,6 +119,38 @@ impl Heap for Mimalloc {
     unsafe fn free(&self, block: *mut u8) {
         // SAFETY: live, of mimalloc.
         unsafe { libmimalloc_sys::mi_free(block.cast()) }
+    }
+}
+
+/// An array of blocks per thread, and the system's allocator when it is empty or
+/// full: the least that shares nothing.
+struct Private;
+
+/// What the array of a thread holds.
+const ROOM: usize = 62;
+
+thread_local! {
+    static COUNT: Cell<usize> = const { Cell::new(0) };
+    static BLOCKS: [Cell<*mut u8>; ROOM] = const { [const { Cell::new(std::ptr::null_mut()) }; ROOM] };
+}
+
+impl Heap for Private {
+    #[inline(always)]
+    fn allocate(&self) -> *mut u8 {
+        let Some(last) = COUNT.get().checked_sub(1) else { return Part(System).allocate() };
+        COUNT.set(last);
+        BLOCKS.with(|blocks| blocks[last].get())
+    }
+
+    #[inline(always)]
+    unsafe fn free(&self, block: *mut u8) {
+        let count = COUNT.get();
+        if count == ROOM {
+            // SAFETY: of the system's allocator.
+            return unsafe { Part(System).free(block) };
+        }
+        BLOCKS.with(|blocks| blocks[count].set(block));
+        COUNT.set(count + 1);
     }
 }
 

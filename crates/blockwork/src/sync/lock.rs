@@ -157,6 +157,8 @@ mod tests {
         excludes(DefaultLock::new());
         #[cfg(feature = "lock-api")]
         excludes(parking_lot::Mutex::new(()));
+        #[cfg(feature = "lock-api")]
+        excludes(spin::lock_api::Mutex::new(()));
         #[cfg(feature = "critical-section")]
         excludes(CriticalSection);
     }
@@ -168,6 +170,8 @@ mod tests {
         outlives_a_panic(&DefaultLock::new());
         #[cfg(feature = "lock-api")]
         outlives_a_panic(&parking_lot::Mutex::new(()));
+        #[cfg(feature = "lock-api")]
+        outlives_a_panic(&spin::lock_api::Mutex::new(()));
         #[cfg(feature = "critical-section")]
         outlives_a_panic(&CriticalSection);
     }
