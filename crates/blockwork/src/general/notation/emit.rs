@@ -261,6 +261,11 @@ impl<'c> Printer<'c> {
                 self.over("OnFailure", child(), &format!(", {stop}"), stop)
             }
             Part::Locked => self.over("Locked", child(), "", ""),
+            Part::ThreadCached { table, limit } => {
+                let table = self.table(table);
+                let (kind, made) = (format!(", {}", table.kind), format!("{}, {limit}", table.made));
+                self.over("ThreadCached", child(), &kind, &made)
+            }
         }
     }
 
@@ -371,7 +376,12 @@ fn is_sync(node: &Node, sync: &[bool]) -> bool {
         Node::Source(_) => true,
         Node::Part(part, below) => match part {
             Part::System | Part::Pages | Part::Null => true,
-            Part::Segregate { .. } | Part::Fallback | Part::LastResort | Part::OrStop | Part::Scrubbed => all(below),
+            Part::Segregate { .. }
+            | Part::Fallback
+            | Part::LastResort
+            | Part::OrStop
+            | Part::Scrubbed
+            | Part::ThreadCached { .. } => all(below),
             Part::Locked => below.iter().all(|child| is_send(child, sync)),
             _ => false,
         },

@@ -48,6 +48,7 @@ const PARTS: &[Entry] = &[
     ("quota(1G) over parent", |suite| suite.retains(0)),
     ("scrubbed over parent", |suite| suite.retains(0)),
     ("locked over parent", |suite| suite.retains(0).not_reentrant()),
+    ("thread_cached(quad 16..1k, limit 2k) over parent", |suite| suite),
 ];
 
 /// The suite of a part, built anew over whatever parent the harness has.
