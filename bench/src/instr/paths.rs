@@ -1,15 +1,16 @@
 //! The paths, cheapest first.
 
-use std::{alloc::Layout, hint::black_box, ptr::NonNull, rc::Rc, sync::Mutex};
+use std::{alloc::Layout, hint::black_box, mem::MaybeUninit, ptr::NonNull, rc::Rc, sync::Mutex};
 
 use bench::{
-    by_hand::{FreeList, OneClass},
+    by_hand::{FreeList, OneClass, treiber::Treiber},
     opaque::{opaque, opaque_mut, opaque_ref, opaque_value},
 };
 use blockwork::{
-    Allocate, Arena, ArenaConfig, ArenaString, ArenaVec, BlockOf, BlockPool, BlockPoolConfig, Bump, Chain, ChunkSize,
-    Const, FreePolicy, Handle, Lifo, List, Lock, Locked, Memo, Pages, PerChunk, Pool, PoolBox, Quad, Region, Segregate,
-    SizeClasses, SlabHead, SlabPolicy, SpanPool, SpanPoolConfig, SpinLock, System, ThreadCached, UpTo, handle,
+    Allocate, Arena, ArenaConfig, ArenaString, ArenaVec, BlockAt, BlockOf, BlockPool, BlockPoolConfig, Buffer, Bump,
+    Chain, ChunkSize, ConcurrentBlockPool, ConcurrentBlockPoolConfig, Const, FreePolicy, Handle, Lifo, List, Lock,
+    Locked, Memo, Pages, PerChunk, Pool, PoolBox, Quad, Region, Segregate, SizeClasses, SlabHead, SlabPolicy, SpanPool,
+    SpanPoolConfig, SpinLock, System, ThreadCached, UpTo, handle,
 };
 
 /// Something whose cost is counted.
@@ -25,6 +26,11 @@ pub(crate) const PATHS: &[Path] = &[
     Path { name: "free list by hand: pop, push", bar: None, run: free_list_by_hand },
     Path { name: "block pool: alloc_block, free_block", bar: Some(8.0), run: block_pool_blocks },
     Path { name: "block pool: allocate, deallocate", bar: Some(8.0), run: block_pool_layouts },
+    Path { name: "tagged stack with links in blocks, by hand", bar: None, run: treiber_by_hand },
+    Path { name: "concurrent pool in a buffer", bar: Some(TREIBER + 4.0), run: concurrent_in_buffer },
+    Path { name: "concurrent pool in a buffer, stride a value", bar: None, run: concurrent_in_buffer_value },
+    Path { name: "concurrent pool over a parent", bar: None, run: concurrent_growing },
+    Path { name: "block pool behind a spin lock", bar: None, run: block_pool_locked },
     Path { name: "block pool per chunk: alloc_block, free_block", bar: Some(28.0), run: block_pool_per_chunk },
     Path { name: "typed pool: a box of a word", bar: Some(8.0), run: typed_pool_box },
     Path { name: "typed pool: a box in a shared pool", bar: None, run: typed_pool_shared_box },
@@ -101,6 +107,8 @@ const SPAN: f64 = 120.0;
 /// What the hand-written class takes: a composition may take no more.
 const ONE_CLASS: f64 = 13.0;
 
+/// What the hand-written tagged stack takes: the concurrent pool may take four more.
+const TREIBER: f64 = 28.0;
 /// What std's `Vec` takes for a push, and a twentieth more.
 const VEC_PUSH: f64 = 7.4;
 
@@ -168,6 +176,59 @@ fn block_pool_layouts(rounds: u64) {
         // SAFETY: just allocated with this layout.
         unsafe { pool.deallocate(opaque(block), LAYOUT) };
     }
+}
+
+/// Room for a few blocks of a concurrent pool.
+#[repr(align(64))]
+struct Memory([MaybeUninit<u8>; 8192]);
+
+fn treiber_by_hand(rounds: u64) {
+    let mut memory = [[0_u64; 8]; 64];
+    let blocks = memory.as_flattened_mut();
+    // SAFETY: the same bytes.
+    let blocks = unsafe { core::slice::from_raw_parts_mut(blocks.as_mut_ptr().cast(), 64) };
+    let stack = Treiber::new(blocks);
+    for _ in 0..rounds {
+        let stack = opaque_ref(&stack);
+        let Some(block) = stack.pop() else { exhausted() };
+        // SAFETY: popped above.
+        unsafe { stack.push(opaque(block)) };
+    }
+}
+
+/// Rounds of a pool that is saturated.
+#[inline(always)]
+fn concurrent<A: Allocate>(rounds: u64, pool: &A) {
+    const LAYOUT: Layout = Layout::new::<[u64; 8]>();
+    let Ok(block) = pool.allocate(LAYOUT) else { exhausted() };
+    // SAFETY: just allocated with this layout.
+    unsafe { pool.deallocate(opaque(block), LAYOUT) };
+    for _ in 0..rounds {
+        let pool = opaque_ref(pool);
+        let Ok(block) = pool.allocate(LAYOUT) else { exhausted() };
+        // SAFETY: just allocated with this layout.
+        unsafe { pool.deallocate(opaque(block), LAYOUT) };
+    }
+}
+
+fn concurrent_in_buffer(rounds: u64) {
+    let mut region = Memory([MaybeUninit::uninit(); 8192]);
+    concurrent(rounds, &ConcurrentBlockPool::new_all(Buffer::new(&mut region.0), BlockOf::<64>));
+}
+
+fn concurrent_in_buffer_value(rounds: u64) {
+    let mut region = Memory([MaybeUninit::uninit(); 8192]);
+    let shape = BlockAt::new(black_box(64), 8).expect("a good shape");
+    concurrent(rounds, &ConcurrentBlockPool::new_all(Buffer::new(&mut region.0), shape));
+}
+
+fn concurrent_growing(rounds: u64) {
+    let config = ConcurrentBlockPoolConfig { block: BlockOf::<64>, chunk_size: black_box(1 << 16) };
+    concurrent(rounds, &ConcurrentBlockPool::try_new(System, config).expect("a good configuration"));
+}
+
+fn block_pool_locked(rounds: u64) {
+    concurrent(rounds, &Locked::with_lock(pool(Lifo), SpinLock::new()));
 }
 
 fn typed_pool() -> Pool<u64, System> {

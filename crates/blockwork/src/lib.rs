@@ -30,6 +30,7 @@
 //! | you have | take |
 //! |---|---|
 //! | blocks of one size, freed in any order | [`BlockPool`]; [`Slab`] if memory should go back on the way |
+//! | blocks of one size that all threads take and free | [`ConcurrentBlockPool`] |
 //! | blocks that all end together | [`Arena`]; [`Bump`] if their total is known |
 //! | values of one type that own one another by handle or find one another by key | [`Pool`] |
 //! | blocks of many small sizes | [`SizeClasses`] of slabs, behind a [`Segregate`] |
@@ -43,7 +44,7 @@
 //! | something to be done when memory runs out | [`OnFailure`] |
 //! | secrets in memory | [`Scrubbed`] |
 //! | a suspicion about who frees what | [`Checked`] |
-//! | more than one thread | [`Locked`] |
+//! | more than one thread | [`Locked`]; [`ConcurrentBlockPool`] for blocks of one size |
 //! | many threads that allocate much | `ThreadCached` over any of those |
 //! | call paths that cannot pass an allocator | `current` |
 //!
@@ -145,6 +146,9 @@ pub use crate::{
             PerChunk,
         },
         bump::{Bump, BumpCore, BumpMark},
+        concurrent_block_pool::{
+            ConcurrentBlockPool, ConcurrentBlockPoolConfig, ConcurrentBlockPoolCore, Growing, InBuffer,
+        },
         memo::{Exact, Memo, MemoCore, Rounding},
         slab::{MixedSlab, MixedSlabCore, Slab, SlabConfig, SlabCore, SlabHead, SlabPolicy},
         span_pool::{Retain, SpanPool, SpanPoolConfig, SpanPoolCore, SpanPoolStats, Threshold},
@@ -161,7 +165,7 @@ pub use crate::{
 #[cfg(feature = "std")]
 pub use crate::{combine::current, source::system::System};
 
-#[cfg(feature = "notation")]
+#[cfg(all(feature = "notation", not(loom)))]
 pub use crate::general::notation;
 
 /// Compiles the examples of the README.

@@ -7,6 +7,7 @@ pub mod amount;
 pub(crate) mod bins;
 pub(crate) mod books;
 pub mod bump;
+pub(crate) mod column;
 pub(crate) mod digest;
 pub(crate) mod doubling;
 pub mod fill;

@@ -203,7 +203,7 @@ impl<T> Depot<T> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use heap::vec::Vec;
 

@@ -126,7 +126,7 @@ impl Mail {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use heap::vec::Vec;
     use std::thread;

@@ -2,9 +2,12 @@
 
 pub(crate) mod bump;
 pub(crate) mod chunk;
+pub(crate) mod chunk_table;
+pub(crate) mod column;
 pub(crate) mod directory;
 pub(crate) mod free_list;
 pub(crate) mod groups;
+pub(crate) mod index_stack;
 pub(crate) mod list;
 #[cfg(feature = "std")]
 pub(crate) mod magazine;

@@ -4,6 +4,7 @@ pub mod arena;
 pub mod block;
 pub mod block_pool;
 pub mod bump;
+pub mod concurrent_block_pool;
 pub mod memo;
 pub mod slab;
 pub mod span_pool;

@@ -8,12 +8,12 @@
 /// Between reading what a compare-exchange expects, and the compare-exchange.
 #[inline(always)]
 pub(crate) fn interleave() {
-    #[cfg(all(test, not(loom)))]
+    #[cfg(all(test, not(any(loom, shuttle))))]
     yields::perhaps();
 }
 
 /// Yields of the processor, at random, in threads that ask for them.
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 pub(crate) mod yields {
     use core::cell::Cell;
     use std::thread;

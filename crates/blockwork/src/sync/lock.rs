@@ -112,7 +112,7 @@ unsafe impl Lock for CriticalSection {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use core::cell::Cell;
     use std::thread;

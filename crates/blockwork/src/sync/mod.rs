@@ -1,13 +1,27 @@
 //! What threads share: the only layer that names an atomic type.
 //!
-//! Under `--cfg loom` the atomics are loom's, so that its models run the very
-//! code that ships; on narrow targets others stand in for what is missing.
+//! Under `--cfg loom` the atomics are loom's, and under `--cfg shuttle`
+//! shuttle's, so that their models run the very code that ships; on narrow
+//! targets others stand in for what is missing.
 
 pub(crate) mod atomic;
-#[cfg(feature = "std")]
 pub(crate) mod interleave;
 pub mod lock;
 pub mod spin;
+
+/// A function that is `const`, but for loom, whose atomics no constant can hold.
+macro_rules! const_unless_loom {
+    ($(#[$attribute:meta])* $visible:vis fn $($function:tt)*) => {
+        #[cfg(not(loom))]
+        $(#[$attribute])*
+        $visible const fn $($function)*
+
+        #[cfg(loom)]
+        $(#[$attribute])*
+        $visible fn $($function)*
+    };
+}
+pub(crate) use const_unless_loom;
 
 /// Keeps the compiler from moving memory accesses across; costs nothing else.
 #[inline]

@@ -83,17 +83,32 @@ impl Drop for Held<'_> {
     }
 }
 
+/// Stays away from a word that another thread has just changed, twice as long as
+/// the last time: so that thread can do more than one thing with it.
+///
+/// Not for long, and for no one: who never comes back is not waited for.
+#[cold]
+#[inline(never)]
+pub(crate) fn back_off(rounds: u32) -> u32 {
+    const MOST: u32 = 64;
+    #[cfg(not(any(loom, shuttle)))]
+    (0..rounds).for_each(|_| core::hint::spin_loop());
+    rounds.saturating_mul(2).min(MOST)
+}
+
 /// Passes a little time; the holder may need this processor.
-fn pause() {
-    #[cfg(not(loom))]
+pub(crate) fn pause() {
+    #[cfg(not(any(loom, shuttle)))]
     core::hint::spin_loop();
-    #[cfg(all(feature = "std", not(loom)))]
+    #[cfg(all(feature = "std", not(any(loom, shuttle))))]
     std::thread::yield_now();
     #[cfg(loom)]
     loom::thread::yield_now();
+    #[cfg(shuttle)]
+    shuttle::thread::yield_now();
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
 

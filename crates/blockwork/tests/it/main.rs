@@ -12,6 +12,8 @@ mod bridge;
 #[cfg(test)]
 mod combine;
 #[cfg(test)]
+mod concurrent;
+#[cfg(test)]
 mod conformance;
 #[cfg(test)]
 mod current;

@@ -97,6 +97,7 @@ mod hub;
 mod threads;
 
 #[cfg(test)]
+#[cfg(not(shuttle))]
 mod tests;
 
 use self::{

@@ -56,7 +56,7 @@ pub struct BlockAt {
 }
 
 impl<const SIZE: usize, const ALIGN: usize> BlockOf<SIZE, ALIGN> {
-    pub(super) const STRIDE: Layout = match BlockAt::new(SIZE, ALIGN) {
+    pub(in crate::strategy) const STRIDE: Layout = match BlockAt::new(SIZE, ALIGN) {
         Ok(block) => block.stride,
         Err(error) => panic!("{}", error.rule),
     };
@@ -85,7 +85,7 @@ impl BlockAt {
         }
     }
 
-    pub(super) const fn get(self) -> Layout {
+    pub(in crate::strategy) const fn get(self) -> Layout {
         self.stride
     }
 }

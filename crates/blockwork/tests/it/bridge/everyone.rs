@@ -4,10 +4,10 @@
 use core::alloc::GlobalAlloc;
 
 use blockwork::{
-    Allocate, Arena, ArenaScope, Beside, BlockOf, BlockPool, Buffer, Bump, Check, Checked, Const, Counted, Fallback,
-    FromApi2_02, FromApi2_04, FromGlobal, Ignore, LastResort, Locked, Memo, MixedSlab, Null, OnFailure, PerChunk, Quad,
-    Quota, Scrubbed, Segregate, SizeClasses, Slab, SlabHead, SpanPool, SpinLock, Stop, System, ThreadCached, UpTo,
-    current,
+    Allocate, Arena, ArenaScope, Beside, BlockOf, BlockPool, Buffer, Bump, Check, Checked, ConcurrentBlockPool, Const,
+    Counted, Fallback, FromApi2_02, FromApi2_04, FromGlobal, Ignore, LastResort, Locked, Memo, MixedSlab, Null,
+    OnFailure, PerChunk, Quad, Quota, Scrubbed, Segregate, SizeClasses, Slab, SlabHead, SpanPool, SpinLock, Stop,
+    System, ThreadCached, UpTo, current,
     testing::{Audited, Failing, Misaligned, Reentrant, Shuffled, Strict},
 };
 #[cfg(not(blockwork_no_os))]
@@ -57,6 +57,7 @@ const _: () = {
     keeps_books::<ArenaScope<'_, System>>();
     keeps_books::<BlockPool<System, BlockOf<16>>>();
     keeps_books::<BlockPool<System, BlockOf<16>, PerChunk>>();
+    keeps_books::<ConcurrentBlockPool<System, BlockOf<16>>>();
     keeps_books::<Memo<System>>();
     keeps_books::<SpanPool<System>>();
     keeps_books::<Slab<System>>();

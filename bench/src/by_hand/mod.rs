@@ -1,5 +1,7 @@
 //! What the parts are held against: the same work, written for one size.
 
+pub mod treiber;
+
 use core::{alloc::Layout, cell::Cell, ptr::NonNull};
 
 use blockwork::{Allocate, System};

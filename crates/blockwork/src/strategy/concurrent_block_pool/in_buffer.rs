@@ -1,0 +1,116 @@
+//! [`InBuffer`]: all blocks in one region that its owner brings.
+
+use core::{alloc::Layout, ptr, ptr::NonNull};
+
+use super::places::{Places, to_usize};
+use crate::{
+    alloc::{AllocError, Allocate},
+    math::column::{Fit, column},
+    raw::{
+        column::{Column, LINK_SIZE},
+        index_stack::NONE,
+    },
+    sync::{
+        atomic::{AtomicPtr, AtomicU32, Ordering},
+        const_unless_loom,
+    },
+};
+
+/// How a [`ConcurrentBlockPool`](super::ConcurrentBlockPool) in a buffer finds its
+/// blocks.
+///
+/// ```text
+/// region  [ . | link … link | block | block | … | . ]
+///                           ▲ first
+/// ```
+#[derive(Debug)]
+pub struct InBuffer {
+    start: NonNull<u8>,
+    size: usize,
+    /// The first block, once one was handed out: an address is not known when a
+    /// static is made. Everybody who writes it writes the same.
+    first: AtomicPtr<u8>,
+}
+
+// SAFETY: stands for bytes that the pool has borrowed exclusively, for whoever
+// holds a block of them; what changes is atomic.
+unsafe impl Send for InBuffer {}
+
+// SAFETY: as above.
+unsafe impl Sync for InBuffer {}
+
+impl InBuffer {
+    const_unless_loom! {
+        /// All of `region`, which the pool has for itself.
+        pub(super) fn new(region: NonNull<[u8]>) -> Self {
+            Self { start: region.cast(), size: region.len(), first: AtomicPtr::new(ptr::null_mut()) }
+        }
+    }
+
+    /// How many blocks there are, and where the first one is.
+    pub(super) fn fit(&self, stride: Layout) -> Fit {
+        // As many as have a number.
+        column(self.start.addr().get(), self.size, 0, LINK_SIZE, stride, to_usize(NONE))
+    }
+
+    /// # Safety
+    ///
+    /// - A number was opened, which happened before.
+    #[inline]
+    unsafe fn column(&self) -> Column {
+        // Relaxed: it was written before.
+        // SAFETY: so it is not null.
+        Column::new(unsafe { NonNull::new_unchecked(self.first.load(Ordering::Relaxed)) })
+    }
+}
+
+// SAFETY: `column` has room for the blocks and their links inside the region.
+unsafe impl Places for InBuffer {
+    #[inline]
+    unsafe fn find(&self, index: u32, stride: Layout) -> (&AtomicU32, NonNull<u8>) {
+        // SAFETY: the caller's promise.
+        let column = unsafe { self.column() };
+        // SAFETY: the number was opened before; the region outlives `self`.
+        let link = unsafe { column.link(to_usize(index)) };
+        // SAFETY: the column has this block.
+        (link, unsafe { column.block(to_usize(index), stride) })
+    }
+
+    #[inline]
+    unsafe fn number(&self, block: NonNull<u8>, stride: Layout) -> (u32, &AtomicU32) {
+        // SAFETY: the caller's promise.
+        let column = unsafe { self.column() };
+        let offset = block.addr().get().wrapping_sub(column.first().addr().get());
+        let slot = Column::slot(offset, stride);
+        #[expect(clippy::cast_possible_truncation, reason = "each block has a number")]
+        let index = slot as u32;
+        // SAFETY: the number was opened before; the region outlives `self`.
+        (index, unsafe { column.link(slot) })
+    }
+
+    fn after(&self, index: u32, stride: Layout) -> Option<u32> {
+        (to_usize(index) < self.fit(stride).blocks).then(|| index.wrapping_add(1))
+    }
+
+    unsafe fn open(&self, index: u32, stride: Layout) -> NonNull<u8> {
+        // SAFETY: inside the region.
+        let first = unsafe { self.start.add(self.fit(stride).first) };
+        // Relaxed: who looks there has a number or a block that was opened before.
+        self.first.store(first.as_ptr(), Ordering::Relaxed);
+        let column = Column::new(first);
+        // SAFETY: the column has this block, which is opened once.
+        unsafe { column.open(to_usize(index)) };
+        // SAFETY: as above.
+        unsafe { column.block(to_usize(index), stride) }
+    }
+
+    fn grow<A: Allocate + ?Sized>(&self, _parent: &A, _index: u32, _stride: Layout) -> Result<(), AllocError> {
+        Err(AllocError)
+    }
+
+    fn count(&self, index: u32, _stride: Layout) -> usize {
+        to_usize(index)
+    }
+
+    unsafe fn release<A: Allocate + ?Sized>(&mut self, _parent: &A) {}
+}
