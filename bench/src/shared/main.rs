@@ -27,6 +27,8 @@ use blockwork::{
     Locked, SpinLock, System,
 };
 
+use crate::boxes::Boxes;
+
 const BLOCK: Layout = Layout::new::<[u64; 8]>();
 /// Blocks of the pools that do not grow.
 const BLOCKS: usize = 1024;
@@ -79,7 +81,10 @@ impl Pool for ByHand {
     }
 }
 
-heapless::box_pool!(Boxes: [u64; 8]);
+/// The pool is a static, which the macro makes public.
+mod boxes {
+    heapless::box_pool!(Boxes: [u64; 8]);
+}
 
 struct Heapless;
 
@@ -89,6 +94,21 @@ impl Pool for Heapless {
         // The value goes where the block is written in the others.
         let Ok(mut block) = Boxes.alloc([black_box(value), 0, 0, 0, 0, 0, 0, 0]) else { return false };
         touch(NonNull::from(&mut *block).cast(), value);
+        true
+    }
+}
+
+struct Jemalloc;
+
+impl Pool for Jemalloc {
+    #[inline(always)]
+    fn pair(&self, value: u64) -> bool {
+        // SAFETY: any size will do.
+        let block = unsafe { tikv_jemalloc_sys::malloc(BLOCK.size()) };
+        let Some(block) = NonNull::new(black_box(block)) else { return false };
+        touch(block.cast(), value);
+        // SAFETY: just allocated with this size.
+        unsafe { tikv_jemalloc_sys::sdallocx(black_box(block).as_ptr(), BLOCK.size(), 0) };
         true
     }
 }
@@ -139,6 +159,7 @@ fn candidates() -> Vec<(&'static str, Box<dyn Bench>)> {
         ("Locked<BlockPool, SpinLock>", Box::new(Ours(Locked::with_lock(pool(), SpinLock::new())))),
         ("Locked<BlockPool, Mutex>", Box::new(Ours(Locked::with_lock(pool(), Mutex::new(()))))),
         ("heapless box pool", Box::new(Heapless)),
+        ("jemalloc", Box::new(Jemalloc)),
     ]
 }
 

@@ -1,10 +1,14 @@
-//! `cargo xtask loom`: the models of what threads share.
+//! `cargo xtask loom`: the models of what threads share, and their schedules.
 //!
 //! A model is a test in a module named `models`. loom runs it once for every
 //! order in which its threads can meet, over the very code that ships, in which
 //! only the atomic types are loom's. How often a thread may be interrupted
 //! against its will is bounded, because the orders grow with every such place;
 //! most errors take one or two.
+//!
+//! A schedule is a test in a module named `schedules`: more threads that do more
+//! than all orders of which could be tried. shuttle runs it in some thousand
+//! random ones, over the same code with shuttle's atomic types.
 
 use std::{path::Path, process::Command};
 
@@ -13,7 +17,7 @@ use crate::{
     run::{rustflags, test},
 };
 
-/// Runs every model.
+/// Runs every model, and every schedule.
 pub(crate) fn run(root: &Path, gate: Gate) -> Result<(), String> {
     let interruptions = match gate {
         Gate::Fast => "2",
@@ -22,5 +26,9 @@ pub(crate) fn run(root: &Path, gate: Gate) -> Result<(), String> {
     let mut command = Command::new(env!("CARGO"));
     command.args(["test", "-p", "blockwork", "--lib", "--release", "--target-dir", "target/loom", "models"]);
     command.env("RUSTFLAGS", rustflags("--cfg loom")).env("LOOM_MAX_PREEMPTIONS", interruptions);
-    test(root, &format!("loom, with up to {interruptions} interruptions"), &mut command)
+    test(root, &format!("loom, with up to {interruptions} interruptions"), &mut command)?;
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["test", "-p", "blockwork", "--lib", "--release", "--target-dir", "target/shuttle", "schedules"]);
+    command.env("RUSTFLAGS", rustflags("--cfg shuttle"));
+    test(root, "shuttle", &mut command)
 }

@@ -286,3 +286,98 @@ mod tests {
         assert!(!goes_wrong::<32>(Duration::from_secs(2)));
     }
 }
+
+#[cfg(all(test, loom))]
+mod models {
+    use loom::{
+        model::Builder,
+        sync::{Arc, atomic::AtomicBool},
+        thread,
+    };
+
+    use super::*;
+
+    /// Three numbers, 0 on top, and who has which.
+    struct Three<const TAG_BITS: u32> {
+        stack: IndexStack<TAG_BITS>,
+        links: [AtomicU32; 3],
+        taken: [AtomicBool; 3],
+    }
+
+    impl<const TAG_BITS: u32> Three<TAG_BITS> {
+        fn new() -> Arc<Self> {
+            let three = Self {
+                stack: IndexStack::new(),
+                links: core::array::from_fn(|_| AtomicU32::new(NONE)),
+                taken: core::array::from_fn(|_| AtomicBool::new(true)),
+            };
+            [2, 1, 0].into_iter().for_each(|index| three.push(index));
+            Arc::new(three)
+        }
+
+        fn at(index: u32) -> usize {
+            usize::try_from(index).unwrap()
+        }
+
+        fn pop(&self) -> Option<u32> {
+            let index = self.stack.pop(|index| (&self.links[Self::at(index)], index))?;
+            let was_taken = self.taken[Self::at(index)].swap(true, Ordering::Relaxed);
+            assert!(!was_taken, "two threads have one number");
+            Some(index)
+        }
+
+        fn push(&self, index: u32) {
+            self.taken[Self::at(index)].store(false, Ordering::Relaxed);
+            self.stack.push(index, &self.links[Self::at(index)]);
+        }
+    }
+
+    /// One thread pops twice; another pops two and pushes the first of them again, and
+    /// then pops and pushes it so many times more. Whoever may sleep, may.
+    fn aba<const TAG_BITS: u32>(more: u32) {
+        let mut builder = Builder::new();
+        // The sleeper is interrupted once; more are for the times it is not he.
+        builder.preemption_bound = Some(2);
+        builder.check(move || {
+            let three = Three::<TAG_BITS>::new();
+            let other = {
+                let three = Arc::clone(&three);
+                thread::spawn(move || {
+                    let (first, second) = (three.pop(), three.pop());
+                    first.into_iter().for_each(|index| three.push(index));
+                    (0..more).for_each(|_| three.pop().into_iter().for_each(|index| three.push(index)));
+                    second
+                })
+            };
+            let own = [three.pop(), three.pop()];
+            let other = other.join().unwrap();
+            let mut all: heap::vec::Vec<_> = own.into_iter().chain([other]).flatten().collect();
+            all.extend(iter::from_fn(|| three.pop()));
+            all.sort_unstable();
+            assert_eq!(all, [0, 1, 2], "a number is lost");
+        });
+    }
+
+    #[test]
+    #[should_panic(expected = "two threads have one number")]
+    fn without_a_tag_the_model_hands_a_number_out_twice() {
+        aba::<0>(0);
+    }
+
+    #[test]
+    fn with_the_tag_no_number_is_lost_or_handed_out_twice() {
+        aba::<32>(0);
+    }
+
+    #[test]
+    fn a_tag_of_two_bits_lasts_for_three_pops_of_others() {
+        aba::<2>(1);
+    }
+
+    /// The fourth pop has the tag that the sleeper has read.
+    #[test]
+    #[should_panic(expected = "two threads have one number")]
+    fn a_tag_of_two_bits_is_fooled_by_four_pops_of_others() {
+        aba::<2>(2);
+    }
+}

@@ -5,7 +5,7 @@ use std::thread;
 
 use blockwork::{
     Allocate, BlockAt, BlockOf, Buffer, Bump, Check, ConcurrentBlockPool, ConcurrentBlockPoolConfig, Counted, Growing,
-    InBuffer, Locked, Pages, SpanPool, SpanPoolConfig, SpinLock, Valid, check_allocator, send_sync, suite,
+    InBuffer, Locked, SpanPool, SpanPoolConfig, SpinLock, System, Valid, check_allocator, send_sync, suite,
     testing::{Bound, Failing, Local, Misaligned, Parent, Shared, Tied, When, pairs},
 };
 
@@ -75,13 +75,13 @@ const CONFIG: Valid<ConcurrentBlockPoolConfig<BlockOf<64, 16>>> =
         Err(_) => panic!("the configuration is valid"),
     };
 
-/// Over mapped pages.
-static PAGED: ConcurrentBlockPool<Pages, BlockOf<64, 16>> = ConcurrentBlockPool::new(Pages, CONFIG);
+/// Over the system's allocator.
+static GROWING: ConcurrentBlockPool<System, BlockOf<64, 16>> = ConcurrentBlockPool::new(System, CONFIG);
 /// Over another one.
-static STACKED: ConcurrentBlockPool<&ConcurrentBlockPool<Locked<Bump<Pages>, SpinLock>, BlockAt>, BlockOf<64, 16>> =
+static STACKED: ConcurrentBlockPool<&ConcurrentBlockPool<Locked<Bump<System>, SpinLock>, BlockAt>, BlockOf<64, 16>> =
     ConcurrentBlockPool::new(&UNDER, CONFIG);
-static UNDER: ConcurrentBlockPool<Locked<Bump<Pages>, SpinLock>, BlockAt> =
-    ConcurrentBlockPool::new(Locked::with_lock(Bump::new(Pages, 1 << 22), SpinLock::new()), UNDER_CONFIG);
+static UNDER: ConcurrentBlockPool<Locked<Bump<System>, SpinLock>, BlockAt> =
+    ConcurrentBlockPool::new(Locked::with_lock(Bump::new(System, 1 << 22), SpinLock::new()), UNDER_CONFIG);
 const UNDER_CONFIG: Valid<ConcurrentBlockPoolConfig<BlockAt>> = {
     let Ok(block) = BlockAt::new(4096, 4096) else { panic!("a good shape") };
     match (ConcurrentBlockPoolConfig { block, chunk_size: 1 << 16 }).check() {
@@ -130,11 +130,11 @@ fn serves(pool: &'static (impl Allocate + Check + Sync), blocks: usize) {
 #[test]
 fn a_static_pool_serves_all_threads_before_main_has_done_anything() {
     for _ in 0..3 {
-        serves(&PAGED, 2000);
+        serves(&GROWING, 2000);
         serves(&STACKED, 2000);
         serves(&FIXED, FIXED.blocks_max());
     }
-    assert_eq!((PAGED.blocks_live(), FIXED.blocks_live(), FIXED.blocks_max()), (0, 0, 1000));
-    assert_eq!(PAGED.chunks(), 2000_usize.div_ceil(PAGED.blocks_per_chunk()));
+    assert_eq!((GROWING.blocks_live(), FIXED.blocks_live(), FIXED.blocks_max()), (0, 0, 1000));
+    assert_eq!(GROWING.chunks(), 2000_usize.div_ceil(GROWING.blocks_per_chunk()));
     assert_eq!(UNDER.blocks_live(), STACKED.chunks() + 1, "its chunks and their table");
 }

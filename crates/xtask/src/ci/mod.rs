@@ -9,7 +9,7 @@ use std::{path::Path, process::Command};
 
 use crate::{
     bench, instr, loom,
-    run::{has, processor_seconds, report, rustup, skipped, step},
+    run::{has, processor_seconds, report, rustup, skipped, step, test},
     tidy,
 };
 
@@ -38,8 +38,9 @@ const FEATURE_SETS: &[&str] = &[
     "std,os,allocator-api2-02,allocator-api2-04,critical-section,lock-api,notation,testing",
 ];
 
-/// Runs every step of `gate`; the first failure ends the run.
-pub(crate) fn run(root: &Path, gate: Gate) -> Result<(), String> {
+/// Runs every step of `gate`, and the tests unless they have just been; the
+/// first failure ends the run.
+pub(crate) fn run(root: &Path, gate: Gate, tested: bool) -> Result<(), String> {
     let cargo = |line: &str| step(root, line, Command::new(env!("CARGO")).args(line.split(' ')));
     cargo("fmt --all --check")?;
     report("tidy", || tidy::check(root))?;
@@ -50,14 +51,15 @@ pub(crate) fn run(root: &Path, gate: Gate) -> Result<(), String> {
         command.args(["--features", features, "--", "-D", "warnings"]);
         step(root, &format!("clippy -p blockwork --no-default-features --features '{features}'"), &mut command)?;
     }
-    cargo("test --workspace --all-targets")?;
-    cargo("test --workspace --doc")?;
+    if !tested {
+        cargo("test --workspace")?;
+    }
     docs(root)?;
-    nightly(root)?;
+    nightly(root, gate)?;
     loom::run(root, gate)?;
     cargo("package --workspace --allow-dirty --quiet")?;
     narrow::compiled(root)?;
-    narrow::played(root)?;
+    narrow::played(root, gate)?;
     memory::valgrind(root, gate)?;
     memory::address_sanitizer(root, gate)?;
     threads::thread_sanitizer(root, gate)?;
@@ -94,14 +96,15 @@ fn docs(root: &Path) -> Result<(), String> {
     step(root, "doc -p blockwork-lab", &mut lab)
 }
 
-/// The edge to std's `Allocator` where that is unstable; skipped, and said so,
-/// without a nightly toolchain.
-fn nightly(root: &Path) -> Result<(), String> {
+/// The edge to std's `Allocator` where that is unstable, or with it every test
+/// of whole parts; skipped, and said so, without a nightly toolchain.
+fn nightly(root: &Path, gate: Gate) -> Result<(), String> {
+    let only = if gate == Gate::Full { "" } else { "bridge::" };
     let line = "+nightly test -p blockwork --features nightly --test it --target-dir target/nightly";
     if !has("cargo", &["+nightly", "--version"]) {
         skipped(&format!("cargo {line}"), "no nightly toolchain");
         return Ok(());
     }
     // The toolchain is chosen by rustup's `cargo`, not by the one that runs us.
-    step(root, line, rustup("cargo").args(line.split(' ')))
+    test(root, line, rustup("cargo").args(line.split(' ')).args(["--", only]))
 }

@@ -35,6 +35,7 @@ use crate::{
         arena::Arena,
         block_pool::BlockPool,
         bump::Bump,
+        concurrent_block_pool::ConcurrentBlockPool,
         memo::Memo,
         slab::{MixedSlab, Slab, SlabHead, SlabPolicy},
         span_pool::SpanPool,
@@ -307,6 +308,9 @@ impl<'c, 'a, F: FnMut(&str) -> Option<Box<dyn Member + 'a>>> Site<'c, 'a, F> {
             Part::Bump { capacity } => Built::Owning(Box::new(Bump::new(child()?.plain(), *capacity))),
             Part::Arena(config) => Built::Plain(Box::new(Arena::new(child()?.plain(), *config))),
             Part::BlockPool { config, .. } => Built::Plain(Box::new(BlockPool::new(child()?.plain(), *config))),
+            Part::ConcurrentBlockPool { config, .. } => {
+                Built::Plain(Box::new(ConcurrentBlockPool::new(child()?.plain(), *config)))
+            }
             Part::SpanPool { config, .. } => Built::Owning(Box::new(SpanPool::new(child()?.plain(), *config))),
             Part::Slab(config) => Built::Plain(Box::new(Slab::new(child()?.plain(), *config))),
             Part::SlabClasses { table, policy } => match table {
@@ -489,6 +493,9 @@ impl SyncSite<'_> {
             Part::LastResort => {
                 let (first, second) = (child()?, child()?);
                 asking!(second, first, |two, one| LastResort::new(one, two))
+            }
+            Part::ConcurrentBlockPool { config, .. } => {
+                Built::Plain(Box::new(ConcurrentBlockPool::new(child()?.plain(), *config)))
             }
             Part::OrStop => around!(child()?, |parent| OnFailure::new(parent, Stop)),
             Part::Scrubbed => around!(child()?, |parent| Scrubbed::new(parent)),

@@ -194,6 +194,12 @@ impl<'c> Printer<'c> {
                 let config = format!("const {{ valid({config} {{ block: {of}, chunk: {chunk} }}.check()) }}");
                 self.over("BlockPool", child(), &format!(", {of}<{size}, {align}>"), &config)
             }
+            Part::ConcurrentBlockPool { size, align, config } => {
+                let (of, chunk_size) = (self.of("BlockOf"), config.get().chunk_size);
+                let config = self.of("ConcurrentBlockPoolConfig");
+                let config = format!("const {{ valid({config} {{ block: {of}, chunk_size: {chunk_size} }}.check()) }}");
+                self.over("ConcurrentBlockPool", child(), &format!(", {of}<{size}, {align}>"), &config)
+            }
             Part::SpanPool { config, keep } => {
                 let is_whole = config.get().backing_request.is_some()
                     && *keep != Keep::Default
@@ -376,7 +382,8 @@ fn is_sync(node: &Node, sync: &[bool]) -> bool {
         Node::Source(_) => true,
         Node::Part(part, below) => match part {
             Part::System | Part::Pages | Part::Null => true,
-            Part::Segregate { .. }
+            Part::ConcurrentBlockPool { .. }
+            | Part::Segregate { .. }
             | Part::Fallback
             | Part::LastResort
             | Part::OrStop

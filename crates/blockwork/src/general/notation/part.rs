@@ -18,6 +18,7 @@ use crate::{
     strategy::{
         arena::ArenaConfig,
         block_pool::{BlockAt, BlockPoolConfig, ChunkSize},
+        concurrent_block_pool::ConcurrentBlockPoolConfig,
         slab::{SlabConfig, SlabPolicy},
         span_pool::{Retain, SpanPoolConfig, Threshold},
     },
@@ -64,6 +65,12 @@ pub const PARTS: &[PartInfo] = &[
         "block_pool",
         "block_pool(48[, align 16][, chunk 64k][, blocks 100]) over …",
         "blocks of one size, in chunks of so many bytes or blocks",
+        Shape::Over,
+    ),
+    info(
+        "concurrent_block_pool",
+        "concurrent_block_pool(48[, align 16][, chunk 64k]) over …",
+        "the same for all threads, without a lock; chunks are powers of two",
         Shape::Over,
     ),
     info(
@@ -121,6 +128,7 @@ pub(super) enum Part {
     Bump { capacity: usize },
     Arena(Valid<ArenaConfig>),
     BlockPool { size: usize, align: usize, config: Valid<BlockPoolConfig<BlockAt>> },
+    ConcurrentBlockPool { size: usize, align: usize, config: Valid<ConcurrentBlockPoolConfig<BlockAt>> },
     SpanPool { config: Valid<SpanPoolConfig>, keep: Keep },
     Slab(Valid<SlabConfig>),
     SlabClasses { table: Table, policy: Valid<SlabPolicy> },
@@ -299,6 +307,7 @@ impl Part {
             }
             "arena" => Self::arena(arguments)?,
             "block_pool" => Self::block_pool(arguments)?,
+            "concurrent_block_pool" => Self::concurrent_block_pool(arguments)?,
             "span_pool" => Self::span_pool(arguments)?,
             "slab" => Self::slab(arguments)?,
             "mixed_slab" => Self::MixedSlab(policy(arguments)?),
@@ -350,6 +359,16 @@ impl Part {
         };
         let block = valid(BlockAt::new(size, align))?;
         Ok(Self::BlockPool { size, align, config: valid(BlockPoolConfig { block, chunk }.check())? })
+    }
+
+    fn concurrent_block_pool(arguments: &mut Arguments<'_, '_>) -> Result<Self, Refusal> {
+        let block = arguments.size(None);
+        let (_, size) = arguments.needs(block)?;
+        let align = arguments.size(Some("align")).map_or(natural_align(size), |(_, align)| align);
+        let chunk_size = arguments.size(Some("chunk")).map_or(CHUNK_DEFAULT, |(_, bytes)| bytes);
+        let block = valid(BlockAt::new(size, align))?;
+        let config = valid(ConcurrentBlockPoolConfig { block, chunk_size }.check())?;
+        Ok(Self::ConcurrentBlockPool { size, align, config })
     }
 
     fn span_pool(arguments: &mut Arguments<'_, '_>) -> Result<Self, Refusal> {
@@ -415,6 +434,7 @@ impl Part {
             Self::Bump { .. } => "bump",
             Self::Arena(_) => "arena",
             Self::BlockPool { .. } => "block_pool",
+            Self::ConcurrentBlockPool { .. } => "concurrent_block_pool",
             Self::SpanPool { .. } => "span_pool",
             Self::Slab(_) | Self::SlabClasses { .. } => "slab",
             Self::MixedSlab(_) => "mixed_slab",
@@ -453,6 +473,12 @@ impl Part {
                     ChunkSize::Bytes(bytes) => Some(format!("chunk {}", size(bytes))),
                     ChunkSize::Blocks(blocks) => Some(format!("blocks {blocks}")),
                 };
+                [size(*bytes)].into_iter().chain(align).chain(chunk).collect()
+            }
+            Self::ConcurrentBlockPool { size: bytes, align, config } => {
+                let align = (*align != natural_align(*bytes)).then(|| format!("align {}", size(*align)));
+                let chunk_size = config.get().chunk_size;
+                let chunk = (chunk_size != CHUNK_DEFAULT).then(|| format!("chunk {}", size(chunk_size)));
                 [size(*bytes)].into_iter().chain(align).chain(chunk).collect()
             }
             Self::SpanPool { config, keep } => {

@@ -1,7 +1,14 @@
 use core::alloc::Layout;
 use std::{fs, path::Path, thread};
 
-use heap::{format, rc::Rc, string::ToString, sync::Arc, vec::Vec};
+use heap::{
+    borrow::ToOwned,
+    format,
+    rc::Rc,
+    string::{String, ToString},
+    sync::Arc,
+    vec::Vec,
+};
 
 use super::*;
 use crate::{
@@ -22,6 +29,8 @@ const TEXTS: &[&str] = &[
     "block_pool(48, align 8) over system",
     "block_pool(100, align 64, blocks 10) over system",
     "block_pool(4k, chunk 1M) over pages",
+    "concurrent_block_pool(48) over system",
+    "concurrent_block_pool(100, align 64, chunk 4k) over pages",
     "span_pool(64k) over pages",
     "span_pool(4k, 64k) over pages",
     "span_pool(4k, 64k, keep all, capacity 1000) over pages",
@@ -77,10 +86,19 @@ fn spaces_and_usual_values_may_be_left_out_or_said() {
     }
 }
 
+/// `text`, over `system` where this target has no pages.
+fn buildable(text: &str) -> String {
+    if cfg!(all(feature = "os", unix, not(blockwork_no_os))) {
+        text.to_owned()
+    } else {
+        text.replace("pages", "system")
+    }
+}
+
 #[test]
 fn every_composition_serves_and_balances() {
     for text in TEXTS.iter().filter(|text| **text != "null") {
-        let heap = read(text).build().unwrap();
+        let heap = read(&buildable(text)).build().unwrap();
         let layout = Layout::new::<[u32; 4]>();
         let blocks: Vec<_> = (0..20).map(|_| heap.allocate(layout).unwrap_or_else(|_| panic!("{text}"))).collect();
         assert!(heap.granted(layout) >= 16);
@@ -188,6 +206,7 @@ fn no_cut_of_a_text_is_trouble() {
 fn what_is_for_one_thread_stands_behind_a_lock() {
     for text in [
         "locked over counted over system",
+        "segregate(<=64: concurrent_block_pool(64, chunk 4k) over system, else locked over memo over system)",
         "segregate(<=1k: locked over slab(quad 16..1k) over pages, else pages)",
         "let s = span_pool(64k) over pages; locked over segregate(<=32k: slab(pow2 16..32k) over s, else s)",
         "let s = locked over span_pool(64k) over pages; segregate(<=32k: locked over slab(pow2 16..32k) over s, else s)",
@@ -198,7 +217,7 @@ fn what_is_for_one_thread_stands_behind_a_lock() {
         "fallback(thread_cached(16|32) over locked over span_pool(64) over pages, system)",
         "locked over thread_cached(pow2 8..64) over counted over system",
     ] {
-        let heap = read(text).build_sync().unwrap();
+        let heap = read(&buildable(text)).build_sync().unwrap();
         thread::scope(|scope| {
             for size in 1..=3 {
                 let heap = heap.clone();
@@ -216,6 +235,7 @@ fn what_is_for_one_thread_stands_behind_a_lock() {
     }
     for (text, message) in [
         ("thread_cached(quad 16..1k) over memo over system", "`memo` is for one thread: write `locked over memo…`"),
+        ("concurrent_block_pool(64) over bump(4M) over system", "`bump` is for one thread: write `locked over bump…`"),
         ("counted over system", "`counted` is for one thread: write `locked over counted…`"),
         (
             "let s = span_pool(64k) over pages; segregate(<=32k: locked over slab(64) over s, else s)",
@@ -226,7 +246,7 @@ fn what_is_for_one_thread_stands_behind_a_lock() {
             "`memo` is for one thread: write `locked over memo…`",
         ),
     ] {
-        assert_eq!(read(text).build_sync().unwrap_err().to_string(), message);
+        assert_eq!(read(&buildable(text)).build_sync().unwrap_err().to_string(), message);
     }
 }
 

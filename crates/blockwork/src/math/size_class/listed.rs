@@ -6,8 +6,13 @@
 //! program touches what it uses.
 
 use core::{alloc::Layout, fmt::Debug, marker::PhantomData};
+// Without a compare-exchange to count with, each clone has a table of its own.
+#[cfg(all(feature = "alloc", not(target_has_atomic = "ptr")))]
+use heap::boxed::Box as Kept;
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+use heap::sync::Arc as Kept;
 #[cfg(feature = "alloc")]
-use heap::{sync::Arc, vec::Vec};
+use heap::vec::Vec;
 
 use super::{Array, Classes, Initial, KnownClasses, sealed};
 
@@ -201,7 +206,7 @@ impl<L: Sizes> Classes for Listed<L> {
 /// them.
 #[cfg(feature = "alloc")]
 #[derive(Clone, Debug)]
-pub struct ListedAt(Arc<(Vec<usize>, Tables)>);
+pub struct ListedAt(Kept<(Vec<usize>, Tables)>);
 
 #[cfg(feature = "alloc")]
 impl Listed<()> {
@@ -209,7 +214,7 @@ impl Listed<()> {
     /// of [`Sizes`] does not hold.
     #[must_use]
     pub fn at(sizes: &[usize]) -> Option<ListedAt> {
-        is_lawful(sizes).then(|| ListedAt(Arc::new((sizes.into(), Tables::new(sizes)))))
+        is_lawful(sizes).then(|| ListedAt(Kept::new((sizes.into(), Tables::new(sizes)))))
     }
 }
 

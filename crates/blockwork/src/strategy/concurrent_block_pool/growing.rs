@@ -57,7 +57,7 @@ pub(super) const CHUNK_SIZE_MAX: usize = 1 << 31;
 const LOOKS: u32 = 1000;
 
 /// The link of a block that is known to be free while a pool is trimmed: no
-/// number, as the last chunk of all is never taken.
+/// number, as the last chunks of all are never taken.
 const MARK: u32 = NONE - 1;
 
 /// What a chunk holds.
@@ -109,9 +109,9 @@ impl Growing {
     /// The number of a block, [`NONE`] if it has none.
     fn join(&self, chunk: usize, slot: usize, stride: Layout) -> u32 {
         let bits = self.slot_bits(stride);
-        // The last chunk of all would have the numbers of `MARK` and `NONE`.
+        // The last chunks of all would have the numbers of `MARK` and `NONE`.
         match u32::try_from(chunk) {
-            Ok(chunk) if chunk < u32::MAX.wrapping_shr(bits) => {
+            Ok(chunk) if chunk < u32::MAX.wrapping_shr(bits).min(MARK) => {
                 chunk.wrapping_shl(bits) | u32::try_from(slot).unwrap_or(0)
             }
             _ => NONE,

@@ -102,12 +102,13 @@ impl<S: BlockShape, P: Places> ConcurrentBlockPoolCore<S, P> {
     fn carve_or_grow<A: Allocate + ?Sized>(&self, parent: &A) -> Result<NonNull<u8>, AllocError> {
         let stride = self.stride();
         loop {
-            // Relaxed: whether there is memory for it, the places know.
-            let index = self.carved.load(Ordering::Relaxed);
+            // Acquire: sees the memory of every number below, so that `grow` knows all
+            // there is; pairs with Release here, by whoever found that memory.
+            let index = self.carved.load(Ordering::Acquire);
             if let Some(next) = self.places.after(index, stride) {
                 interleave();
-                // Relaxed: all that matters is that one thread gets the number.
-                if self.carved.compare_exchange(index, next, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+                // Relaxed: who was second looks again.
+                if self.carved.compare_exchange(index, next, Ordering::Release, Ordering::Relaxed).is_ok() {
                     // SAFETY: there is memory for it, and only we have the number.
                     return Ok(unsafe { self.places.open(index, stride) });
                 }

@@ -189,6 +189,50 @@ pub mod c9 {
 }
 
 pub mod c10 {
+    pub const TEXT: &str = "concurrent_block_pool(48) over system";
+
+    use blockwork::{BlockOf, ConcurrentBlockPool, ConcurrentBlockPoolConfig, ConfigError, System, Valid};
+
+    /// `concurrent_block_pool(48) over system`
+    pub type Heap = ConcurrentBlockPool<System, BlockOf<48, 16>>;
+
+    /// Makes a [`Heap`]; takes no memory yet.
+    pub const fn heap() -> Heap {
+        ConcurrentBlockPool::new(System, const { valid(ConcurrentBlockPoolConfig { block: BlockOf, chunk_size: 65536 }.check()) })
+    }
+
+    /// A configuration that is checked while this compiles.
+    const fn valid<C: Copy>(checked: Result<Valid<C>, ConfigError>) -> Valid<C> {
+        match checked {
+            Ok(valid) => valid,
+            Err(error) => panic!("{}", error.rule),
+        }
+    }
+}
+
+pub mod c11 {
+    pub const TEXT: &str = "concurrent_block_pool(100, align 64, chunk 4k) over pages";
+
+    use blockwork::{BlockOf, ConcurrentBlockPool, ConcurrentBlockPoolConfig, ConfigError, Pages, Valid};
+
+    /// `concurrent_block_pool(100, align 64, chunk 4k) over pages`
+    pub type Heap = ConcurrentBlockPool<Pages, BlockOf<100, 64>>;
+
+    /// Makes a [`Heap`]; takes no memory yet.
+    pub const fn heap() -> Heap {
+        ConcurrentBlockPool::new(Pages, const { valid(ConcurrentBlockPoolConfig { block: BlockOf, chunk_size: 4096 }.check()) })
+    }
+
+    /// A configuration that is checked while this compiles.
+    const fn valid<C: Copy>(checked: Result<Valid<C>, ConfigError>) -> Valid<C> {
+        match checked {
+            Ok(valid) => valid,
+            Err(error) => panic!("{}", error.rule),
+        }
+    }
+}
+
+pub mod c12 {
     pub const TEXT: &str = "span_pool(64k) over pages";
 
     use blockwork::{ConfigError, Pages, SpanPool, SpanPoolConfig, Valid};
@@ -210,7 +254,7 @@ pub mod c10 {
     }
 }
 
-pub mod c11 {
+pub mod c13 {
     pub const TEXT: &str = "span_pool(4k, 64k) over pages";
 
     use blockwork::{ConfigError, Pages, SpanPool, SpanPoolConfig, Valid};
@@ -232,7 +276,7 @@ pub mod c11 {
     }
 }
 
-pub mod c12 {
+pub mod c14 {
     pub const TEXT: &str = "span_pool(4k, 64k, keep all, capacity 1000) over pages";
 
     use blockwork::{ConfigError, Pages, Retain, SpanPool, SpanPoolConfig, Valid};
@@ -254,7 +298,7 @@ pub mod c12 {
     }
 }
 
-pub mod c13 {
+pub mod c15 {
     pub const TEXT: &str = "span_pool(4k, keep 10%..90%) over pages";
 
     use blockwork::{ConfigError, Pages, Retain, SpanPool, SpanPoolConfig, Threshold, Valid};
@@ -276,7 +320,7 @@ pub mod c13 {
     }
 }
 
-pub mod c14 {
+pub mod c16 {
     pub const TEXT: &str = "span_pool(4k, keep eagerly 64k..1M) over pages";
 
     use blockwork::{ConfigError, Pages, Retain, SpanPool, SpanPoolConfig, Threshold, Valid};
@@ -298,7 +342,7 @@ pub mod c14 {
     }
 }
 
-pub mod c15 {
+pub mod c17 {
     pub const TEXT: &str = "slab(64) over pages";
 
     use blockwork::{ConfigError, Const, Pages, Slab, SlabConfig, Valid};
@@ -320,7 +364,7 @@ pub mod c15 {
     }
 }
 
-pub mod c16 {
+pub mod c18 {
     pub const TEXT: &str = "slab(104, 4k, keep 3) over pages";
 
     use blockwork::{ConfigError, Const, Pages, Slab, SlabConfig, Valid};
@@ -342,7 +386,7 @@ pub mod c16 {
     }
 }
 
-pub mod c17 {
+pub mod c19 {
     pub const TEXT: &str = "slab(quad 16..1k) over pages";
 
     use blockwork::{ConfigError, Const, Pages, Quad, SizeClasses, SlabHead, SlabPolicy, Valid};
@@ -364,7 +408,7 @@ pub mod c17 {
     }
 }
 
-pub mod c18 {
+pub mod c20 {
     pub const TEXT: &str = "slab(pow2 8..4k, 16k, keep 0) over pages";
 
     use blockwork::{ConfigError, Const, Pages, Pow2, SizeClasses, SlabHead, SlabPolicy, Valid};
@@ -386,7 +430,7 @@ pub mod c18 {
     }
 }
 
-pub mod c19 {
+pub mod c21 {
     pub const TEXT: &str = "slab(24|48|200|1000, 8k) over pages";
 
     use blockwork::{ConfigError, Const, Listed, Pages, SizeClasses, Sizes, SlabHead, SlabPolicy, Valid, math::size_class::Initial};
@@ -417,7 +461,7 @@ pub mod c19 {
     }
 }
 
-pub mod c20 {
+pub mod c22 {
     pub const TEXT: &str = "mixed_slab over pages";
 
     use blockwork::{ConfigError, Const, MixedSlab, Pages, SlabPolicy, Valid};
@@ -439,7 +483,7 @@ pub mod c20 {
     }
 }
 
-pub mod c21 {
+pub mod c23 {
     pub const TEXT: &str = "mixed_slab(16k) over pages";
 
     use blockwork::{ConfigError, Const, MixedSlab, Pages, SlabPolicy, Valid};
@@ -461,7 +505,7 @@ pub mod c21 {
     }
 }
 
-pub mod c22 {
+pub mod c24 {
     pub const TEXT: &str = "memo over system";
 
     use blockwork::{Memo, System};
@@ -475,7 +519,7 @@ pub mod c22 {
     }
 }
 
-pub mod c23 {
+pub mod c25 {
     pub const TEXT: &str = "memo(limit 1M) over system";
 
     use blockwork::{Memo, System};
@@ -489,7 +533,7 @@ pub mod c23 {
     }
 }
 
-pub mod c24 {
+pub mod c26 {
     pub const TEXT: &str = "memo(quad 16..1M, limit 1000) over system";
 
     use blockwork::{Memo, Quad, System};
@@ -503,7 +547,7 @@ pub mod c24 {
     }
 }
 
-pub mod c25 {
+pub mod c27 {
     pub const TEXT: &str = "memo(pow2 16..1k) over system";
 
     use blockwork::{Memo, Pow2, System};
@@ -517,7 +561,7 @@ pub mod c25 {
     }
 }
 
-pub mod c26 {
+pub mod c28 {
     pub const TEXT: &str = "memo(16|32|56) over system";
 
     use blockwork::{Listed, Memo, Sizes, System, math::size_class::Initial};
@@ -540,7 +584,7 @@ pub mod c26 {
     }
 }
 
-pub mod c27 {
+pub mod c29 {
     pub const TEXT: &str = "thread_cached(quad 16..1k) over system";
 
     use blockwork::{Quad, System, ThreadCached};
@@ -554,7 +598,7 @@ pub mod c27 {
     }
 }
 
-pub mod c28 {
+pub mod c30 {
     pub const TEXT: &str = "thread_cached(pow2 8..4k, limit 4k) over locked over span_pool(64) over pages";
 
     use blockwork::{ConfigError, Locked, Pages, Pow2, SpanPool, SpanPoolConfig, ThreadCached, Valid};
@@ -576,7 +620,7 @@ pub mod c28 {
     }
 }
 
-pub mod c29 {
+pub mod c31 {
     pub const TEXT: &str = "thread_cached(16|32|104, limit 1M) over counted over system";
 
     use blockwork::{Counted, Listed, Sizes, System, ThreadCached, math::size_class::Initial};
@@ -599,7 +643,7 @@ pub mod c29 {
     }
 }
 
-pub mod c30 {
+pub mod c32 {
     pub const TEXT: &str = "segregate(<=64: system, else pages)";
 
     use blockwork::{Pages, Segregate, System, UpTo};
@@ -613,7 +657,7 @@ pub mod c30 {
     }
 }
 
-pub mod c31 {
+pub mod c33 {
     pub const TEXT: &str = "segregate(<=64: slab(64) over pages, <=1k: slab(pow2 128..1k) over pages, else system)";
 
     use blockwork::{ConfigError, Const, Pages, Pow2, Segregate, SizeClasses, Slab, SlabConfig, SlabHead, SlabPolicy, System, UpTo, Valid};
@@ -635,7 +679,7 @@ pub mod c31 {
     }
 }
 
-pub mod c32 {
+pub mod c34 {
     pub const TEXT: &str = "fallback(bump(4k) over system, system)";
 
     use blockwork::{Bump, Fallback, System};
@@ -649,7 +693,7 @@ pub mod c32 {
     }
 }
 
-pub mod c33 {
+pub mod c35 {
     pub const TEXT: &str = "last_resort(quota(1M) over system, span_pool(64) over pages)";
 
     use blockwork::{ConfigError, Const, LastResort, Pages, Quota, SpanPool, SpanPoolConfig, System, Valid};
@@ -671,7 +715,7 @@ pub mod c33 {
     }
 }
 
-pub mod c34 {
+pub mod c36 {
     pub const TEXT: &str = "counted over quota(1M) over scrubbed over checked over or_stop over locked over system";
 
     use blockwork::{Checked, Const, Counted, Locked, OnFailure, Quota, Scrubbed, Stop, System};
@@ -685,7 +729,7 @@ pub mod c34 {
     }
 }
 
-pub mod c35 {
+pub mod c37 {
     pub const TEXT: &str = "let s = span_pool(64k) over pages; segregate(<=32k: slab(pow2 16..32k) over s, else s)";
 
     use std::rc::Rc;
@@ -712,7 +756,7 @@ pub mod c35 {
     }
 }
 
-pub mod c36 {
+pub mod c38 {
     pub const TEXT: &str = "let a = bump(64M) over pages; let b = memo over a; fallback(counted over bump(4k) over b, segregate(<=100: a, else b))";
 
     use std::rc::Rc;
@@ -737,6 +781,6 @@ pub mod c36 {
 
 /// Calls a macro with every module.
 macro_rules! every {
-    ($call:ident) => { $call!(c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, c15, c16, c17, c18, c19, c20, c21, c22, c23, c24, c25, c26, c27, c28, c29, c30, c31, c32, c33, c34, c35, c36) };
+    ($call:ident) => { $call!(c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, c15, c16, c17, c18, c19, c20, c21, c22, c23, c24, c25, c26, c27, c28, c29, c30, c31, c32, c33, c34, c35, c36, c37, c38) };
 }
 pub(super) use every;

@@ -40,6 +40,7 @@ const PARTS: &[Entry] = &[
     ),
     ("segregate(<=128: slab(8|32|128, 4k) over parent, else parent)", |suite| suite),
     ("segregate(<=48: block_pool(48, blocks 20) over parent, else parent)", |suite| suite),
+    ("segregate(<=48: concurrent_block_pool(48, chunk 1k) over parent, else parent)", |suite| suite),
     ("let s = span_pool(256) over parent; segregate(<=64: memo over s, else s)", |suite| suite),
     ("fallback(bump(4k) over parent, parent)", Suite::region),
     ("fallback(span_pool(64, capacity 64) over parent, parent)", |suite| suite),

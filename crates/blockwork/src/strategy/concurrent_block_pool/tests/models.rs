@@ -206,6 +206,22 @@ fn a_race_for_growth_ends_with_one_chunk_and_a_block_for_each() {
     });
 }
 
+/// One thread fills the first chunk, which is all that the first table has room for,
+/// while another takes a block: a chunk that the longer table lacked would be lost.
+#[test]
+fn a_table_that_is_replaced_without_waiting_loses_no_chunk() {
+    check(|| {
+        let model = growing(3, 0);
+        let other = {
+            let model = Arc::clone(&model);
+            thread::spawn(move || (0..3).filter_map(|_| model.pool.alloc_block().ok()).count())
+        };
+        let own = usize::from(model.pool.alloc_block().is_ok());
+        let live = own + other.join().unwrap();
+        assert_eq!((live, model.pool.blocks_live(), model.pool.chunks()), (4, 4, 2));
+    });
+}
+
 /// The one chunk there is may be in the hands of the other thread.
 #[test]
 fn nobody_is_refused_while_the_last_chunk_is_on_its_way() {
