@@ -1,6 +1,6 @@
 //! The paths, cheapest first.
 
-use std::{alloc::Layout, hint::black_box, mem::MaybeUninit, ptr::NonNull, rc::Rc};
+use std::{alloc::Layout, hint::black_box, mem::MaybeUninit, ptr::NonNull, rc::Rc, sync::Mutex};
 
 use bench::{
     by_hand::{FreeList, OneClass, treiber::Treiber},
@@ -8,9 +8,9 @@ use bench::{
 };
 use blockwork::{
     Allocate, Arena, ArenaConfig, ArenaString, ArenaVec, BlockAt, BlockOf, BlockPool, BlockPoolConfig, Buffer, Bump,
-    Chain, ChunkSize, ConcurrentBlockPool, ConcurrentBlockPoolConfig, Const, FreePolicy, Handle, Lifo, List, Locked,
-    Memo, Pages, PerChunk, Pool, PoolBox, Quad, Region, Segregate, SizeClasses, SlabHead, SlabPolicy, SpanPool,
-    SpanPoolConfig, SpinLock, Spool, System, Unwind, UpTo, handle,
+    Chain, ChunkSize, ConcurrentBlockPool, ConcurrentBlockPoolConfig, Const, FreePolicy, Handle, Lifo, List, Lock,
+    Locked, Memo, Pages, PerChunk, Pool, PoolBox, Quad, Region, Segregate, SizeClasses, SlabHead, SlabPolicy, SpanPool,
+    SpanPoolConfig, SpinLock, Spool, System, ThreadCached, Unwind, UpTo, handle,
 };
 
 /// Something whose cost is counted.
@@ -62,6 +62,25 @@ pub(crate) const PATHS: &[Path] = &[
     Path { name: "size-class heap: layout at run time", bar: None, run: heap_run_time },
     Path { name: "size-class heap behind dyn: 64 bytes", bar: None, run: heap_dyn },
     Path { name: "memo over system: 64 bytes", bar: None, run: memo_64 },
+    Path {
+        name: "locked block pool, spin lock: 64 bytes",
+        bar: None,
+        run: |rounds| locked_64(SpinLock::new(), rounds),
+    },
+    Path {
+        name: "locked block pool, lock of spin: 64 bytes",
+        bar: None,
+        run: |rounds| locked_64(spin::lock_api::Mutex::new(()), rounds),
+    },
+    Path {
+        name: "locked block pool, parking_lot: 64 bytes",
+        bar: None,
+        run: |rounds| locked_64(parking_lot::Mutex::new(()), rounds),
+    },
+    Path { name: "locked block pool, std: 64 bytes", bar: None, run: |rounds| locked_64(Mutex::new(()), rounds) },
+    Path { name: "thread cache of one size: 64 bytes", bar: Some(28.0), run: thread_cached_one },
+    Path { name: "thread cache of classes: 64 bytes", bar: Some(28.0), run: thread_cached_classes },
+    Path { name: "thread cache of classes: layout at run time", bar: None, run: thread_cached_run_time },
     Path { name: "memo over pages: 64 KiB", bar: Some(30.0), run: memo_pages },
     Path { name: "span pool: 8 KiB, 100 live", bar: Some(SPAN), run: |rounds| span_pool_8k(rounds, 100) },
     Path {
@@ -458,6 +477,23 @@ fn heap_dyn(rounds: u64) {
 
 fn memo_64(rounds: u64) {
     pairs(&Memo::new(System, usize::MAX), || SIXTY_FOUR, rounds);
+}
+
+fn locked_64<L: Lock>(lock: L, rounds: u64) {
+    pairs(&Locked::with_lock(pool(Lifo), lock), || SIXTY_FOUR, rounds);
+}
+
+fn thread_cached_one(rounds: u64) {
+    pairs(&ThreadCached::new(System, BlockOf::<64>, usize::MAX), || SIXTY_FOUR, rounds);
+}
+
+fn thread_cached_classes(rounds: u64) {
+    pairs(&ThreadCached::new(System, Quad::<2048>, usize::MAX), || SIXTY_FOUR, rounds);
+}
+
+fn thread_cached_run_time(rounds: u64) {
+    let layout = Box::new(SIXTY_FOUR);
+    pairs(&ThreadCached::new(System, Quad::<2048>, usize::MAX), || *opaque_ref(&*layout), rounds);
 }
 
 fn memo_pages(rounds: u64) {

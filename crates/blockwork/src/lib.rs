@@ -51,6 +51,7 @@
 //! | secrets in memory | [`Scrubbed`] |
 //! | a suspicion about who frees what, or writes where | [`Checked`] |
 //! | more than one thread | [`Locked`]; [`ConcurrentBlockPool`] for blocks of one size |
+//! | many threads that allocate much | `ThreadCached` over any of those |
 //! | call paths that cannot pass an allocator | `current` |
 //!
 //! # Using one
@@ -96,6 +97,8 @@ pub mod sync;
 pub mod testing;
 pub mod typed;
 
+#[cfg(all(feature = "std", not(loom)))]
+pub use crate::combine::thread_cached::{CachedSizes, ThreadCached};
 #[cfg(feature = "alloc")]
 pub use crate::math::size_class::ListedAt;
 #[cfg(feature = "allocator-api2-02")]
@@ -181,7 +184,7 @@ pub use crate::{
 
 #[cfg(all(feature = "std", feature = "os", target_os = "linux", not(any(loom, blockwork_no_os))))]
 pub use crate::combine::recorded::spool::Spool;
-#[cfg(feature = "notation")]
+#[cfg(all(feature = "notation", not(loom)))]
 pub use crate::general::notation;
 
 /// Compiles the examples of the README.

@@ -23,8 +23,34 @@
 //! first use, on systems without futexes (macOS among them): take a
 //! [`SpinLock`](crate::SpinLock) there.
 //!
-//! When not to use it: under contention. Every thread waits here; give each its
-//! own allocator, or share one made for it.
+//! # Which lock
+//!
+//! A block of 64 bytes, allocated and freed in a locked `BlockPool`: instructions;
+//! time by one thread, as a ratio to the first line; and the time of each of two
+//! threads that do nothing else, as a ratio to the same lock with one. The range
+//! is that of the medians of three runs, on two cores of a virtual machine that
+//! was not idle.
+//!
+//! | lock | instructions | one thread | two threads |
+//! |---|---|---|---|
+//! | [`SpinLock`](crate::SpinLock) | 16 | 1 | 2.1 to 2.5 |
+//! | `spin::lock_api::Mutex<()>` | 20 | 1.0 | 11 to 15 |
+//! | `parking_lot::Mutex<()>` | 21 | 1.9 | 2.4 to 3.8 |
+//! | `std::sync::Mutex<()>` | 41 | 1.9 | 6 to 12 |
+//! | none | 7 | | |
+//!
+//! What two threads pay is mostly for the cache line that they take from each
+//! other, and with std's mutex for the calls that make a thread sleep and wake it.
+//! The spin lock lets other threads run while it waits, so that a holder that
+//! lost its processor gets it back, and the line is left alone: that is what
+//! spin's does not. None of them is what two threads want that allocate all the
+//! time: with a [`ThreadCached`](crate::combine::thread_cached) around a lock, each takes as
+//! long as one alone.
+//!
+//! # When not to use it
+//!
+//! Under contention. Every thread waits here; give each its own allocator, or
+//! share one made for it.
 //!
 //! # Example
 //!

@@ -19,6 +19,8 @@ pub mod sampled;
 pub mod scrubbed;
 pub mod segregate;
 pub mod size_classes;
+#[cfg(all(feature = "std", not(loom)))]
+pub mod thread_cached;
 
 #[cfg(test)]
 pub(crate) mod testers;

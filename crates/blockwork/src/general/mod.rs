@@ -1,4 +1,5 @@
 //! Names concrete parts together.
 
-#[cfg(feature = "notation")]
+// Not under loom: what is behind atomics cannot be in constants there.
+#[cfg(all(feature = "notation", not(loom)))]
 pub mod notation;

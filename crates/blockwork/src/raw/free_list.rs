@@ -13,7 +13,7 @@ use core::{cell::Cell, mem, ptr::NonNull};
 /// What a free block begins with; any block that fits it can be in a list.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Link {
-    next: Option<NonNull<Self>>,
+    pub(super) next: Option<NonNull<Self>>,
 }
 
 impl Link {
@@ -36,8 +36,25 @@ impl FreeList {
         Self { head: Cell::new(None) }
     }
 
+    /// The list that begins with `head`.
+    ///
+    /// # Safety
+    ///
+    /// - Every link of the chain from `head` on is the start of a block that may
+    ///   be [pushed](Self::push), and is in no other list.
+    #[cfg(feature = "std")]
+    pub(super) const unsafe fn of_chain(head: Option<NonNull<Link>>) -> Self {
+        Self { head: Cell::new(head) }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.head.get().is_none()
+    }
+
+    /// The block in front, which stays there.
+    #[cfg(feature = "std")]
+    pub(super) const fn head(&self) -> Option<NonNull<Link>> {
+        self.head.get()
     }
 
     /// Puts `block` in front.

@@ -9,7 +9,13 @@ pub(crate) mod free_list;
 pub(crate) mod groups;
 pub(crate) mod index_stack;
 pub(crate) mod list;
+#[cfg(feature = "std")]
+pub(crate) mod magazine;
+#[cfg(feature = "std")]
+pub(crate) mod mail;
 pub(crate) mod mixed_slab;
+#[cfg(feature = "std")]
+pub(crate) mod roster;
 pub(crate) mod shelf;
 pub(crate) mod slab;
 pub(crate) mod span;

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `std::sync::Mutex<()>` | sleeping | programs with an operating system |
 //! | a [spin lock](super::spin) | spinning | short holds, and no operating system |
+//! | any of `lock_api` | as it does: parking_lot sleeps in less space, spin has tickets | programs that have them |
 //! | `CriticalSection` | masking interrupts | what an interrupt handler shares |
 //! | [`DefaultLock`] | the first of these that there is | everyone else |
 
@@ -25,7 +26,7 @@ use super::SpinLock;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no lock",
     label = "does not implement `Lock`",
-    note = "locks are `Mutex<()>`, `SpinLock`, and `CriticalSection` with the feature `critical-section`"
+    note = "locks are `Mutex<()>`, `SpinLock`; with the feature `lock-api` any `lock_api::Mutex<_, ()>`, with `critical-section` `CriticalSection`"
 )]
 pub unsafe trait Lock {
     /// Runs `run` while no other thread is inside a call of this method.
@@ -40,6 +41,18 @@ unsafe impl Lock for Mutex<()> {
     #[inline]
     fn with<R>(&self, run: impl FnOnce() -> R) -> R {
         let _held = self.lock().unwrap_or_else(PoisonError::into_inner);
+        run()
+    }
+}
+
+/// `parking_lot::Mutex<()>` is one of these.
+// SAFETY: a raw mutex excludes and orders, for its implementation promises it; the
+// guard lives until `run` has ended in either way, and is given back only then.
+#[cfg(feature = "lock-api")]
+unsafe impl<M: lock_api::RawMutex> Lock for lock_api::Mutex<M, ()> {
+    #[inline]
+    fn with<R>(&self, run: impl FnOnce() -> R) -> R {
+        let _held = self.lock();
         run()
     }
 }
@@ -99,7 +112,7 @@ unsafe impl Lock for CriticalSection {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use core::cell::Cell;
     use std::thread;
@@ -142,6 +155,10 @@ mod tests {
         excludes(Mutex::new(()));
         excludes(crate::SpinLock::new());
         excludes(DefaultLock::new());
+        #[cfg(feature = "lock-api")]
+        excludes(parking_lot::Mutex::new(()));
+        #[cfg(feature = "lock-api")]
+        excludes(spin::lock_api::Mutex::new(()));
         #[cfg(feature = "critical-section")]
         excludes(CriticalSection);
     }
@@ -151,6 +168,10 @@ mod tests {
         outlives_a_panic(&Mutex::new(()));
         outlives_a_panic(&crate::SpinLock::new());
         outlives_a_panic(&DefaultLock::new());
+        #[cfg(feature = "lock-api")]
+        outlives_a_panic(&parking_lot::Mutex::new(()));
+        #[cfg(feature = "lock-api")]
+        outlives_a_panic(&spin::lock_api::Mutex::new(()));
         #[cfg(feature = "critical-section")]
         outlives_a_panic(&CriticalSection);
     }

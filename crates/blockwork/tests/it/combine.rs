@@ -53,6 +53,12 @@ check_allocator!(from_api2_04, |parent| FromApi2_04::new(Counted::new(parent)), 
 #[cfg(blockwork_std_allocator)]
 check_allocator!(from_std, |parent| blockwork::FromStd::new(Counted::new(parent)), .retains(0));
 
+check_allocator!(
+    parking_lot_locked,
+    |parent| Locked::with_lock(parent, parking_lot::Mutex::new(())),
+    .retains(0).not_reentrant()
+);
+
 #[cfg(feature = "critical-section")]
 check_allocator!(
     critical_section,
@@ -72,6 +78,8 @@ send_sync! {
     Locked<Tied>: !Send, !Sync;
     Locked<Local, SpinLock>: Send, Sync;
     Locked<Local, Mutex<()>>: Send, Sync;
+    Locked<Local, parking_lot::Mutex<()>>: Send, Sync;
+    Locked<Bound, parking_lot::Mutex<()>>: !Send, !Sync;
 
     Fallback<Shared, Shared>: Send, Sync;
     Fallback<Local, Shared>: Send, !Sync;

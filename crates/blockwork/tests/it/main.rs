@@ -47,4 +47,6 @@ mod stacks;
 #[cfg(test)]
 mod statics;
 #[cfg(test)]
+mod threads;
+#[cfg(test)]
 mod typed;

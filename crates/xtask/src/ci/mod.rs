@@ -32,10 +32,11 @@ const FEATURE_SETS: &[&str] = &[
     "allocator-api2-02",
     "allocator-api2-04",
     "critical-section",
+    "lock-api",
     "notation",
     "valgrind",
     "testing",
-    "std,os,allocator-api2-02,allocator-api2-04,critical-section,notation,testing",
+    "std,os,allocator-api2-02,allocator-api2-04,critical-section,lock-api,notation,testing",
 ];
 
 /// Runs every step of `gate`, and the tests unless they have just been; the
@@ -99,7 +100,7 @@ fn docs(root: &Path) -> Result<(), String> {
     // `nightly` needs an unstable compiler, so `--all-features` is spelled out for the library.
     let mut library = Command::new(env!("CARGO"));
     library.args(["doc", "-p", "blockwork", "--no-deps", "--features"]);
-    library.args(["std,os,allocator-api2-02,allocator-api2-04,critical-section,notation,testing"]);
+    library.args(["std,os,allocator-api2-02,allocator-api2-04,critical-section,lock-api,notation,testing"]);
     library.env("RUSTDOCFLAGS", "-Dwarnings");
     step(root, "doc -p blockwork", &mut library)?;
     let mut lab = Command::new(env!("CARGO"));

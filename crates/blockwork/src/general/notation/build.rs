@@ -30,6 +30,7 @@ use crate::{
         scrubbed::Scrubbed,
         segregate::{Segregate, UpTo},
         size_classes::SizeClasses,
+        thread_cached::ThreadCached,
     },
     math::size_class::Classes,
     source::{null::Null, system::System},
@@ -233,6 +234,18 @@ macro_rules! min_aligned {
     };
 }
 
+/// Magazines of the classes of `$table` per thread.
+macro_rules! thread_cached {
+    ($parent:expr, $table:expr, $limit:expr) => {{
+        let (parent, limit) = ($parent, $limit);
+        match $table {
+            Table::Pow2 { table, .. } => around!(parent, |parent| ThreadCached::new(parent, *table, limit)),
+            Table::Quad { table, .. } => around!(parent, |parent| ThreadCached::new(parent, *table, limit)),
+            Table::List { table, .. } => around!(parent, |parent| ThreadCached::new(parent, table.clone(), limit)),
+        }
+    }};
+}
+
 fn refused(what: &str) -> BuildError {
     BuildError { what: what.to_owned() }
 }
@@ -353,6 +366,7 @@ impl<'c, 'a, F: FnMut(&str) -> Option<Box<dyn Member + 'a>>> Site<'c, 'a, F> {
             Part::Frozen => around!(child()?, |parent| Frozen::new(parent)),
             Part::OrStop => around!(child()?, |parent| OnFailure::new(parent, Stop)),
             Part::Locked => around!(child()?, |parent| Locked::new(parent)),
+            Part::ThreadCached { table, limit } => thread_cached!(child()?, table, *limit),
         })
     }
 }
@@ -501,6 +515,7 @@ impl SyncSite<'_> {
             Part::Affix => Built::Plain(Box::new(Affix::new(child()?.plain(), 0_usize, 0_usize))),
             Part::MinAlign { align } => min_aligned!(child()?, *align),
             Part::Frozen => around!(child()?, |parent| Frozen::new(parent)),
+            Part::ThreadCached { table, limit } => thread_cached!(child()?, table, *limit),
             other => {
                 let name = other.name();
                 return Err(refused(&format!("`{name}` is for one thread: write `locked over {name}…`")));

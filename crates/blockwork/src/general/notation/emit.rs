@@ -277,6 +277,11 @@ impl<'c> Printer<'c> {
                 self.over("OnFailure", child(), &format!(", {stop}"), stop)
             }
             Part::Locked => self.over("Locked", child(), "", ""),
+            Part::ThreadCached { table, limit } => {
+                let table = self.table(table);
+                let (kind, made) = (format!(", {}", table.kind), format!("{}, {limit}", table.made));
+                self.over("ThreadCached", child(), &kind, &made)
+            }
         }
     }
 
@@ -395,7 +400,8 @@ fn is_sync(node: &Node, sync: &[bool]) -> bool {
             | Part::Scrubbed
             | Part::Affix
             | Part::MinAlign { .. }
-            | Part::Frozen => all(below),
+            | Part::Frozen
+            | Part::ThreadCached { .. } => all(below),
             Part::Locked => below.iter().all(|child| is_send(child, sync)),
             _ => false,
         },

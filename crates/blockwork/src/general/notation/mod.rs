@@ -34,7 +34,8 @@
 //! [`build`](Composition::build) makes an allocator for one thread.
 //! [`build_sync`](Composition::build_sync) makes one for all of them: each part
 //! that is for one thread has to stand behind `locked`, together with the
-//! allocators it shares, or these are `locked` themselves.
+//! allocators it shares, or these are `locked` themselves. `thread_cached` is for
+//! all of them, if what it stands on is.
 //!
 //! When not to use it: when the composition is known. The Rust that
 //! [`to_rust`](Composition::to_rust) prints has no indirect calls.

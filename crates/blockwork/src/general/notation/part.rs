@@ -114,6 +114,12 @@ pub const PARTS: &[PartInfo] = &[
     info("frozen", "frozen over …", "refuses everything once it is frozen, by the Rust that is printed", Shape::Over),
     info("or_stop", "or_stop over …", "ends the program when there is no memory", Shape::Over),
     info("locked", "locked over …", "one thread at a time", Shape::Over),
+    info(
+        "thread_cached",
+        "thread_cached(quad 16..1k[, limit 64k]) over …",
+        "each thread keeps freed blocks of these classes, up to so many bytes of each in a magazine",
+        Shape::Over,
+    ),
 ];
 
 /// A part and its arguments, without what it stands on.
@@ -143,6 +149,7 @@ pub(super) enum Part {
     Frozen,
     OrStop,
     Locked,
+    ThreadCached { table: Table, limit: usize },
 }
 
 /// A table of size classes, as a value.
@@ -335,6 +342,11 @@ impl Part {
             "frozen" => Self::Frozen,
             "or_stop" => Self::OrStop,
             "locked" => Self::Locked,
+            "thread_cached" => {
+                let (table, limit) = (arguments.table(), arguments.size(Some("limit")));
+                let limit = limit.map_or(LIMIT_DEFAULT, |(_, limit)| limit);
+                Self::ThreadCached { table: arguments.needs(table)?, limit }
+            }
             other => {
                 let names = PARTS.iter().map(|part| part.name);
                 return Err((None, suggest(format!("`{other}` is no part"), other, names)));
@@ -426,7 +438,8 @@ impl Part {
             | Self::MinAlign { .. }
             | Self::Frozen
             | Self::OrStop
-            | Self::Locked => below.iter().all(Node::owns),
+            | Self::Locked
+            | Self::ThreadCached { .. } => below.iter().all(Node::owns),
             _ => false,
         }
     }
@@ -456,6 +469,7 @@ impl Part {
             Self::Frozen => "frozen",
             Self::OrStop => "or_stop",
             Self::Locked => "locked",
+            Self::ThreadCached { .. } => "thread_cached",
         }
     }
 
@@ -508,6 +522,10 @@ impl Part {
             }
             Self::Quota { limit } => [size(*limit)].into(),
             Self::MinAlign { align } => [size(*align)].into(),
+            Self::ThreadCached { table, limit } => {
+                let limit = (*limit != LIMIT_DEFAULT).then(|| format!("limit {}", size(*limit)));
+                [table.to_string()].into_iter().chain(limit).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -528,6 +546,9 @@ impl Part {
 
 /// Bytes in a chunk of a block pool that says nothing of it.
 const CHUNK_DEFAULT: usize = 64 << 10;
+
+/// Bytes in a magazine of a thread cache that says nothing of it.
+const LIMIT_DEFAULT: usize = 64 << 10;
 
 /// The size of slabs, and how many empty ones are kept.
 fn policy(arguments: &mut Arguments<'_, '_>) -> Result<Valid<SlabPolicy>, Refusal> {

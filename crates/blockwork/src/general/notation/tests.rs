@@ -48,6 +48,9 @@ const TEXTS: &[&str] = &[
     "memo(quad 16..1M, limit 1000) over system",
     "memo(pow2 16..1k) over system",
     "memo(16|32|56) over system",
+    "thread_cached(quad 16..1k) over system",
+    "thread_cached(pow2 8..4k, limit 4k) over locked over span_pool(64) over pages",
+    "thread_cached(16|32|104, limit 1M) over counted over system",
     "segregate(<=64: system, else pages)",
     "segregate(<=64: slab(64) over pages, <=1k: slab(pow2 128..1k) over pages, else system)",
     "fallback(bump(4k) over system, system)",
@@ -215,6 +218,9 @@ fn what_is_for_one_thread_stands_behind_a_lock() {
         "fallback(locked over bump(4k) over system, or_stop over scrubbed over system)",
         "affix over min_align(64) over frozen over system",
         "last_resort(system, locked over locked over bump(4k) over system)",
+        "thread_cached(quad 16..1k) over locked over slab(quad 16..1k) over pages",
+        "fallback(thread_cached(16|32) over locked over span_pool(64) over pages, system)",
+        "locked over thread_cached(pow2 8..64) over counted over system",
     ] {
         let heap = read(&buildable(text)).build_sync().unwrap();
         thread::scope(|scope| {
@@ -233,6 +239,7 @@ fn what_is_for_one_thread_stands_behind_a_lock() {
         assert_eq!(heap.check(), Ok(()), "{text}");
     }
     for (text, message) in [
+        ("thread_cached(quad 16..1k) over memo over system", "`memo` is for one thread: write `locked over memo…`"),
         ("concurrent_block_pool(64) over bump(4M) over system", "`bump` is for one thread: write `locked over bump…`"),
         ("counted over system", "`counted` is for one thread: write `locked over counted…`"),
         (

@@ -7,7 +7,7 @@ use blockwork::{
     Affix, Allocate, Arena, ArenaScope, Beside, BlockOf, BlockPool, Buffer, Bump, Check, Checked, ConcurrentBlockPool,
     Const, Counted, Event, Fallback, FromApi2_02, FromApi2_04, FromGlobal, Frozen, Growth, Ignore, LastResort, Locked,
     Memo, MinAlign, MixedSlab, Null, Observed, OnFailure, PerChunk, Quad, Quota, Recorded, Sampled, Scrubbed,
-    Segregate, SizeClasses, Slab, SlabHead, SpanPool, SpinLock, Stop, System, UpTo, current,
+    Segregate, SizeClasses, Slab, SlabHead, SpanPool, SpinLock, Stop, System, ThreadCached, UpTo, current,
     testing::{Audited, Failing, Misaligned, Reentrant, Shuffled, Strict},
 };
 #[cfg(not(blockwork_no_os))]
@@ -85,6 +85,8 @@ const _: () = {
     speaks::<current::Scoped<'_>>();
     keeps_books::<Locked<System>>();
     keeps_books::<Locked<System, SpinLock>>();
+    keeps_books::<ThreadCached<System, Quad<128>>>();
+    keeps_books::<ThreadCached<System, BlockOf<64>>>();
     keeps_books::<Audited<System>>();
     keeps_books::<Failing<System>>();
     keeps_books::<Misaligned<System>>();

@@ -585,6 +585,65 @@ pub mod c28 {
 }
 
 pub mod c29 {
+    pub const TEXT: &str = "thread_cached(quad 16..1k) over system";
+
+    use blockwork::{Quad, System, ThreadCached};
+
+    /// `thread_cached(quad 16..1k) over system`
+    pub type Heap = ThreadCached<System, Quad<1024>>;
+
+    /// Makes a [`Heap`]; takes no memory yet.
+    pub const fn heap() -> Heap {
+        ThreadCached::new(System, Quad, 65536)
+    }
+}
+
+pub mod c30 {
+    pub const TEXT: &str = "thread_cached(pow2 8..4k, limit 4k) over locked over span_pool(64) over pages";
+
+    use blockwork::{ConfigError, Locked, Pages, Pow2, SpanPool, SpanPoolConfig, ThreadCached, Valid};
+
+    /// `thread_cached(pow2 8..4k, limit 4k) over locked over span_pool(64) over pages`
+    pub type Heap = ThreadCached<Locked<SpanPool<Pages>>, Pow2<8, 4096>>;
+
+    /// Makes a [`Heap`]; takes no memory yet.
+    pub const fn heap() -> Heap {
+        ThreadCached::new(Locked::new(SpanPool::new(Pages, const { valid(SpanPoolConfig { block: 64, ..SpanPoolConfig::DEFAULT }.check()) })), Pow2, 4096)
+    }
+
+    /// A configuration that is checked while this compiles.
+    const fn valid<C: Copy>(checked: Result<Valid<C>, ConfigError>) -> Valid<C> {
+        match checked {
+            Ok(valid) => valid,
+            Err(error) => panic!("{}", error.rule),
+        }
+    }
+}
+
+pub mod c31 {
+    pub const TEXT: &str = "thread_cached(16|32|104, limit 1M) over counted over system";
+
+    use blockwork::{Counted, Listed, Sizes, System, ThreadCached, math::size_class::Initial};
+
+    /// Sizes of classes.
+    #[derive(Clone, Copy, Debug, Default)]
+    pub struct Sizes0;
+
+    impl Sizes for Sizes0 {
+        const SIZES: &'static [usize] = &[16, 32, 104];
+        type PerSize<T: Initial> = [T; 3];
+    }
+
+    /// `thread_cached(16|32|104, limit 1M) over counted over system`
+    pub type Heap = ThreadCached<Counted<System>, Listed<Sizes0>>;
+
+    /// Makes a [`Heap`]; takes no memory yet.
+    pub const fn heap() -> Heap {
+        ThreadCached::new(Counted::new(System), Listed::new(), 1048576)
+    }
+}
+
+pub mod c32 {
     pub const TEXT: &str = "segregate(<=64: system, else pages)";
 
     use blockwork::{Pages, Segregate, System, UpTo};
@@ -598,7 +657,7 @@ pub mod c29 {
     }
 }
 
-pub mod c30 {
+pub mod c33 {
     pub const TEXT: &str = "segregate(<=64: slab(64) over pages, <=1k: slab(pow2 128..1k) over pages, else system)";
 
     use blockwork::{ConfigError, Const, Pages, Pow2, Segregate, SizeClasses, Slab, SlabConfig, SlabHead, SlabPolicy, System, UpTo, Valid};
@@ -620,7 +679,7 @@ pub mod c30 {
     }
 }
 
-pub mod c31 {
+pub mod c34 {
     pub const TEXT: &str = "fallback(bump(4k) over system, system)";
 
     use blockwork::{Bump, Fallback, System};
@@ -634,7 +693,7 @@ pub mod c31 {
     }
 }
 
-pub mod c32 {
+pub mod c35 {
     pub const TEXT: &str = "last_resort(quota(1M) over system, span_pool(64) over pages)";
 
     use blockwork::{ConfigError, Const, LastResort, Pages, Quota, SpanPool, SpanPoolConfig, System, Valid};
@@ -656,7 +715,7 @@ pub mod c32 {
     }
 }
 
-pub mod c33 {
+pub mod c36 {
     pub const TEXT: &str = "counted over quota(1M) over scrubbed over checked over or_stop over locked over system";
 
     use blockwork::{Checked, Const, Counted, Locked, OnFailure, Quota, Scrubbed, Stop, System};
@@ -670,7 +729,7 @@ pub mod c33 {
     }
 }
 
-pub mod c34 {
+pub mod c37 {
     pub const TEXT: &str = "affix over system";
 
     use blockwork::{Affix, System};
@@ -684,7 +743,7 @@ pub mod c34 {
     }
 }
 
-pub mod c35 {
+pub mod c38 {
     pub const TEXT: &str = "fallback(min_align(64) over bump(4k) over system, frozen over affix over system)";
 
     use blockwork::{Affix, Bump, Const, Fallback, Frozen, MinAlign, System};
@@ -698,7 +757,7 @@ pub mod c35 {
     }
 }
 
-pub mod c36 {
+pub mod c39 {
     pub const TEXT: &str = "let root = quota(64k) over system; segregate(<=64: quota(1k) over root, else quota(60k) over root)";
 
     use std::rc::Rc;
@@ -717,7 +776,7 @@ pub mod c36 {
     }
 }
 
-pub mod c37 {
+pub mod c40 {
     pub const TEXT: &str = "let s = span_pool(64k) over pages; segregate(<=32k: slab(pow2 16..32k) over s, else s)";
 
     use std::rc::Rc;
@@ -744,7 +803,7 @@ pub mod c37 {
     }
 }
 
-pub mod c38 {
+pub mod c41 {
     pub const TEXT: &str = "let a = bump(64M) over pages; let b = memo over a; fallback(counted over bump(4k) over b, segregate(<=100: a, else b))";
 
     use std::rc::Rc;
@@ -769,6 +828,6 @@ pub mod c38 {
 
 /// Calls a macro with every module.
 macro_rules! every {
-    ($call:ident) => { $call!(c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, c15, c16, c17, c18, c19, c20, c21, c22, c23, c24, c25, c26, c27, c28, c29, c30, c31, c32, c33, c34, c35, c36, c37, c38) };
+    ($call:ident) => { $call!(c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, c15, c16, c17, c18, c19, c20, c21, c22, c23, c24, c25, c26, c27, c28, c29, c30, c31, c32, c33, c34, c35, c36, c37, c38, c39, c40, c41) };
 }
 pub(super) use every;

@@ -50,6 +50,7 @@ const PARTS: &[Entry] = &[
     ("affix over parent", |suite| suite.retains(0)),
     ("scrubbed over parent", |suite| suite.retains(0)),
     ("locked over parent", |suite| suite.retains(0).not_reentrant()),
+    ("thread_cached(quad 16..1k, limit 2k) over parent", |suite| suite),
 ];
 
 /// Parts that go alone and into random compositions only: their pairs stand in
