@@ -3,6 +3,7 @@
 
 mod memory;
 mod narrow;
+mod package;
 mod threads;
 
 use std::{path::Path, process::Command};
@@ -58,7 +59,7 @@ pub(crate) fn run(root: &Path, gate: Gate, tested: bool) -> Result<(), String> {
     docs(root)?;
     nightly(root, gate)?;
     loom::run(root, gate)?;
-    cargo("package --workspace --allow-dirty --quiet")?;
+    package::compiles(root)?;
     narrow::compiled(root)?;
     narrow::played(root, gate)?;
     memory::valgrind(root, gate)?;

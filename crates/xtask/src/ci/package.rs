@@ -1,0 +1,34 @@
+//! What users would download: packed, unpacked, and compiled on its own.
+//!
+//! Cargo would compile the packages itself, but finds the library for the lab
+//! by its version, and has kept an earlier packing of the same version.
+
+use std::{fs, path::Path, process::Command};
+
+use crate::run::step;
+
+const PACKAGES: &[&str] = &["blockwork-0.1.0", "blockwork-lab-0.1.0"];
+/// Cargo takes nothing in here for a member of the workspace around it.
+const FOLDER: &str = "target/package";
+
+/// Packs every crate that is to be published, and compiles what was packed.
+pub(super) fn compiles(root: &Path) -> Result<(), String> {
+    let mut cargo = Command::new(env!("CARGO"));
+    step(
+        root,
+        "package --workspace",
+        cargo.args(["package", "--workspace", "--allow-dirty", "--no-verify", "--quiet"]),
+    )?;
+    let folder = root.join(FOLDER);
+    for package in PACKAGES {
+        // What an earlier packing had, and this one has not.
+        drop(fs::remove_dir_all(folder.join(package)));
+        step(&folder, &format!("unpack {package}"), Command::new("tar").arg("xzf").arg(format!("{package}.crate")))?;
+    }
+    for package in PACKAGES {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["check", "--quiet", "--config", "patch.crates-io.blockwork.path='../blockwork-0.1.0'"]);
+        step(&folder.join(package), &format!("check {package}"), cargo.arg("--target-dir").arg(root.join("target")))?;
+    }
+    Ok(())
+}
