@@ -21,6 +21,10 @@ pub(crate) fn test(root: &Path, name: &str, command: &mut Command) -> Result<(),
     })
 }
 
+/// What makes cargo compile the library fast instead of making it fast, for
+/// steps that compile it once more to run few tests.
+pub(crate) const UNOPTIMISED: [&str; 2] = ["--config", "profile.dev.package.blockwork.opt-level=0"];
+
 /// Says that a step was left out, and why.
 pub(crate) fn skipped(name: &str, reason: &str) {
     println!("  skipped: {name} ({reason})");

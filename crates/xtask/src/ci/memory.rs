@@ -5,7 +5,7 @@
 use std::{path::Path, process::Command};
 
 use super::Gate;
-use crate::run::{has, report, rustflags, rustup, skipped, step, test};
+use crate::run::{UNOPTIMISED, has, report, rustflags, rustup, skipped, step, test};
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
@@ -16,6 +16,9 @@ const RAW: &[&str] = &["raw::", "source::", "alloc::", "strategy::slab"];
 /// Modules of the tests of whole parts that do, likewise.
 const PARTS: &[&str] = &["seeds::", "statics::"];
 
+/// The harness over many compositions, which takes a minute and more.
+const SLOW: &str = "in_any_order";
+
 /// The tests under AddressSanitizer: without the conformance harness, which
 /// takes ten minutes, or whole.
 pub(super) fn address_sanitizer(root: &Path, gate: Gate) -> Result<(), String> {
@@ -24,7 +27,9 @@ pub(super) fn address_sanitizer(root: &Path, gate: Gate) -> Result<(), String> {
         return Ok(());
     }
     let mut command = rustup("cargo");
-    command.args(["+nightly", "test", "-p", "blockwork", "--target", TARGET, "--target-dir", "target/asan"]);
+    command
+        .args(["+nightly", "test", "-p", "blockwork", "--target", TARGET, "--target-dir", "target/asan"])
+        .args(UNOPTIMISED);
     command.args(match gate {
         Gate::Fast => &["--lib"][..],
         Gate::Full => &["--lib", "--test", "it"],
@@ -37,7 +42,7 @@ pub(super) fn address_sanitizer(root: &Path, gate: Gate) -> Result<(), String> {
 
     let mut command = rustup("cargo");
     command.args(["+nightly", "build", "-p", "blockwork", "--example", "use_after_free"]);
-    command.args(["--target", TARGET, "--target-dir", "target/asan"]);
+    command.args(["--target", TARGET, "--target-dir", "target/asan"]).args(UNOPTIMISED);
     command.env("RUSTFLAGS", rustflags("-Zsanitizer=address"));
     step(root, "AddressSanitizer: build the deliberate mistakes", &mut command)?;
     let program = root.join("target/asan").join(TARGET).join("debug/examples/use_after_free");
@@ -81,13 +86,13 @@ pub(super) fn valgrind(root: &Path, gate: Gate) -> Result<(), String> {
         return Ok(());
     }
     let own = if gate == Gate::Full { &[] } else { RAW };
-    memcheck(root, "--lib", own)?;
-    memcheck(root, "--test=it", PARTS)?;
+    memcheck(root, "--lib", own, gate)?;
+    memcheck(root, "--test=it", PARTS, gate)?;
 
     let mut command = Command::new(env!("CARGO"));
     command.args(["build", "-p", "blockwork", "--example", "use_after_free", "--features", "valgrind"]);
     // Apart, or what is built without the feature would be built anew.
-    command.args(["--target-dir", "target/valgrind"]);
+    command.args(["--target-dir", "target/valgrind"]).args(UNOPTIMISED);
     step(root, "Valgrind: build the deliberate mistakes", &mut command)?;
     let program = root.join("target/valgrind/debug/examples/use_after_free");
     report("Valgrind: the deliberate mistakes are found", || {
@@ -100,7 +105,7 @@ pub(super) fn valgrind(root: &Path, gate: Gate) -> Result<(), String> {
 }
 
 /// The tests of `modules` under Valgrind's memcheck, errors and leaks alike.
-fn memcheck(root: &Path, target: &str, modules: &[&str]) -> Result<(), String> {
+fn memcheck(root: &Path, target: &str, modules: &[&str], gate: Gate) -> Result<(), String> {
     // One thread, or those that spin would spin out their turn; what std keeps
     // for ever is reachable, and no leak.
     const RUNNER: &str = "target.'cfg(all())'.runner = ['valgrind', '--quiet', '--error-exitcode=9', \
@@ -109,5 +114,8 @@ fn memcheck(root: &Path, target: &str, modules: &[&str]) -> Result<(), String> {
     let mut command = Command::new(env!("CARGO"));
     command.args(["test", "-p", "blockwork", target, "--config", RUNNER, "--"]);
     command.args(modules).args(["--test-threads", "1"]);
+    if gate == Gate::Fast {
+        command.args(["--skip", SLOW]);
+    }
     test(root, &format!("Valgrind {target} {}", modules.join(" ")), &mut command)
 }

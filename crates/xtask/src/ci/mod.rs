@@ -10,7 +10,7 @@ use std::{path::Path, process::Command};
 
 use crate::{
     bench, embedded, instr, loom,
-    run::{has, processor_seconds, report, rustup, skipped, step, test},
+    run::{UNOPTIMISED, has, processor_seconds, report, rustup, skipped, step, test},
     tidy,
 };
 
@@ -119,5 +119,5 @@ fn nightly(root: &Path, gate: Gate) -> Result<(), String> {
         return Ok(());
     }
     // The toolchain is chosen by rustup's `cargo`, not by the one that runs us.
-    test(root, line, rustup("cargo").args(line.split(' ')).args(["--", only]))
+    test(root, line, rustup("cargo").args(line.split(' ')).args(UNOPTIMISED).args(["--", only]))
 }

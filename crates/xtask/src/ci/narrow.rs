@@ -4,7 +4,7 @@
 use std::{path::Path, process::Command};
 
 use super::Gate;
-use crate::run::{rustflags, rustup, skipped, step, test};
+use crate::run::{UNOPTIMISED, rustflags, rustup, skipped, step, test};
 
 /// Targets, and the features with which the library must compile for them.
 const TARGETS: &[(&str, &str)] = &[
@@ -35,7 +35,7 @@ pub(super) fn played(root: &Path, gate: Gate) -> Result<(), String> {
     command.env("RUSTFLAGS", rustflags(cfgs));
     test(root, &format!("tests with {cfgs}"), &mut command)?;
     let mut command = Command::new(env!("CARGO"));
-    command.args(["test", "-p", "blockwork", "--lib", "--features", "portable-atomic"]);
+    command.args(["test", "-p", "blockwork", "--lib", "--features", "portable-atomic"]).args(UNOPTIMISED);
     test(root, "tests with the atomics of portable-atomic", &mut command)
 }
 

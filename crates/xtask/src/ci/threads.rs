@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use super::Gate;
-use crate::run::{has, rustflags, rustup, skipped, test};
+use crate::run::{UNOPTIMISED, has, rustflags, rustup, skipped, test};
 
 /// The tests whose names say that threads meet in them.
 const SHARED: &[&str] = &["sync::", "locked", "current", "thread", "raw::mail"];
@@ -26,6 +26,7 @@ pub(super) fn thread_sanitizer(root: &Path, gate: Gate) -> Result<(), String> {
     command.args(["+nightly", "test", "-Zbuild-std", "-p", "blockwork", "--lib"]);
     command.args(["--target", "x86_64-unknown-linux-gnu", "--target-dir", "target/tsan"]);
     if gate == Gate::Fast {
+        command.args(UNOPTIMISED);
         command.arg("--").args(SHARED);
     }
     command.env("RUSTFLAGS", rustflags("-Zsanitizer=thread")).env("TSAN_OPTIONS", "allocator_may_return_null=1");
