@@ -6,23 +6,30 @@
 //! opaque too, so that nothing is optimised away.
 
 mod paths;
+mod recipes;
 
 use std::{env, process::ExitCode};
 
-use crate::paths::{EMPTY, NET_OF, PATHS};
+use crate::{
+    paths::{EMPTY, NET_OF, PATHS},
+    recipes::RECIPES,
+};
+
+/// The name that the library's examples know it by.
+extern crate allocator_api2 as allocator_api2_02;
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["--list"] => {
-            for path in PATHS {
+            for path in PATHS.iter().chain(RECIPES) {
                 let bar = path.bar.map(|bar| bar.to_string()).unwrap_or_default();
                 let against = NET_OF.iter().find(|(name, _)| *name == path.name).map_or(EMPTY, |(_, against)| against);
                 println!("{}\t{bar}\t{against}", path.name);
             }
             ExitCode::SUCCESS
         }
-        [name, rounds] => match (PATHS.iter().find(|path| path.name == *name), rounds.parse()) {
+        [name, rounds] => match (PATHS.iter().chain(RECIPES).find(|path| path.name == *name), rounds.parse()) {
             (Some(path), Ok(rounds)) => {
                 (path.run)(rounds);
                 ExitCode::SUCCESS

@@ -120,7 +120,7 @@ const VEC_PUSH: f64 = 7.4;
 
 /// A path that runs out of memory counts nothing worth knowing.
 #[cold]
-fn exhausted() -> ! {
+pub(crate) fn exhausted() -> ! {
     panic!("the path ran out of memory")
 }
 
@@ -408,7 +408,7 @@ fn heap(spans: &Spans) -> Heap<'_> {
 
 /// Allocates and frees one block a round, while another stays live.
 #[inline(always)]
-fn pairs<A: Allocate>(heap: &A, layout: impl Fn() -> Layout, rounds: u64) {
+pub(crate) fn pairs<A: Allocate>(heap: &A, layout: impl Fn() -> Layout, rounds: u64) {
     let Ok(_stays_live) = heap.allocate(layout()) else { exhausted() };
     for _ in 0..rounds {
         let layout = layout();

@@ -4,6 +4,7 @@
 mod layers;
 mod lists;
 mod named_tests;
+mod recipes;
 mod spellings;
 
 use std::{
@@ -24,6 +25,7 @@ fn findings(root: &Path) -> Vec<String> {
     found.extend(spellings::banned(root));
     found.extend(lists::incomplete(root));
     found.extend(named_tests::missing(root));
+    found.extend(recipes::wrong(root));
     found
 }
 
