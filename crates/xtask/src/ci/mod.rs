@@ -8,7 +8,7 @@ mod threads;
 use std::{path::Path, process::Command};
 
 use crate::{
-    bench, embedded, instr, loom,
+    asm, bench, embedded, instr, loom,
     run::{has, processor_seconds, report, rustup, skipped, step, test},
     tidy,
 };
@@ -92,6 +92,7 @@ fn benches(root: &Path) -> Result<(), String> {
     cargo("clippy --release --all-targets -- -D warnings")?;
     cargo("test --release")?;
     report("bench --smoke", || bench::run(root, &["--smoke"]))?;
+    report("asm", || asm::check(root))?;
     report("instr", || instr::check(root))
 }
 

@@ -284,7 +284,7 @@ mod laws {
         // With them come those of the last chunk that were never taken, wherever that lies.
         let (again, untouched): (Vec<_>, Vec<_>) = take(&pool, 75).into_iter().partition(|block| left.contains(block));
         assert_eq!(again, left, "in the order of their addresses");
-        give(&pool, untouched.into_iter());
+        give(&pool, untouched);
         give(&pool, blocks.iter().enumerate().filter(|(index, _)| index / 100 != 1).map(|(_, &block)| block));
         pool.trim();
         assert_eq!((pool.parent.blocks(), pool.blocks_free()), (0, 0));
