@@ -153,8 +153,8 @@ pub use crate::{
         },
         block::{Block, BlockError, HeadedBlock},
         block_pool::{
-            BlockAt, BlockOf, BlockPool, BlockPoolConfig, BlockPoolCore, BlockShape, ChunkSize, FreePolicy, Lifo,
-            PerChunk,
+            BlockAt, BlockOf, BlockPool, BlockPoolConfig, BlockPoolCore, BlockPoolHead, BlockPoolPolicy, BlockShape,
+            ChunkSize, FreePolicy, Lifo, PerChunk,
         },
         bump::{Bump, BumpCore, BumpMark},
         concurrent_block_pool::{

@@ -1,5 +1,6 @@
 //! The project's tasks: `cargo xtask <task>`.
 
+mod asm;
 mod bench;
 mod callgrind;
 mod ci;
@@ -21,6 +22,7 @@ cargo xtask <task>
   ci [--full | --tested]   everything a change must pass; --full adds the long checks, and
                            --tested leaves out `cargo test --workspace`, which has just passed
   tidy                     layer order, banned spellings, complete lists
+  asm                      the machine code of compositions beside the same by hand
   instr [--bless]          instructions per operation against bench/instructions.txt
   loom [--full]            the models of what threads share, and random schedules of them;
                            --full interrupts the models more often
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         ["ci", "--tested"] => ci::run(&root(), ci::Gate::Fast, true),
         ["ci", "--full"] => ci::run(&root(), ci::Gate::Full, false),
         ["tidy"] => tidy::check(&root()),
+        ["asm"] => asm::check(&root()),
         ["instr"] => instr::check(&root()),
         ["instr", "--bless"] => instr::bless(&root()),
         ["embedded"] => embedded::check(&root()),

@@ -60,14 +60,19 @@ pub unsafe trait Head: Initial {
         slot: usize,
     ) -> Result<NonNull<u8>, AllocError>;
 
-    /// Takes back `block` as far as its head is not needed for that; says
-    /// whether the head has to [`settle`](Self::settle) the rest.
+    /// Takes back `block` as far as neither parent nor slot is needed for that;
+    /// says whether the head has to [`settle`](Self::settle) the rest.
+    ///
+    /// `head` finds the head, which takes time: where the block itself leads to
+    /// all that is needed, it is not called.
     ///
     /// # Safety
     ///
     /// - `config` is as ever.
-    /// - `block` is live and came from a head with this configuration.
-    unsafe fn free(config: Self::Config, block: NonNull<u8>) -> bool;
+    /// - `block` is live and came from the head that `head` finds.
+    unsafe fn free<'a>(head: impl FnOnce() -> &'a Self, config: Self::Config, block: NonNull<u8>) -> bool
+    where
+        Self: 'a;
 
     /// Does the rest of a [`free`](Self::free) that said so.
     ///
@@ -98,10 +103,15 @@ pub unsafe trait Head: Initial {
     /// # Errors
     ///
     /// The first invariant that does not hold, in words.
-    fn check(&self, config: Self::Config, slot: usize) -> Result<(), &'static str>;
+    fn check<A: Allocate + ?Sized>(&self, parent: &A, config: Self::Config, slot: usize) -> Result<(), &'static str>;
 }
 
 /// A configuration that is for one kind of head only, and so names it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say what each size class is made of",
+    label = "does not implement `HeadConfig`",
+    note = "`SlabPolicy` makes them of slabs, `BlockPoolPolicy` of block pools"
+)]
 pub trait HeadConfig: Copy {
     /// The head that it is for.
     type Head: Head<Config = Self>;

@@ -200,10 +200,10 @@ impl<A: Allocate> Counted<A> {
         if layout.size() == 0 {
             return outcome;
         }
-        add(&self.requests, 1);
+        one_more(&self.requests);
         match outcome {
             Ok(_) => self.take(self.parent.granted(layout)),
-            Err(AllocError) => add(&self.failures, 1),
+            Err(AllocError) => one_more(&self.failures),
         }
         outcome
     }
@@ -217,12 +217,14 @@ impl<A> Counted<A> {
 
     fn give(&self, bytes: usize) {
         os::check(self.blocks_live.get() != 0, "freed more blocks than were live");
+        os::check(bytes <= self.bytes_live.get(), "freed more bytes than were live");
         self.blocks_live.set(self.blocks_live.get().wrapping_sub(1));
-        self.exchange_live(bytes, 0);
+        // Neither the peak nor the total changes.
+        self.bytes_live.set(self.bytes_live.get().wrapping_sub(bytes));
     }
 
     fn exchange(&self, old: usize, new: usize) {
-        add(&self.resizes, 1);
+        one_more(&self.resizes);
         self.exchange_live(old, new);
     }
 
@@ -236,6 +238,12 @@ impl<A> Counted<A> {
         self.bytes_peak.set(self.bytes_peak.get().max(live));
         add(&self.bytes_total, new.saturating_sub(old));
     }
+}
+
+/// Counts one, of which no program lives to see 2^64.
+#[inline]
+fn one_more(count: &Cell<u64>) {
+    count.set(count.get().wrapping_add(1));
 }
 
 /// Adds to a total, which stays at the top once it is there.

@@ -15,6 +15,8 @@ pub mod observed;
 pub mod on_failure;
 pub mod quota;
 pub mod recorded;
+#[cfg(doctest)]
+mod refused;
 pub mod sampled;
 pub mod scrubbed;
 pub mod segregate;

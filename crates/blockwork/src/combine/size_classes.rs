@@ -14,10 +14,16 @@
 //! | | |
 //! |---|---|
 //! | time | that of the strategy; a few shifts when the layout is not constant |
-//! | space | one head per class: eight words each for slabs |
-//! | sharing | as the strategy: slabs are single-threaded |
+//! | space | one head per class: eight words each for slabs, six for block pools |
+//! | sharing | as the strategy: slabs and block pools are single-threaded |
 //! | failure | beyond the table, or when the parent has nothing to give |
 //! | offers | [`Reset`] |
+//!
+//! Made of [slabs](crate::SlabHead), a class gives slabs back as they empty, and a
+//! block finds its slab by itself. Made of [block pools](crate::BlockPoolHead) it
+//! has no header and wants no large alignments, a block whose layout is constant
+//! is freed in four instructions, and chunks go back at a
+//! [`trim`](SizeClasses::trim).
 //!
 //! When not to use it: for one or two sizes, where a pool each wastes nothing;
 //! and every class in use holds a slab of its own, so a program of a few hundred
@@ -178,8 +184,16 @@ unsafe impl<C: Classes, K: Head, A: Allocate> Allocate for SizeClasses<C, K, A> 
         if track::ON {
             track::hide(block, self.granted(layout));
         }
-        // SAFETY: the caller says that the block is live and ours.
-        if unsafe { K::free(self.config, block) } {
+        let head = || {
+            let class = self.classes.of(layout);
+            os::check(class < self.classes.count(), "freed with a layout that was never served");
+            // SAFETY: the caller says that the layout fits a block of ours, so it
+            // has a class, as it had when it was served.
+            unsafe { self.heads.as_slice().get_unchecked(class) }
+        };
+        // SAFETY: the caller says that the block is live and ours: of the head
+        // of its class.
+        if unsafe { K::free(head, self.config, block) } {
             // SAFETY: `free` has just said so.
             unsafe { self.settle(block, layout) }
         }
@@ -207,7 +221,9 @@ impl<C: Classes, K: Head, A: Allocate> Reset for SizeClasses<C, K, A> {
 
 impl<C: Classes, K: Head, A: Allocate + Check> Check for SizeClasses<C, K, A> {
     fn check(&self) -> Result<(), &'static str> {
-        self.heads().enumerate().try_for_each(|(class, head)| head.check(self.config, self.classes.size(class)))?;
+        self.heads()
+            .enumerate()
+            .try_for_each(|(class, head)| head.check(&self.parent, self.config, self.classes.size(class)))?;
         self.parent.check()
     }
 }
@@ -235,6 +251,7 @@ mod tests {
         },
         source::null::Null,
         strategy::{
+            block_pool::{BlockPoolHead, BlockPoolPolicy, ChunkSize},
             ledger::Ledger,
             slab::{SlabHead, SlabPolicy},
         },
@@ -379,6 +396,37 @@ mod tests {
                 classes.filter(|&size| heap.allocate(Layout::from_size_align(size, 16).unwrap()).is_ok()).count();
             assert_eq!((count, heap.check()), (served, Ok(())));
         }
+    }
+
+    #[test]
+    fn pools_of_a_class_give_their_free_chunks_back_and_keep_the_others() {
+        let parent = Ledger::new();
+        let pools = BlockPoolPolicy { chunk: ChunkSize::Blocks(4) };
+        let mut heap = SizeClasses::<Quad<1024>, BlockPoolHead, _>::try_new(&parent, pools).unwrap();
+        let layouts = (1..=1024).step_by(8).map(|size| Layout::from_size_align(size, 1).unwrap());
+        let kept: Vec<_> = layouts.clone().map(|layout| heap.allocate(layout).unwrap()).collect();
+        let blocks: Vec<_> = layouts.map(|layout| (heap.allocate(layout).unwrap(), layout)).collect();
+        let chunks = parent.blocks();
+        for &(block, layout) in blocks.iter().rev() {
+            // SAFETY: allocated with this layout, freed once.
+            unsafe { heap.deallocate(block, layout) };
+        }
+        heap.trim();
+        assert_eq!((kept.len(), heap.check()), (128, Ok(())));
+        assert!((20..chunks).contains(&parent.blocks()));
+        heap.reset();
+        assert_eq!((parent.blocks(), heap.check()), (0, Ok(())));
+    }
+
+    #[test]
+    fn chunks_too_small_for_the_largest_class_are_refused() {
+        let parent = Ledger::new();
+        let pools = BlockPoolPolicy { chunk: ChunkSize::Bytes(1024) };
+        let refused = SizeClasses::<Pow2<16, 1024>, BlockPoolHead, _>::try_new(&parent, pools);
+        assert_eq!(refused.unwrap_err().field, "BlockPoolConfig::chunk");
+        let unchecked = SizeClasses::<Pow2<16, 1024>, BlockPoolHead, _>::new(&parent, pools.check().unwrap());
+        assert_eq!(unchecked.allocate(Layout::new::<[u8; 1024]>()), Err(AllocError));
+        assert!(unchecked.allocate(Layout::new::<[u8; 512]>()).is_ok());
     }
 
     #[test]

@@ -16,7 +16,7 @@
 //!
 //! A wrong line does not compile:
 //!
-//! ```compile_fail
+//! ```compile_fail,E0080
 //! use blockwork::{send_sync, testing::{Failing, Shared}};
 //!
 //! send_sync! { Failing<Shared>: Send, Sync; }

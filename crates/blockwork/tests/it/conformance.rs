@@ -7,9 +7,10 @@
 use core::alloc::Layout;
 
 use blockwork::{
-    BlockAt, BlockPool, BlockPoolConfig, Buffer, Bump, ChunkSize, Const, Counted, Fallback, FromApi2_04, LastResort,
-    Locked, Memo, MixedSlab, PerChunk, Quad, Retain, Segregate, SizeClasses, Slab, SlabConfig, SlabHead, SlabPolicy,
-    SpanPool, SpanPoolConfig, SpinLock, System, Threshold, UpTo, check_allocators, suite,
+    BlockAt, BlockPool, BlockPoolConfig, BlockPoolHead, BlockPoolPolicy, Buffer, Bump, ChunkSize, Const, Counted,
+    Fallback, FromApi2_04, LastResort, Locked, Memo, MixedSlab, PerChunk, Pow2, Quad, Retain, Segregate, SizeClasses,
+    Slab, SlabConfig, SlabHead, SlabPolicy, SpanPool, SpanPoolConfig, SpinLock, System, Threshold, UpTo,
+    check_allocators, suite,
     testing::{Audited, Failing, Misaligned, Parent, Reentrant, Shuffled, Strict, When},
 };
 #[cfg(not(blockwork_no_os))]
@@ -34,6 +35,7 @@ check_allocators! {
     mixed_slab: |parent| mixed_slab(parent), [.owns_spans()];
 
     size_classes: |parent| size_classes(parent), [.owns_spans().max_size(1024)];
+    size_classes_of_pools: |parent| classes_of_pools(parent), [.owns_spans().max_size(1024)];
     segregate: |parent| Segregate::new(UpTo::<1024>, size_classes(parent), parent);
     fallback: |parent| Fallback::new(Bump::new_all(buffer(parent)), parent), [.region()];
     last_resort: |parent| LastResort::new(parent, Bump::new_all(buffer(parent))), [.region()];
@@ -88,4 +90,8 @@ fn mixed_slab(parent: Parent<'_>) -> MixedSlab<Parent<'_>> {
 
 fn size_classes(parent: Parent<'_>) -> SizeClasses<Quad<1024>, SlabHead<Const<4096>>, Parent<'_>> {
     SizeClasses::try_new(parent, SlabPolicy { slab_size: Const, keep: 1 }).unwrap()
+}
+
+fn classes_of_pools(parent: Parent<'_>) -> SizeClasses<Pow2<16, 1024>, BlockPoolHead, Parent<'_>> {
+    SizeClasses::try_new(parent, BlockPoolPolicy { chunk: ChunkSize::Bytes(4096) }).unwrap()
 }

@@ -39,6 +39,8 @@ mod seeds;
 #[cfg(test)]
 mod send_sync;
 #[cfg(test)]
+mod sizes;
+#[cfg(test)]
 mod slabs;
 #[cfg(test)]
 mod span_pool;

@@ -8,8 +8,8 @@ use std::{
 };
 
 use blockwork::{
-    Allocate, Const, Counted, Listed, Locked, MixedSlab, Pow2, Quad, Segregate, SizeClasses, Sizes, Slab, SlabConfig,
-    SlabHead, SlabPolicy, System, UpTo, Within, check_allocator,
+    Allocate, BlockPoolHead, BlockPoolPolicy, ChunkSize, Const, Counted, Listed, Locked, MixedSlab, Pow2, Quad,
+    Segregate, SizeClasses, Sizes, Slab, SlabConfig, SlabHead, SlabPolicy, System, UpTo, Within, check_allocator,
     math::size_class::Initial,
     send_sync,
     testing::{Bound, Local, Parent, Shared, Tied},
@@ -86,6 +86,22 @@ check_allocator!(
     },
     .owns_spans().retains(kept(18, 8 * KIB)).max_size(2048)
 );
+check_allocator!(
+    size_classes_of_pools,
+    |parent| {
+        let pools = BlockPoolPolicy { chunk: ChunkSize::Blocks(5) };
+        SizeClasses::<Quad<1024>, BlockPoolHead, _>::try_new(parent, pools).unwrap()
+    },
+    .owns_spans().max_size(1024)
+);
+check_allocator!(
+    size_classes_of_pools_listed,
+    |parent| {
+        let pools = BlockPoolPolicy { chunk: ChunkSize::Bytes(2 * KIB) };
+        SizeClasses::<Listed<Gaps>, BlockPoolHead, _>::try_new(parent, pools).unwrap()
+    },
+    .owns_spans().max_size(1000)
+);
 check_allocator!(segregate, |parent| heap(parent), .retains(kept(20, 4 * KIB)));
 check_allocator!(segregate_at_run_time, |parent| Segregate::new(UpTo::at(100), quads(parent), parent), .retains(kept(20, 4 * KIB)));
 check_allocator!(
@@ -115,6 +131,11 @@ send_sync! {
     SizeClasses<Quad<1024>, SlabHead<usize>, Local>: Send, !Sync;
     SizeClasses<Quad<1024>, SlabHead<usize>, Bound>: !Send, !Sync;
     SizeClasses<Quad<1024>, SlabHead<usize>, Tied>: !Send, !Sync;
+
+    SizeClasses<Quad<1024>, BlockPoolHead, Shared>: Send, !Sync;
+    SizeClasses<Quad<1024>, BlockPoolHead, Local>: Send, !Sync;
+    SizeClasses<Quad<1024>, BlockPoolHead, Bound>: !Send, !Sync;
+    SizeClasses<Quad<1024>, BlockPoolHead, Tied>: !Send, !Sync;
 
     Segregate<UpTo<64>, Shared, Shared>: Send, Sync;
     Segregate<UpTo<64>, Shared, Local>: Send, !Sync;

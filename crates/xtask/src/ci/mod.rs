@@ -9,7 +9,7 @@ mod threads;
 use std::{path::Path, process::Command};
 
 use crate::{
-    bench, embedded, instr, loom,
+    asm, bench, embedded, instr, loom,
     run::{UNOPTIMISED, has, processor_seconds, report, rustup, skipped, step, test},
     tidy,
 };
@@ -93,6 +93,7 @@ fn benches(root: &Path) -> Result<(), String> {
     cargo("clippy --release --all-targets -- -D warnings")?;
     cargo("test --release")?;
     report("bench --smoke", || bench::run(root, &["--smoke"]))?;
+    report("asm", || asm::check(root))?;
     report("instr", || instr::check(root))
 }
 
@@ -110,7 +111,8 @@ fn docs(root: &Path) -> Result<(), String> {
 }
 
 /// The edge to std's `Allocator` where that is unstable, or with it every test
-/// of whole parts; skipped, and said so, without a nightly toolchain.
+/// of whole parts; and that what must not compile does not for the reason it is
+/// said to have; skipped, and said so, without a nightly toolchain.
 fn nightly(root: &Path, gate: Gate) -> Result<(), String> {
     let only = if gate == Gate::Full { "" } else { "bridge::" };
     let line = "+nightly test -p blockwork --features nightly --test it --target-dir target/nightly";
@@ -119,5 +121,9 @@ fn nightly(root: &Path, gate: Gate) -> Result<(), String> {
         return Ok(());
     }
     // The toolchain is chosen by rustup's `cargo`, not by the one that runs us.
-    test(root, line, rustup("cargo").args(line.split(' ')).args(UNOPTIMISED).args(["--", only]))
+    test(root, line, rustup("cargo").args(line.split(' ')).args(UNOPTIMISED).args(["--", only]))?;
+    // Only nightly looks at the codes of errors that examples are said to have.
+    let only: &[&str] = if gate == Gate::Full { &[] } else { &["refused", "escapes"] };
+    let line = "+nightly test -p blockwork --features nightly --doc --target-dir target/nightly";
+    test(root, line, rustup("cargo").args(line.split(' ')).args(UNOPTIMISED).arg("--").args(only))
 }

@@ -10,7 +10,7 @@ use super::{Classes, Initial, KnownClasses, last_byte, sealed, shifted};
 /// Both are powers of two, `MIN` at least 8, with at most 18 classes:
 /// otherwise using the table does not compile.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0080
 /// # use blockwork::math::size_class::{Classes, Pow2};
 /// let classes = Pow2::<16, 1000>.count();
 /// ```

@@ -8,9 +8,12 @@ use super::{Classes, Initial, KnownClasses, last_byte, sealed, shifted};
 ///
 /// `MAX` is a power of two from 128 to 1 MiB; the table exists for no other.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// # use blockwork::math::size_class::{Classes, Quad};
-/// let classes = Quad::<1000>.count();
+/// fn count<C: Classes>(table: C) -> usize {
+///     table.count()
+/// }
+/// count(Quad::<1000>);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Quad<const MAX: usize>;

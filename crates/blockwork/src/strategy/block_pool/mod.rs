@@ -58,16 +58,19 @@
 use core::{alloc::Layout, ptr::NonNull};
 
 mod config;
+mod head;
 mod policy;
 mod pool_core;
 mod shape;
 #[cfg(test)]
 mod tests;
+mod told;
 mod upkeep;
 
-use self::pool_core::Growth;
+use self::told::Growth;
 pub use self::{
     config::{BlockPoolConfig, ChunkSize},
+    head::{BlockPoolHead, BlockPoolPolicy},
     policy::{FreePolicy, Lifo, PerChunk},
     pool_core::BlockPoolCore,
     shape::{BlockAt, BlockOf, BlockShape},
@@ -157,7 +160,7 @@ impl<A: Allocate, S: BlockShape, F: FreePolicy> BlockPool<A, S, F> {
     ///
     /// [`AllocError`] when the parent has too few; those it gave went back.
     pub fn prealloc(&self, blocks: usize) -> Result<(), AllocError> {
-        self.core.prealloc(&self.parent, blocks)
+        self.core.told().prealloc(&self.parent, blocks)
     }
 
     /// Gives the chunks back in which no block is live, and puts the free
@@ -178,7 +181,7 @@ impl<A: Allocate, S: BlockShape, F: FreePolicy> BlockPool<A, S, F> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn trim(&self) {
-        self.core.trim(&self.parent);
+        self.core.told().trim(&self.parent);
     }
 
     /// Gives all chunks back, and with them ends every block; the pool is
@@ -198,19 +201,19 @@ impl<A: Allocate, S: BlockShape, F: FreePolicy> BlockPool<A, S, F> {
     /// requests need not count.
     #[must_use]
     pub fn blocks_live(&self) -> usize {
-        self.core.blocks_live(&self.parent)
+        self.core.told().blocks_live(&self.parent)
     }
 
     /// Blocks that can be had without the parent; walks the free ones.
     #[must_use]
     pub fn blocks_free(&self) -> usize {
-        self.core.blocks_free(&self.parent)
+        self.core.told().blocks_free(&self.parent)
     }
 
     /// Chunks held now; walks them.
     #[must_use]
     pub fn chunks(&self) -> usize {
-        self.core.chunks()
+        self.core.told().chunks()
     }
 
     /// Bytes of a block that a request for `layout` would leave unused.
@@ -229,6 +232,7 @@ impl<A: Allocate, S: BlockShape, F: FreePolicy> BlockPool<A, S, F> {
         match self.core.growth {
             Growth::Chunks(size) => self
                 .core
+                .told()
                 .plan(&self.parent, size)
                 .map_or(0, |plan| self.parent.granted(plan.layout).saturating_sub(plan.body)),
             Growth::Span(_) => 0,
@@ -285,7 +289,7 @@ impl<'a, S: BlockShape, F: FreePolicy> BlockPool<Buffer<'a>, S, F> {
     /// Blocks that the buffer holds, live or free.
     #[must_use]
     pub fn blocks_max(&self) -> usize {
-        self.core.blocks_in(self.fit().1)
+        self.core.told().blocks_in(self.fit().1)
     }
 
     /// Bytes at the start of the buffer that are skipped for alignment.
@@ -306,9 +310,9 @@ impl<'a, S: BlockShape, F: FreePolicy> BlockPool<Buffer<'a>, S, F> {
     fn fit(&self) -> (usize, usize) {
         let size = self.parent.size();
         match self.core.growth {
-            Growth::Span(_) => self.core.fit(self.parent.start().addr().get(), size),
+            Growth::Span(_) => self.core.told().fit(self.parent.start().addr().get(), size),
             // One chunk, where the buffer is aligned for it and has room.
-            Growth::Chunks(chunk) => match self.core.plan(&self.parent, chunk) {
+            Growth::Chunks(chunk) => match self.core.told().plan(&self.parent, chunk) {
                 Ok(plan) if self.parent.could_hold(plan.layout) => (0, plan.body),
                 _ => (0, 0),
             },
@@ -333,13 +337,13 @@ unsafe impl<S: BlockShape, F: FreePolicy> Owns for BlockPool<Buffer<'_>, S, F> {
 impl<A: Allocate, S: BlockShape, F: FreePolicy> Reset for BlockPool<A, S, F> {
     /// Keeps the chunks, for the next blocks.
     fn reset(&mut self) {
-        self.core.free_all(&self.parent);
+        self.core.told().free_all(&self.parent);
     }
 }
 
 impl<A: Allocate + Check, S: BlockShape, F: FreePolicy> Check for BlockPool<A, S, F> {
     fn check(&self) -> Result<(), &'static str> {
-        self.core.check(&self.parent)?;
+        self.core.told().check(&self.parent)?;
         self.parent.check()
     }
 }

@@ -3,7 +3,10 @@
 
 use core::alloc::Layout;
 
-use crate::{alloc::ConfigError, math::align::stride};
+use crate::{
+    alloc::ConfigError,
+    math::{align::stride, fill::slot_align},
+};
 
 /// The size and alignment of every block of a pool.
 ///
@@ -82,6 +85,16 @@ impl BlockAt {
         match stride(size, align) {
             Some(stride) => Ok(Self { stride }),
             None => Err(ConfigError::new("BlockAt::size", "rounded up to the alignment, must not exceed isize::MAX")),
+        }
+    }
+
+    /// Blocks of a slot's size, a multiple of a pointer's, at multiples of the
+    /// largest power of two that divides it.
+    pub(super) const fn of_slot(slot: usize) -> Self {
+        match Layout::from_size_align(slot, slot_align(slot)) {
+            Ok(stride) => Self { stride },
+            // Larger than memory: so is a chunk of it, which no parent has.
+            Err(_) => Self { stride: Layout::new::<usize>() },
         }
     }
 

@@ -529,5 +529,5 @@ fn a_parent_that_calls_back_finds_the_pool_in_order() {
     callback.set(Some(NonNull::from(&pool)));
     take(&pool, 7);
     assert_eq!((pool.parent.parent.requests(), pool.blocks_live(), pool.blocks_free()), (2, 8, 0));
-    assert_eq!(pool.core.check(&pool.parent), Ok(()));
+    assert_eq!(pool.core.told().check(&pool.parent), Ok(()));
 }

@@ -4,8 +4,8 @@ use core::{iter, ptr::NonNull};
 
 use super::{
     policy::{FreeBlocks, FreePolicy},
-    pool_core::{BlockPoolCore, Growth, Plan},
     shape::BlockShape,
+    told::{Growth, Plan, Told},
 };
 use crate::{
     alloc::{AllocError, Allocate},
@@ -13,7 +13,7 @@ use crate::{
     raw::{chunk::Chunks, free_list::FreeList},
 };
 
-impl<S: BlockShape, F: FreePolicy> BlockPoolCore<S, F> {
+impl<S: BlockShape, F: FreePolicy> Told<'_, S, F> {
     /// Takes chunks until `blocks` requests can be served without the parent.
     pub(super) fn prealloc<A: Allocate + ?Sized>(&self, parent: &A, blocks: usize) -> Result<(), AllocError> {
         match self.growth {
@@ -36,7 +36,7 @@ impl<S: BlockShape, F: FreePolicy> BlockPoolCore<S, F> {
 
     fn prealloc_chunks<A: Allocate + ?Sized>(&self, parent: &A, plan: Plan, blocks: usize) -> Result<(), AllocError> {
         // More than any memory has is not taken piece by piece until all is gone.
-        blocks.checked_mul(self.stride().size()).filter(|&bytes| bytes <= SIZE_MAX).ok_or(AllocError)?;
+        blocks.checked_mul(self.shape.stride().size()).filter(|&bytes| bytes <= SIZE_MAX).ok_or(AllocError)?;
         let fresh = Chunks::new();
         let mut blocks_free = self.blocks_free(parent);
         while blocks_free < blocks {
@@ -68,6 +68,12 @@ impl<S: BlockShape, F: FreePolicy> BlockPoolCore<S, F> {
                 }
             }
         }
+    }
+
+    /// Ends every block, and gives all memory back.
+    pub(super) fn release<A: Allocate + ?Sized>(&self, parent: &A) {
+        self.free_all(parent);
+        self.give_back_unused(parent);
     }
 
     /// Gives back the chunks in which no block is live.
@@ -130,7 +136,7 @@ impl<S: BlockShape, F: FreePolicy> BlockPoolCore<S, F> {
     }
 
     /// Gives back the spare chunks, or the span if it is wholly untouched.
-    pub(super) fn give_back_unused<A: Allocate + ?Sized>(&self, parent: &A) {
+    fn give_back_unused<A: Allocate + ?Sized>(&self, parent: &A) {
         match self.growth {
             Growth::Chunks(size) => {
                 if let Ok(plan) = self.plan(parent, size) {
@@ -219,7 +225,7 @@ impl<S: BlockShape, F: FreePolicy> BlockPoolCore<S, F> {
         if self.tail.get() > self.tail_end.get() {
             return Err("the untouched tail ends before it begins");
         }
-        if !self.tail_size().is_multiple_of(self.stride().size()) {
+        if !self.tail_size().is_multiple_of(self.shape.stride().size()) {
             return Err("the untouched tail is not whole blocks");
         }
         // A block that is in the list twice makes the list a loop.
@@ -237,7 +243,7 @@ impl<S: BlockShape, F: FreePolicy> BlockPoolCore<S, F> {
         let is_block = |block: NonNull<u8>| {
             self.carved(parent).any(|(first, size)| {
                 let offset = block.addr().get().wrapping_sub(first.addr().get());
-                offset < size && offset.is_multiple_of(self.stride().size())
+                offset < size && offset.is_multiple_of(self.shape.stride().size())
             })
         };
         // SAFETY: from the list.

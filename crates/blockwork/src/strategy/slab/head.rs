@@ -79,7 +79,10 @@ unsafe impl<S: Amount> Head for SlabHead<S> {
     }
 
     #[inline]
-    unsafe fn free(config: SlabPolicy<S>, block: NonNull<u8>) -> bool {
+    unsafe fn free<'a>(_head: impl FnOnce() -> &'a Self, config: SlabPolicy<S>, block: NonNull<u8>) -> bool
+    where
+        Self: 'a,
+    {
         // SAFETY: a live block is a slot of a slab of this size.
         let slab = unsafe { RawSlab::of(block, config.slab_size.get()) };
         // SAFETY: the caller says that the block is live, and gives it up.
@@ -133,7 +136,7 @@ unsafe impl<S: Amount> Head for SlabHead<S> {
         }
     }
 
-    fn check(&self, config: SlabPolicy<S>, slot: usize) -> Result<(), &'static str> {
+    fn check<A: Allocate + ?Sized>(&self, _parent: &A, config: SlabPolicy<S>, slot: usize) -> Result<(), &'static str> {
         let right = |slab: RawSlab| {
             if slab.slot() == slot { slab.check(config.slab_size.get()) } else { Err("slab: slots of another size") }
         };

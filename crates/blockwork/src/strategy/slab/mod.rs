@@ -99,6 +99,7 @@ pub use self::{
 use crate::{
     alloc::{AllocError, Allocate, Check, ConfigError, Core, Head, Reset, Valid, empty, over_core::over_core},
     math::{amount::Amount, fill::slot_align, size_class::Initial},
+    source::null::Null,
 };
 
 /// Slots of one size over `A`; see the [module](self).
@@ -206,7 +207,7 @@ unsafe impl<Z: Amount, S: Amount> Core for SlabCore<Z, S> {
             return;
         }
         // SAFETY: the caller says that the block is live and ours.
-        if unsafe { SlabHead::free(self.config.policy(), block) } {
+        if unsafe { SlabHead::free(|| &self.head, self.config.policy(), block) } {
             // SAFETY: the usual parent; `free` has just said so.
             unsafe { self.settle(parent, block) }
         }
@@ -226,7 +227,7 @@ unsafe impl<Z: Amount, S: Amount> Core for SlabCore<Z, S> {
 
 impl<Z: Amount, S: Amount> Check for SlabCore<Z, S> {
     fn check(&self) -> Result<(), &'static str> {
-        self.head.check(self.config.policy(), self.config.slot_size.get())
+        self.head.check(&Null, self.config.policy(), self.config.slot_size.get())
     }
 }
 
