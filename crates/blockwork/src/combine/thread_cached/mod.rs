@@ -301,6 +301,17 @@ impl<A: Allocate, S: CachedSizes> ThreadCached<A, S> {
         }
     }
 
+    /// A block of `class` from anywhere but the loaded magazine: apart, so that a
+    /// hit saves no registers for a parent that it does not call.
+    #[cold]
+    #[inline(never)]
+    fn miss(&self, class: usize) -> Result<NonNull<u8>, AllocError> {
+        match self.reload(class) {
+            Some(block) => Ok(block),
+            None => self.parent.allocate(self.sizes.block(class)),
+        }
+    }
+
     /// A kept block of `class` from anywhere but the loaded magazine.
     #[cold]
     #[inline(never)]
@@ -465,9 +476,9 @@ unsafe impl<A: Allocate, S: CachedSizes> Allocate for ThreadCached<A, S> {
         if class >= self.sizes.classes() {
             return if layout.size() == 0 { Ok(empty(layout)) } else { self.parent.allocate(layout) };
         }
-        match self.recall(class).or_else(|| self.reload(class)) {
+        match self.recall(class) {
             Some(block) => Ok(block),
-            None => self.parent.allocate(self.sizes.block(class)),
+            None => self.miss(class),
         }
     }
 
