@@ -5,4 +5,5 @@ mod contract;
 mod everyone;
 mod foreign;
 mod hashbrown;
+mod matrix;
 mod parts;
