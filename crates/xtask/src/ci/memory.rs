@@ -91,10 +91,9 @@ pub(super) fn valgrind(root: &Path, gate: Gate) -> Result<(), String> {
 
     let mut command = Command::new(env!("CARGO"));
     command.args(["build", "-p", "blockwork", "--example", "use_after_free", "--features", "valgrind"]);
-    // Apart, or what is built without the feature would be built anew.
-    command.args(["--target-dir", "target/valgrind"]).args(UNOPTIMISED);
+    command.args(UNOPTIMISED);
     step(root, "Valgrind: build the deliberate mistakes", &mut command)?;
-    let program = root.join("target/valgrind/debug/examples/use_after_free");
+    let program = root.join("target/debug/examples/use_after_free");
     report("Valgrind: the deliberate mistakes are found", || {
         mistakes_are_found("Invalid read", || {
             let mut command = Command::new("valgrind");

@@ -34,6 +34,7 @@ const FEATURE_SETS: &[&str] = &[
     "allocator-api2-04",
     "critical-section",
     "lock-api",
+    "portable-atomic",
     "notation",
     "valgrind",
     "testing",
