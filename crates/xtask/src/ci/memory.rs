@@ -111,7 +111,8 @@ fn memcheck(root: &Path, target: &str, modules: &[&str], gate: Gate) -> Result<(
         '--fair-sched=try', '--leak-check=full', '--show-leak-kinds=definite,indirect', \
         '--errors-for-leak-kinds=definite,indirect']";
     let mut command = Command::new(env!("CARGO"));
-    command.args(["test", "-p", "blockwork", target, "--config", RUNNER, "--"]);
+    // The workspace, which has been built, and whose other tests have other names.
+    command.args(["test", "--workspace", target, "--config", RUNNER, "--"]);
     command.args(modules).args(["--test-threads", "1"]);
     if gate == Gate::Fast {
         command.args(["--skip", SLOW]);
