@@ -20,8 +20,11 @@ const PARTS: &[&str] = &["seeds::", "statics::"];
 const SLOW: &str = "in_any_order";
 
 /// Ask for alignments of which Valgrind itself dies.
-const BEYOND_VALGRIND: &[&str] =
-    &["a_parent_without_such_a_block_is_out_of_memory", "every_power_of_two_is_aligned_to_itself"];
+const BEYOND_VALGRIND: &[&str] = &[
+    "a_parent_without_such_a_block_is_out_of_memory",
+    "every_power_of_two_is_aligned_to_itself",
+    "impossible_sizes_fail_and_are_granted_as_asked",
+];
 
 /// The tests under AddressSanitizer: without the conformance harness, which
 /// takes ten minutes, or whole.
