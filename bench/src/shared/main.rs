@@ -21,7 +21,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bench::by_hand::treiber::Treiber;
+use bench::{
+    by_hand::treiber::Treiber,
+    cores::{pin, processor_time},
+};
 use blockwork::{
     Allocate, BlockOf, BlockPool, BlockPoolConfig, Buffer, ChunkSize, ConcurrentBlockPool, ConcurrentBlockPoolConfig,
     Locked, SpinLock, System,
@@ -219,9 +222,9 @@ fn pass(bench: &dyn Bench, processors: &[usize]) -> Option<f64> {
                     while ready.load(Ordering::Acquire) < everybody {
                         spin_loop();
                     }
-                    let (start, cpu) = (Instant::now(), running());
+                    let (start, cpu) = (Instant::now(), processor_time());
                     let is_served = bench.pairs(pairs);
-                    let (end, cpu) = (Instant::now(), running() - cpu);
+                    let (end, cpu) = (Instant::now(), processor_time() - cpu);
                     // It goes on until the others are through, too.
                     ready.fetch_add(1, Ordering::AcqRel);
                     while ready.load(Ordering::Acquire) < 2 * everybody {
@@ -245,26 +248,6 @@ fn pass(bench: &dyn Bench, processors: &[usize]) -> Option<f64> {
     together(|times| times.0)?;
     together(|times| times.1)?;
     Some(sum.as_secs_f64() * 1e9 / f64::from(everybody) / f64::from(pairs))
-}
-
-/// How long this thread has been running.
-fn running() -> Duration {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: room for the answer.
-    let status = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
-    assert_eq!(status, 0, "every thread has a clock");
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-}
-
-/// Keeps this thread on one processor.
-fn pin(processor: usize) {
-    // SAFETY: all zero is the empty set.
-    let mut set: libc::cpu_set_t = unsafe { zeroed() };
-    // SAFETY: a processor of this machine.
-    unsafe { libc::CPU_SET(processor, &mut set) };
-    // SAFETY: a set of that size.
-    let status = unsafe { libc::sched_setaffinity(0, size_of_val(&set), &set) };
-    assert_eq!(status, 0, "the processor may be used");
 }
 
 /// Two processors that this process may use.

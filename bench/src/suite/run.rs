@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use bench::cores::processor_time;
+
 /// What is asked of a run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Task {
@@ -95,16 +97,6 @@ impl Run {
             }
         }
     }
-}
-
-/// What this thread has had of a processor, in user and in system mode: other
-/// programs that run meanwhile are not in it.
-fn processor_time() -> Duration {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `time` may be written.
-    let status = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
-    assert_eq!(status, 0, "every thread has a clock");
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 /// Numbers that look random, and are the same in every run.

@@ -8,6 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bench::cores::{pin, processor_time};
+
 use crate::peers::{Candidate, Heap};
 
 /// Some work for one or two threads.
@@ -195,23 +197,4 @@ impl Ring {
             hint::spin_loop();
         }
     }
-}
-
-/// Keeps this thread on `core`.
-fn pin(core: usize) {
-    // SAFETY: a set of processors is plain bits, all zero an empty one.
-    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
-    // SAFETY: writes one bit of the set.
-    unsafe { libc::CPU_SET(core, &mut set) };
-    // SAFETY: a valid set of its size; 0 is this thread.
-    let pinned = unsafe { libc::sched_setaffinity(0, size_of_val(&set), &set) };
-    assert_eq!(pinned, 0, "core {core} cannot be had");
-}
-
-/// What this thread has had of a processor.
-fn processor_time() -> Duration {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `time` may be written.
-    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }

@@ -246,6 +246,45 @@ macro_rules! thread_cached {
     }};
 }
 
+/// A part by `match`: of these, which are for as many threads as what they stand
+/// on; and the arms of whoever builds it for the others.
+macro_rules! by_part {
+    ($part:expr, $child:ident; $($others:tt)*) => {
+        match $part {
+            Part::System => Built::Plain(Box::new(System)),
+            Part::Pages => Built::Plain(Box::new(pages()?)),
+            Part::Null => Built::Owning(Box::new(Null)),
+            Part::Segregate { bounds } => {
+                let mut small = Vec::with_capacity(bounds.len());
+                for bound in bounds {
+                    small.push((*bound, $child()?));
+                }
+                small.into_iter().rev().fold($child()?, |large, (bound, small)| {
+                    joining!(small, large, |small, large| Segregate::new(UpTo::at(bound), small, large))
+                })
+            }
+            Part::Fallback => {
+                let (first, second) = ($child()?, $child()?);
+                asking!(first, second, |one, two| Fallback::new(one, two))
+            }
+            Part::LastResort => {
+                let (first, second) = ($child()?, $child()?);
+                asking!(second, first, |two, one| LastResort::new(one, two))
+            }
+            Part::ConcurrentBlockPool { config, .. } => {
+                Built::Plain(Box::new(ConcurrentBlockPool::new($child()?.plain(), *config)))
+            }
+            Part::OrStop => around!($child()?, |parent| OnFailure::new(parent, Stop)),
+            Part::Scrubbed => around!($child()?, |parent| Scrubbed::new(parent)),
+            Part::Affix => Built::Plain(Box::new(Affix::new($child()?.plain(), 0_usize, 0_usize))),
+            Part::MinAlign { align } => min_aligned!($child()?, *align),
+            Part::Frozen => around!($child()?, |parent| Frozen::new(parent)),
+            Part::ThreadCached { table, limit } => thread_cached!($child()?, table, *limit),
+            $($others)*
+        }
+    };
+}
+
 fn refused(what: &str) -> BuildError {
     BuildError { what: what.to_owned() }
 }
@@ -311,16 +350,10 @@ impl<'c, 'a, F: FnMut(&str) -> Option<Box<dyn Member + 'a>>> Site<'c, 'a, F> {
     fn part(&mut self, part: &Part, below: &[Node]) -> Result<Local<'a>, BuildError> {
         let mut children = below.iter().map(|node| self.build(node)).collect::<Result<Vec<_>, _>>()?.into_iter();
         let mut child = || children.next().ok_or_else(|| refused("a part lacks what it stands on"));
-        Ok(match part {
-            Part::System => Built::Plain(Box::new(System)),
-            Part::Pages => Built::Plain(Box::new(pages()?)),
-            Part::Null => Built::Owning(Box::new(Null)),
+        Ok(by_part!(part, child;
             Part::Bump { capacity } => Built::Owning(Box::new(Bump::new(child()?.plain(), *capacity))),
             Part::Arena(config) => Built::Plain(Box::new(Arena::new(child()?.plain(), *config))),
             Part::BlockPool { config, .. } => Built::Plain(Box::new(BlockPool::new(child()?.plain(), *config))),
-            Part::ConcurrentBlockPool { config, .. } => {
-                Built::Plain(Box::new(ConcurrentBlockPool::new(child()?.plain(), *config)))
-            }
             Part::SpanPool { config, .. } => Built::Owning(Box::new(SpanPool::new(child()?.plain(), *config))),
             Part::Slab(config) => Built::Plain(Box::new(Slab::new(child()?.plain(), *config))),
             Part::SlabClasses { table, policy } => match table {
@@ -340,34 +373,11 @@ impl<'c, 'a, F: FnMut(&str) -> Option<Box<dyn Member + 'a>>> Site<'c, 'a, F> {
                     }
                 }
             }
-            Part::Segregate { bounds } => {
-                let mut small = Vec::with_capacity(bounds.len());
-                for bound in bounds {
-                    small.push((*bound, child()?));
-                }
-                small.into_iter().rev().fold(child()?, |large, (bound, small)| {
-                    joining!(small, large, |small, large| Segregate::new(UpTo::at(bound), small, large))
-                })
-            }
-            Part::Fallback => {
-                let (first, second) = (child()?, child()?);
-                asking!(first, second, |one, two| Fallback::new(one, two))
-            }
-            Part::LastResort => {
-                let (first, second) = (child()?, child()?);
-                asking!(second, first, |two, one| LastResort::new(one, two))
-            }
             Part::Counted => around!(child()?, |parent| Counted::new(parent)),
             Part::Quota { limit } => around!(child()?, |parent| Quota::new(parent, *limit)),
-            Part::Scrubbed => around!(child()?, |parent| Scrubbed::new(parent)),
             Part::Checked => around!(child()?, |parent| Checked::new(parent, Stop)),
-            Part::Affix => Built::Plain(Box::new(Affix::new(child()?.plain(), 0_usize, 0_usize))),
-            Part::MinAlign { align } => min_aligned!(child()?, *align),
-            Part::Frozen => around!(child()?, |parent| Frozen::new(parent)),
-            Part::OrStop => around!(child()?, |parent| OnFailure::new(parent, Stop)),
             Part::Locked => around!(child()?, |parent| Locked::new(parent)),
-            Part::ThreadCached { table, limit } => thread_cached!(child()?, table, *limit),
-        })
+        ))
     }
 }
 
@@ -486,41 +496,12 @@ impl SyncSite<'_> {
     fn part(&mut self, part: &Part, below: &[Node]) -> Result<Shared, BuildError> {
         let mut children = below.iter().map(|node| self.build(node)).collect::<Result<Vec<_>, _>>()?.into_iter();
         let mut child = || children.next().ok_or_else(|| refused("a part lacks what it stands on"));
-        Ok(match part {
-            Part::System => Built::Plain(Box::new(System)),
-            Part::Pages => Built::Plain(Box::new(pages()?)),
-            Part::Null => Built::Owning(Box::new(Null)),
-            Part::Segregate { bounds } => {
-                let mut small = Vec::with_capacity(bounds.len());
-                for bound in bounds {
-                    small.push((*bound, child()?));
-                }
-                small.into_iter().rev().fold(child()?, |large, (bound, small)| {
-                    joining!(small, large, |small, large| Segregate::new(UpTo::at(bound), small, large))
-                })
-            }
-            Part::Fallback => {
-                let (first, second) = (child()?, child()?);
-                asking!(first, second, |one, two| Fallback::new(one, two))
-            }
-            Part::LastResort => {
-                let (first, second) = (child()?, child()?);
-                asking!(second, first, |two, one| LastResort::new(one, two))
-            }
-            Part::ConcurrentBlockPool { config, .. } => {
-                Built::Plain(Box::new(ConcurrentBlockPool::new(child()?.plain(), *config)))
-            }
-            Part::OrStop => around!(child()?, |parent| OnFailure::new(parent, Stop)),
-            Part::Scrubbed => around!(child()?, |parent| Scrubbed::new(parent)),
-            Part::Affix => Built::Plain(Box::new(Affix::new(child()?.plain(), 0_usize, 0_usize))),
-            Part::MinAlign { align } => min_aligned!(child()?, *align),
-            Part::Frozen => around!(child()?, |parent| Frozen::new(parent)),
-            Part::ThreadCached { table, limit } => thread_cached!(child()?, table, *limit),
+        Ok(by_part!(part, child;
             other => {
                 let name = other.name();
                 return Err(refused(&format!("`{name}` is for one thread: write `locked over {name}…`")));
             }
-        })
+        ))
     }
 }
 
