@@ -109,12 +109,19 @@ pub use crate::source::foreign::FromApi2_04;
 pub use crate::source::foreign::FromStd;
 #[cfg(feature = "alloc")]
 pub use crate::source::foreign::Registered;
+#[cfg(all(feature = "malloc", target_os = "linux", not(any(loom, shuttle, blockwork_no_os))))]
+pub use crate::{
+    general::malloc::Malloc,
+    os::futex::FutexLock,
+};
+#[cfg(all(feature = "os", unix, not(blockwork_no_os)))]
+pub use crate::combine::decommit::Decommit;
 #[cfg(all(feature = "os", unix, not(blockwork_no_os)))]
 pub use crate::source::pages::{PageOptions, Pages, PagesWith};
 #[cfg(feature = "critical-section")]
 pub use crate::sync::CriticalSection;
 pub use crate::{
-    alloc::{AllocError, Allocate, Check, ConfigError, Core, Head, HeadConfig, Owns, Reset, Valid},
+    alloc::{AllocError, Allocate, Check, ConfigError, Core, Describe, Head, HeadConfig, Owns, Reset, Valid},
     combine::{
         affix::Affix,
         chain::Chain,

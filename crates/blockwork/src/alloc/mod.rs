@@ -2,7 +2,7 @@
 //!
 //! [`Allocate`] is the whole of it: five methods on `&self`. What only some
 //! parts can do is a capability of its own, offered where it is true:
-//! [`Owns`], [`Reset`]. A block that has to move is [`reallocate`]'s business. A strategy that can share its parent with siblings in
+//! [`Owns`], [`Describe`], [`Reset`]. A block that has to move is [`reallocate`]'s business. A strategy that can share its parent with siblings in
 //! one struct is a [`Core`]. [`Check`] walks a part's books in tests.
 
 use core::{alloc::Layout, fmt, ptr::NonNull};
@@ -18,7 +18,7 @@ mod reallocate;
 
 pub(crate) use self::{bridge::bridge, over_core::give_back};
 pub use self::{
-    capability::{Owns, Reset},
+    capability::{Describe, Owns, Reset},
     check::Check,
     config::{ConfigError, Valid},
     head::{Head, HeadConfig},

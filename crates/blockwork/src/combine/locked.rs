@@ -95,6 +95,19 @@ impl<A> Locked<A> {
     }
 }
 
+#[cfg(all(feature = "malloc", target_os = "linux", not(any(loom, shuttle, blockwork_no_os))))]
+impl<A> Locked<A, crate::os::futex::FutexLock> {
+    /// Keeps every other thread out until the [`release`](Self::release).
+    pub(crate) fn hold(&self) {
+        self.lock.acquire();
+    }
+
+    /// Ends a [`hold`](Self::hold).
+    pub(crate) fn release(&self) {
+        self.lock.release();
+    }
+}
+
 impl<A, L: Lock> Locked<A, L> {
     /// Puts `parent` behind `lock`.
     pub const fn with_lock(parent: A, lock: L) -> Self {

@@ -4,6 +4,8 @@ pub mod affix;
 pub mod chain;
 pub mod checked;
 pub mod counted;
+#[cfg(all(feature = "os", unix, not(blockwork_no_os)))]
+pub mod decommit;
 #[cfg(feature = "std")]
 pub mod current;
 pub mod fallback;

@@ -3,3 +3,5 @@
 // Not under loom: what is behind atomics cannot be in constants there.
 #[cfg(all(feature = "notation", not(loom)))]
 pub mod notation;
+#[cfg(all(feature = "malloc", target_os = "linux", not(any(loom, shuttle, blockwork_no_os))))]
+pub mod malloc;

@@ -42,7 +42,6 @@ impl FreeList {
     ///
     /// - Every link of the chain from `head` on is the start of a block that may
     ///   be [pushed](Self::push), and is in no other list.
-    #[cfg(feature = "std")]
     pub(super) const unsafe fn of_chain(head: Option<NonNull<Link>>) -> Self {
         Self { head: Cell::new(head) }
     }
@@ -52,7 +51,6 @@ impl FreeList {
     }
 
     /// The block in front, which stays there.
-    #[cfg(feature = "std")]
     pub(super) const fn head(&self) -> Option<NonNull<Link>> {
         self.head.get()
     }
@@ -91,6 +89,24 @@ impl FreeList {
     /// The blocks, from the front.
     pub(crate) fn iter(&self) -> impl Iterator<Item = NonNull<u8>> {
         links(self.head.get()).map(NonNull::cast)
+    }
+
+    /// Exchanges all blocks with those of `other`.
+    #[cfg(not(loom))]
+    pub(crate) fn swap(&self, other: &Self) {
+        self.head.swap(&other.head);
+    }
+
+    /// Puts `front`, all of it, before the blocks that are in the list.
+    ///
+    /// A step for each block of `front`, unless the list is empty.
+    #[cfg(not(loom))]
+    pub(crate) fn prepend(&self, front: Self) {
+        let head = self.head.replace(front.head.get());
+        if head.is_some() && let Some(last) = links(front.head.get()).last() {
+            // SAFETY: a link of the list in front, which is ours now.
+            unsafe { last.write(Link { next: head }) }
+        }
     }
 
     /// Forgets all blocks.

@@ -12,8 +12,8 @@ use core::{cell::Cell, fmt, ptr::NonNull};
 /// A node's neighbours. Zero bytes are links that join nothing.
 #[repr(C)]
 pub(crate) struct Links<T> {
-    next: Cell<Option<NonNull<T>>>,
-    prev: Cell<Option<NonNull<T>>>,
+    pub(super) next: Cell<Option<NonNull<T>>>,
+    pub(super) prev: Cell<Option<NonNull<T>>>,
 }
 
 impl<T> Links<T> {
@@ -133,7 +133,7 @@ impl<T> fmt::Debug for List<T> {
 ///
 /// - `node` is valid for as long as the links are looked at.
 #[inline]
-unsafe fn links<'a, T: Linked>(node: NonNull<T>) -> &'a Links<T> {
+pub(super) unsafe fn links<'a, T: Linked>(node: NonNull<T>) -> &'a Links<T> {
     // SAFETY: `Linked` puts the links first; the caller says the node is valid.
     unsafe { node.cast::<Links<T>>().as_ref() }
 }

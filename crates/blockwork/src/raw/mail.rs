@@ -32,6 +32,7 @@ use core::{cell::Cell, ptr, ptr::NonNull};
 use super::free_list::{FreeList, Link};
 use crate::sync::{
     atomic::{AtomicPtr, Ordering},
+    const_unless_loom,
     interleave::interleave,
 };
 
@@ -70,9 +71,26 @@ impl Parcel {
     }
 
     /// How many blocks it holds.
-    #[cfg(test)]
     pub(crate) const fn len(&self) -> usize {
         self.len.get()
+    }
+
+    /// The first block of its chain and the last one, unless it is empty.
+    pub(super) const fn ends(&self) -> Option<(NonNull<Link>, NonNull<Link>)> {
+        match (self.blocks.head(), self.last.get()) {
+            (Some(first), Some(last)) => Some((first, last)),
+            _ => None,
+        }
+    }
+
+    /// All that is in it; what stays behind is a parcel of nothing.
+    #[cfg(not(loom))]
+    pub(crate) fn take(&self) -> Self {
+        let taken = Self::new();
+        taken.blocks.swap(&self.blocks);
+        taken.last.swap(&self.last);
+        taken.len.swap(&self.len);
+        taken
     }
 }
 
@@ -85,17 +103,18 @@ pub(crate) struct Mail {
 }
 
 impl Mail {
-    /// Nothing has arrived.
-    #[cfg_attr(not(loom), expect(clippy::missing_const_for_fn, reason = "not under loom"))]
-    pub(crate) fn new() -> Self {
-        Self { head: AtomicPtr::new(ptr::null_mut()) }
+    const_unless_loom! {
+        /// Nothing has arrived.
+        pub(crate) fn new() -> Self {
+            Self { head: AtomicPtr::new(ptr::null_mut()) }
+        }
     }
 
     /// Posts all of `parcel`; whether nothing was waiting before.
     ///
     /// Who posts into empty mail may be the one to tell the receiver.
     pub(crate) fn post(&self, parcel: Parcel) -> bool {
-        let (Some(first), Some(last)) = (parcel.blocks.head(), parcel.last.get()) else { return false };
+        let Some((first, last)) = parcel.ends() else { return false };
         // Relaxed: only compared; the exchange decides.
         let mut head = self.head.load(Ordering::Relaxed);
         loop {

@@ -4,6 +4,7 @@ pub(crate) mod bump;
 pub(crate) mod chunk;
 pub(crate) mod chunk_table;
 pub(crate) mod column;
+pub(crate) mod counted_mail;
 pub(crate) mod directory;
 pub(crate) mod free_list;
 pub(crate) mod groups;
@@ -11,9 +12,12 @@ pub(crate) mod index_stack;
 pub(crate) mod list;
 #[cfg(feature = "std")]
 pub(crate) mod magazine;
-#[cfg(feature = "std")]
 pub(crate) mod mail;
 pub(crate) mod mixed_slab;
+// Not under loom: what is behind atomics cannot be in constants there.
+#[cfg(not(loom))]
+pub(crate) mod page_map;
+pub(crate) mod queue;
 #[cfg(feature = "std")]
 pub(crate) mod roster;
 pub(crate) mod shelf;

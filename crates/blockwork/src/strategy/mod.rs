@@ -8,6 +8,8 @@ pub mod concurrent_block_pool;
 pub mod memo;
 pub mod slab;
 pub mod span_pool;
+#[cfg(all(feature = "malloc", target_os = "linux", not(any(loom, shuttle, blockwork_no_os))))]
+pub(crate) mod thread_heaps;
 
 #[cfg(test)]
 pub(crate) mod ledger;

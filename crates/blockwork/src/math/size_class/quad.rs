@@ -105,6 +105,13 @@ impl Classes for QuadAt {
 }
 
 impl<const MAX: usize> Quad<MAX> {
+    /// The class of `size` bytes of any alignment up to 16, in a `const` too: as
+    /// [`of`](Classes::of), but that no size is the class of one byte less.
+    #[inline(always)]
+    pub(crate) const fn class_of(size: usize) -> usize {
+        class(size.wrapping_sub(1))
+    }
+
     /// The same as a value.
     const AT: QuadAt = QuadAt { max: MAX };
 }

@@ -1,0 +1,24 @@
+//! The malloc composed from blockwork's parts.
+//!
+//! For a Rust program it is [`Malloc`]:
+//!
+//! ```
+//! use blockwork_malloc::Malloc;
+//!
+//! #[global_allocator]
+//! static GLOBAL: Malloc = Malloc;
+//!
+//! let numbers: Vec<u32> = (0..1000).collect();
+//! assert_eq!(numbers.len(), 1000);
+//! ```
+//!
+//! [`c`] has the functions of C over it, under Rust names: what a shared library
+//! exports under theirs.
+#![no_std]
+
+#[cfg(test)]
+extern crate std;
+
+pub use blockwork::Malloc;
+
+pub mod c;

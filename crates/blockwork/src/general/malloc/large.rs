@@ -1,0 +1,108 @@
+//! [`Large`]: blocks that no slab has, and what the map says of them.
+
+use core::{alloc::Layout, ptr::NonNull};
+
+use crate::{
+    alloc::{AllocError, Allocate},
+    combine::segregate::{Segregate, UpTo},
+    raw::page_map::{PAGE, PageMap},
+    source::pages::Pages,
+    strategy::thread_heaps::Page,
+};
+
+/// The largest block that is a span; larger ones are mapped by themselves.
+const SPAN_MAX: usize = 16 << 20;
+
+/// Spans and mappings, whose first page says how long they are.
+#[derive(Debug)]
+pub(super) struct Large<S> {
+    map: &'static PageMap<Page>,
+    blocks: Segregate<UpTo<SPAN_MAX>, S, Pages>,
+}
+
+/// A request as the spans know it: every span is aligned like this.
+fn inner(layout: Layout) -> Layout {
+    if layout.size() <= SPAN_MAX { layout.align_to(PAGE).unwrap_or(layout) } else { layout }
+}
+
+impl<S: Allocate> Large<S> {
+    pub(super) const fn new(map: &'static PageMap<Page>, spans: S) -> Self {
+        Self { map, blocks: Segregate::new(UpTo, spans, Pages) }
+    }
+
+    pub(super) fn granted(&self, layout: Layout) -> usize {
+        self.blocks.granted(inner(layout))
+    }
+
+    /// A block for `layout`, on a page that `cover` says may be written about.
+    pub(super) fn allocate(
+        &self,
+        layout: Layout,
+        cover: impl FnOnce(NonNull<u8>) -> Result<(), AllocError>,
+    ) -> Result<NonNull<u8>, AllocError> {
+        self.enter(layout, self.blocks.allocate(inner(layout))?, cover)
+    }
+
+    /// The same, of zeroes.
+    pub(super) fn allocate_zeroed(
+        &self,
+        layout: Layout,
+        cover: impl FnOnce(NonNull<u8>) -> Result<(), AllocError>,
+    ) -> Result<NonNull<u8>, AllocError> {
+        self.enter(layout, self.blocks.allocate_zeroed(inner(layout))?, cover)
+    }
+
+    /// Enters a new block for `layout` into the map, or frees it.
+    fn enter(
+        &self,
+        layout: Layout,
+        block: NonNull<u8>,
+        cover: impl FnOnce(NonNull<u8>) -> Result<(), AllocError>,
+    ) -> Result<NonNull<u8>, AllocError> {
+        let inner = inner(layout);
+        if cover(block).is_err() {
+            // SAFETY: just allocated with this layout.
+            unsafe { self.blocks.deallocate(block, inner) }
+            return Err(AllocError);
+        }
+        let page = Page::of(self.map, block.addr().get());
+        page.set_align(inner.align());
+        page.set_extent(block, self.blocks.granted(inner));
+        Ok(block)
+    }
+
+    /// The layout of the block at `address`, which is on `page`, if one begins there.
+    pub(super) fn layout_at(&self, page: &Page, address: NonNull<u8>) -> Option<Layout> {
+        let (len, base) = page.extent();
+        if len == 0 || base != address.as_ptr() {
+            return None;
+        }
+        Layout::from_size_align(len, page.align()).ok()
+    }
+
+    /// # Safety
+    ///
+    /// - `block`, on `page`, is live, and `layout` is its [layout](Self::layout_at).
+    pub(super) unsafe fn deallocate(&self, page: &Page, block: NonNull<u8>, layout: Layout) {
+        page.set_extent(block, 0);
+        // SAFETY: what was granted, with the alignment that was asked for.
+        unsafe { self.blocks.deallocate(block, layout) }
+    }
+
+    /// # Safety
+    ///
+    /// - As for [`Allocate::resize`]; `block` is on `page`.
+    pub(super) unsafe fn resize(
+        &self,
+        page: &Page,
+        block: NonNull<u8>,
+        old: Layout,
+        new: Layout,
+    ) -> Result<(), AllocError> {
+        let (old, new) = (inner(old), inner(new));
+        // SAFETY: the caller's promise.
+        unsafe { self.blocks.resize(block, old, new)? }
+        page.set_extent(block, self.blocks.granted(new));
+        Ok(())
+    }
+}

@@ -1,0 +1,85 @@
+//! Threads that come and go, processes that fork, and frees that are mistakes.
+
+use core::{ffi::c_void, fmt::Write, ptr, ptr::NonNull};
+
+use super::{HEAPS, Heap, NOBODYS, SHARED_SPANS, slot};
+use crate::{
+    alloc::AllocError,
+    os::thread::{AtExit, abort, at_fork, print},
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+static EXIT: AtExit = AtExit::new();
+
+/// Whether someone has asked to be told of exits and forks.
+static WATCHED: AtomicBool = AtomicBool::new(false);
+
+/// The heap of this thread, if it has one.
+pub(super) fn own() -> Option<&'static Heap> {
+    let heap = slot::get();
+    (!ptr::eq(heap, &raw const NOBODYS)).then_some(heap)
+}
+
+/// The heap of this thread, which from now on has one.
+pub(super) fn heap() -> Result<&'static Heap, AllocError> {
+    own().map_or_else(enter, Ok)
+}
+
+#[cold]
+fn enter() -> Result<&'static Heap, AllocError> {
+    let heap = HEAPS.enter()?;
+    // What follows may allocate, and does so from this heap.
+    slot::set(heap);
+    // Relaxed: who is second has nothing to wait for but the key, and a thread
+    // that was too early for it has its heap for as long as the process runs.
+    if !WATCHED.swap(true, Ordering::Relaxed) {
+        EXIT.create(leave);
+        at_fork(before_fork, after_fork);
+    }
+    EXIT.watch(ptr::from_ref(heap).cast());
+    Ok(heap)
+}
+
+/// Called at the end of a thread that has the heap `heap`.
+unsafe extern "C" fn leave(heap: *mut c_void) {
+    // Frees that still come do not touch the heap.
+    slot::set(&NOBODYS);
+    // SAFETY: what `watch` was given.
+    HEAPS.leave(unsafe { &*heap.cast::<Heap>() });
+}
+
+unsafe extern "C" fn before_fork() {
+    HEAPS.hold();
+    SHARED_SPANS.hold();
+}
+
+unsafe extern "C" fn after_fork() {
+    SHARED_SPANS.release();
+    HEAPS.release();
+}
+
+/// Says what is wrong with a call that was given `block`, and ends the process.
+#[cold]
+pub(super) fn misuse(what: &str, block: NonNull<u8>) -> ! {
+    let mut line = Line { bytes: [0; 160], len: 0 };
+    // What does not fit is cut off.
+    let _cut = writeln!(line, "blockwork: {what}: {block:p}");
+    print(line.bytes.get(..line.len).unwrap_or_default());
+    abort()
+}
+
+/// Text in place: who has made a mistake with memory is given none.
+struct Line {
+    bytes: [u8; 160],
+    len: usize,
+}
+
+impl Write for Line {
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        for byte in text.bytes() {
+            *self.bytes.get_mut(self.len).ok_or(core::fmt::Error)? = byte;
+            self.len = self.len.saturating_add(1);
+        }
+        Ok(())
+    }
+}

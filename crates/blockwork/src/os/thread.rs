@@ -1,0 +1,65 @@
+//! The end of a thread, and the fork of a process.
+
+use core::ffi::c_void;
+
+use crate::sync::atomic::{AtomicU32, Ordering};
+
+/// Calls a function when a thread ends that asked for it.
+#[derive(Debug)]
+pub(crate) struct AtExit {
+    /// The key plus one; zero while there is none.
+    key: AtomicU32,
+}
+
+impl AtExit {
+    pub(crate) const fn new() -> Self {
+        Self { key: AtomicU32::new(0) }
+    }
+
+    /// Has `leave` called; false if the system has no keys left, or there is one.
+    pub(crate) fn create(&self, leave: unsafe extern "C" fn(*mut c_void)) -> bool {
+        let mut key = 0;
+        // SAFETY: `key` may be written.
+        if unsafe { libc::pthread_key_create(&raw mut key, Some(leave)) } != 0 {
+            return false;
+        }
+        // Release: the key is one before anyone sees it; pairs with Acquire in `watch`.
+        self.key.store(key.wrapping_add(1), Ordering::Release);
+        true
+    }
+
+    /// Has the function called with `what`, not null, when this thread ends.
+    pub(crate) fn watch(&self, what: *const c_void) {
+        // Acquire: pairs with Release in `create`.
+        if let Some(key) = self.key.load(Ordering::Acquire).checked_sub(1) {
+            // SAFETY: a key that was created. Without memory for it the thread's
+            // heap is not taken over by another: nothing worse.
+            let _status = unsafe { libc::pthread_setspecific(key, what) };
+        }
+    }
+}
+
+/// Has these called around every fork: before it, and after it in either process.
+pub(crate) fn at_fork(before: unsafe extern "C" fn(), after: unsafe extern "C" fn()) {
+    // SAFETY: functions that may be called at any fork.
+    let _status = unsafe { libc::pthread_atfork(Some(before), Some(after), Some(after)) };
+}
+
+/// Writes `bytes` to the standard error.
+pub(crate) fn print(mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        // SAFETY: `bytes` may be read.
+        let written = unsafe { libc::write(2, bytes.as_ptr().cast(), bytes.len()) };
+        match usize::try_from(written).ok().and_then(|written| bytes.get(written..)) {
+            Some(rest) if written != 0 => bytes = rest,
+            _ => return,
+        }
+    }
+}
+
+/// Ends the process.
+pub(crate) fn abort() -> ! {
+    // SAFETY: always may be called.
+    unsafe { libc::abort() }
+}
+

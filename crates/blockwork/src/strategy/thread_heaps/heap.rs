@@ -1,0 +1,140 @@
+//! [`Heap`]: what a thread allocates from without asking another one.
+//!
+//! ```text
+//! size ─► class ─► list ─► block                        a hit: no call, no lock
+//!                   ▲
+//!                   └── all free blocks of a slab ◄── queue of the class
+//!                                         ▲
+//!             notices ─► slabs with mail ─┘             what other threads freed
+//! ```
+
+use core::{alloc::Layout, cell::Cell, ptr::NonNull};
+
+use super::{outbox::Outbox, page::Page};
+use crate::{
+    math::size_class::{Classes, Quad},
+    raw::{free_list::FreeList, mail::Mail, queue::Queue},
+};
+
+/// The largest block of a slab: two of them fill a page.
+pub(crate) const SLAB_MAX: usize = 32 * 1024;
+
+/// The classes.
+pub(super) const TABLE: Quad<SLAB_MAX> = Quad;
+pub(super) const CLASSES: usize = Quad::<SLAB_MAX>::class_of(SLAB_MAX) + 1;
+
+/// Sizes up to this find their class in a table.
+const LISTED_MAX: usize = 1024;
+const STEP: usize = 16;
+
+/// The classes of the sizes up to `LISTED_MAX`, in steps, the first that of zero.
+const LISTED: [u8; LISTED_MAX / STEP + 1] = {
+    let mut table = [0; LISTED_MAX / STEP + 1];
+    let mut step = 1;
+    while step < table.len() {
+        let class = Quad::<SLAB_MAX>::class_of(step * STEP);
+        assert!(class < CLASSES && class < u8::MAX as usize);
+        table[step] = class as u8;
+        step += 1;
+    }
+    table
+};
+
+/// A heap of slabs; see the [module](self).
+///
+/// One thread at a time owns it; others only post notices.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Heap {
+    /// `LISTED`, where the code has the heap's address anyhow.
+    listed: [u8; LISTED.len()],
+    /// Free blocks in hand, by class; in use, as far as their slabs know.
+    lists: [FreeList; CLASSES],
+    queues: [Queue<Page>; CLASSES],
+    outbox: Outbox,
+    /// Pages that are free, for any class: their first bytes link them.
+    pub(super) spare: FreeList,
+    pub(super) spares: Cell<u32>,
+    /// Times that a list ran dry; wraps.
+    pub(super) refills: Cell<u32>,
+    /// The next heap without a thread.
+    pub(super) next: Cell<Option<&'static Self>>,
+    notices: Notices,
+}
+
+/// Slabs of the heap that have mail: on a line of its own, as others write it.
+#[repr(C, align(128))]
+#[derive(Debug)]
+struct Notices(Mail);
+
+// SAFETY: a heap changes hands with an order between the owners; everything but
+// the notices is touched by the owner alone, and they are atomic.
+unsafe impl Sync for Heap {}
+// SAFETY: as above.
+unsafe impl Send for Heap {}
+
+impl Heap {
+    /// A heap with nothing in it.
+    pub(crate) const fn new() -> Self {
+        Self {
+            listed: LISTED,
+            lists: [const { FreeList::new() }; CLASSES],
+            queues: [const { Queue::new() }; CLASSES],
+            outbox: Outbox::new(),
+            spare: FreeList::new(),
+            spares: Cell::new(0),
+            refills: Cell::new(0),
+            next: Cell::new(None),
+            notices: Notices(Mail::new()),
+        }
+    }
+
+    /// A block of `size` bytes, if one is in hand.
+    #[inline(always)]
+    pub(crate) fn hit(&self, size: usize) -> Option<NonNull<u8>> {
+        if size <= LISTED_MAX {
+            let class = self.listed.get(size.wrapping_add(STEP - 1) / STEP)?;
+            // SAFETY: the table holds classes, as its making asserts.
+            return unsafe { self.lists.get_unchecked(*class as usize) }.pop();
+        }
+        self.lists.get(Quad::<SLAB_MAX>::class_of(size))?.pop()
+    }
+
+    /// A block for `layout`, if one is in hand.
+    #[inline]
+    pub(crate) fn hit_aligned(&self, layout: Layout) -> Option<NonNull<u8>> {
+        self.lists.get(class_of(layout)?)?.pop()
+    }
+
+    #[inline]
+    pub(super) const fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    #[inline]
+    pub(super) const fn notices(&self) -> &Mail {
+        &self.notices.0
+    }
+
+    /// The blocks in hand of `class`.
+    pub(super) fn list(&self, class: usize) -> Option<&FreeList> {
+        self.lists.get(class)
+    }
+
+    /// The slabs of `class` that have free blocks.
+    pub(super) fn queue(&self, class: usize) -> Option<&Queue<Page>> {
+        self.queues.get(class)
+    }
+}
+
+/// The class that serves `layout`; none if a slab cannot.
+pub(crate) fn class_of(layout: Layout) -> Option<usize> {
+    let size = layout.size().max(1);
+    let layout = Layout::from_size_align(size, layout.align()).ok()?;
+    Some(TABLE.of(layout)).filter(|&class| class < CLASSES)
+}
+
+/// Bytes of a block of `class`.
+pub(super) fn class_size(class: usize) -> usize {
+    TABLE.size(class)
+}
