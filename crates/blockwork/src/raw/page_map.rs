@@ -43,10 +43,14 @@ const REGIONS: usize = if usize::BITS > PAGE_BITS + PAGES_BITS { 1 << 16 } else 
 /// - Zero bytes are a value of the type, and any number of threads may look at it.
 pub(crate) unsafe trait Zeroed {}
 
+/// The leaf of nobody lies so far into the map.
+const LEAF_AT: usize = size_of::<[AtomicUsize; REGIONS]>();
+
 /// A `T` for every page; see the [module](self).
 #[repr(C)]
 pub(crate) struct PageMap<T> {
     /// How far behind `nobody` the leaf of each region lies; wraps.
+    /// They fill whole lines, so `nobody` follows without a gap.
     regions: [AtomicUsize; REGIONS],
     nobody: MaybeUninit<[T; PAGES]>,
     leaves: PhantomData<*mut T>,
@@ -89,13 +93,40 @@ impl<T: Zeroed> PageMap<T> {
     #[inline(always)]
     pub(crate) fn of(&'static self, address: usize) -> NonNull<T> {
         let place = Place::of(address);
-        // Acquire: whoever finds a leaf finds it zeroed; pairs with Release in `add`.
-        let offset = self.region(place).load(Ordering::Acquire);
-        let leaf = self.nobody().wrapping_add(offset);
-        let at = leaf.wrapping_add((place.page as usize).wrapping_mul(size_of::<T>()));
+        let page = (place.page as usize).wrapping_mul(size_of::<T>());
+        let at = self.leaf_of(place).wrapping_add(LEAF_AT).wrapping_add(page);
         let of = core::ptr::with_exposed_provenance_mut(at);
         // SAFETY: inside a leaf, which is not at zero.
         unsafe { NonNull::new_unchecked(of) }
+    }
+
+    /// The address `LEAF_AT` before the leaf of a place.
+    ///
+    /// Every free does this. A load and an addition are one instruction, but the
+    /// compiler does not make it of an atomic load.
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    #[inline(always)]
+    fn leaf_of(&'static self, place: Place) -> usize {
+        let mut base = self.base();
+        // SAFETY: there is a region for every number of 16 bits. x86-64 orders the
+        // loads, as Acquire would: whoever finds a leaf finds it zeroed; pairs with
+        // Release in `add`.
+        unsafe {
+            core::arch::asm!(
+                "add {base}, qword ptr [{base} + 8*{region}]",
+                base = inout(reg) base,
+                region = in(reg) place.region as usize,
+                options(pure, readonly, nostack),
+            );
+        }
+        base
+    }
+
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    #[inline(always)]
+    fn leaf_of(&'static self, place: Place) -> usize {
+        // Acquire: whoever finds a leaf finds it zeroed; pairs with Release in `add`.
+        self.base().wrapping_add(self.region(place).load(Ordering::Acquire))
     }
 
     /// The memory of a leaf.
@@ -116,7 +147,8 @@ impl<T: Zeroed> PageMap<T> {
     /// - `memory` is zeroed, of the layout [`leaf`](Self::leaf), and stays as long
     ///   as the program runs.
     pub(crate) unsafe fn add(&'static self, address: usize, memory: NonNull<u8>) -> bool {
-        let offset = memory.as_ptr().expose_provenance().wrapping_sub(self.nobody());
+        let leaf = memory.as_ptr().expose_provenance().wrapping_sub(LEAF_AT);
+        let offset = leaf.wrapping_sub(self.base());
         let region = self.region(Place::of(address));
         // Release: publishes the zeroes; pairs with Acquire in `of`. Relaxed: who
         // was slower looks again.
@@ -130,10 +162,10 @@ impl<T: Zeroed> PageMap<T> {
         unsafe { self.regions.get_unchecked(index) }
     }
 
-    /// The address of the leaf of nobody, through which it may be read.
+    /// The address of the map, through which the leaf of nobody may be read.
     #[inline(always)]
-    fn nobody(&'static self) -> usize {
-        (&raw const self.nobody).expose_provenance()
+    fn base(&'static self) -> usize {
+        core::ptr::from_ref(self).expose_provenance()
     }
 }
 

@@ -143,16 +143,17 @@ impl Malloc {
     pub unsafe fn free(self, block: *mut u8) {
         let heap = slot::get();
         let page = Page::of(&MAP, block.addr());
-        if core::ptr::eq(page.owner(), heap) {
+        // SAFETY: live, says the caller; the page of null is nobody's, and stays so.
+        if core::ptr::eq(unsafe { page.owner_of_live() }, heap) {
             // SAFETY: no slab is at zero.
             let block = unsafe { NonNull::new_unchecked(block) };
             // SAFETY: a live block of a slab of this thread's heap.
             if unsafe { page.free(block) } {
-                HEAPS.see_to(heap, page);
+                see_to(block);
             }
         } else {
             // SAFETY: the caller's promise.
-            unsafe { free_far(block, page) }
+            unsafe { free_far(block) }
         }
     }
 
@@ -220,15 +221,26 @@ fn large(layout: Layout) -> Result<NonNull<u8>, AllocError> {
     LARGE.allocate(layout, |block| HEAPS.cover(block))
 }
 
+/// Does what the slab calls for that `block`, of this thread's heap, was freed in.
+///
+/// Like [`free_far`], it looks up the page again: whoever calls it has nothing to
+/// keep for it.
+#[cold]
+#[inline(never)]
+fn see_to(block: NonNull<u8>) {
+    HEAPS.see_to(slot::get(), Page::of(&MAP, block.addr().get()));
+}
+
 /// Frees a block that is not of this thread's slabs.
 ///
 /// # Safety
 ///
-/// - `block` is live, came from this allocator, and is on `page`; or is null.
+/// - `block` is live and came from this allocator, or is null.
 #[cold]
 #[inline(never)]
-unsafe fn free_far(block: *mut u8, page: &'static Page) {
+unsafe fn free_far(block: *mut u8) {
     let Some(block) = NonNull::new(block) else { return };
+    let page = Page::of(&MAP, block.addr().get());
     if !page.owner().is_null() {
         // SAFETY: a live block of a slab.
         return unsafe { ThreadHeaps::<&Spans, Pages>::free_far(threads::own(), page, block) };

@@ -119,6 +119,18 @@ impl Page {
         self.owner.load(Ordering::Relaxed)
     }
 
+    /// The heap that carves the page of a live block; null if it is no slab.
+    ///
+    /// # Safety
+    ///
+    /// - A block on the page is live, which this thread was told of.
+    #[inline(always)]
+    pub(crate) unsafe fn owner_of_live(&self) -> *const Heap {
+        // A plain load, because that can be part of a comparison.
+        // SAFETY: nobody writes it as long as a block is live.
+        unsafe { self.owner.as_ptr().read() }
+    }
+
     /// Bytes of the slab or span that begins on the page, zero if none does; its
     /// start.
     pub(crate) fn extent(&self) -> (usize, *mut u8) {
