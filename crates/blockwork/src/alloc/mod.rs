@@ -18,7 +18,7 @@ mod reallocate;
 
 pub(crate) use self::{bridge::bridge, over_core::give_back};
 pub use self::{
-    capability::{Describe, Owns, Reset},
+    capability::{Describe, Owns, Purge, Reset},
     check::Check,
     config::{ConfigError, Valid},
     head::{Head, HeadConfig},

@@ -1,104 +1,95 @@
-//! [`Decommit`]: freed blocks keep their addresses, and lose their memory.
+//! [`Decommit`]: what a pool keeps free has addresses, but little memory.
 //!
 //! ```text
-//! deallocate ─► [ page | page | page ] ─► the system has the memory
-//!                                     └─► parent has the addresses, of zeroes
+//! deallocate ─► pool   [ live | free | live | free ········ ]
+//!    └─ every so many bytes: how much of what is free may have memory?
+//!                      [ live | free | live | ··· none ···· ] ─► the system
 //! ```
 //!
 //! | | |
 //! |---|---|
-//! | time | a system call per free above the parent; a page fault for each page used again |
-//! | space | none |
+//! | time | a counter per free; a walk over the free runs for every `keep` freed bytes, and a system call for each run that loses its memory; a page fault for each page that is used again |
+//! | space | two words |
 //! | sharing | that of the parent |
 //! | failure | whenever the parent fails |
-//! | zeroed blocks | at no cost: what the parent has is zero |
+//! | zeroed blocks | at no cost where the memory is known to be new |
 //! | passes on | [`Owns`], where the parent has it |
 //!
-//! Blocks do not shrink in place: what the parent would get back has contents.
+//! Less than twice `keep` bytes have memory that nobody uses: so much may be freed
+//! before it looks. The pool joins neighbours all the same, so addresses do
+//! not run out; and what is asked for again soon still has its memory.
 //!
-//! When not to use it: right below a program, where every free would be a system
-//! call. Put a [`Memo`](crate::Memo) on top, which keeps what is soon asked for
-//! again.
+//! When not to use it: over a pool that gives its chunks back soon enough, or where
+//! the blocks are smaller than a page of the system.
 //!
 //! # Example
 //!
 //! ```
 //! use core::alloc::Layout;
-//! use blockwork::{Allocate, Decommit, Memo, Pages, SpanPool, SpanPoolConfig};
+//! use blockwork::{Allocate, Decommit, Pages, SpanPool, SpanPoolConfig};
 //!
 //! let config = SpanPoolConfig { block: 1 << 16, ..SpanPoolConfig::DEFAULT };
-//! // SAFETY: a span pool over pages, which writes to no block.
-//! let clean = unsafe { Decommit::new(SpanPool::try_new(Pages, config)?) };
-//! let spans = Memo::new(clean, 32 << 20);
+//! // SAFETY: a pool over pages.
+//! let spans = unsafe { Decommit::new(SpanPool::try_new(Pages, config)?, 32 << 20) };
 //! let layout = Layout::new::<[u8; 100_000]>();
-//! let span = spans.allocate_zeroed(layout)?;
+//! let span = spans.allocate_zeroed(layout)?; // new: nothing is written
 //! # unsafe { spans.deallocate(span, layout) };
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 
-use core::{alloc::Layout, ptr::NonNull};
+use core::{alloc::Layout, cell::Cell, ptr::NonNull};
 
 use crate::{
-    alloc::{AllocError, Allocate, Check, Owns},
-    os::memory::{self, Hint},
+    alloc::{AllocError, Allocate, Check, Owns, Purge},
+    source::pages::Pages,
 };
 
-/// Gives the memory of freed blocks back; see the [module](self).
-#[derive(Clone, Copy, Debug, Default)]
+/// Gives memory back that a pool keeps; see the [module](self).
+#[derive(Debug)]
 pub struct Decommit<A> {
     parent: A,
+    keep: usize,
+    /// Bytes freed since the last look.
+    freed: Cell<usize>,
 }
 
 impl<A> Decommit<A> {
-    /// Gives the memory of blocks of `parent` back when they are freed.
+    /// Lets `keep` bytes that `parent` has free keep their memory.
     ///
     /// # Safety
     ///
-    /// - Blocks of `parent` are memory as [`Pages`](crate::Pages) gives it: private,
-    ///   backed by no file, zero at first.
-    /// - `parent` writes to no block, and nobody else gives it blocks back.
+    /// - The memory of `parent` is as [`Pages`] gives it: private, backed by no
+    ///   file, zero at first.
     #[must_use]
-    pub const unsafe fn new(parent: A) -> Self {
-        Self { parent }
+    pub const unsafe fn new(parent: A, keep: usize) -> Self {
+        Self { parent, keep, freed: Cell::new(0) }
     }
 
-    /// Where the addresses are kept.
+    /// Where the blocks come from.
     #[must_use]
     pub const fn parent(&self) -> &A {
         &self.parent
     }
 }
 
-/// The whole pages of `size` bytes at `address`: bytes before them, and in them.
-fn pages(address: usize, size: usize, page: usize) -> (usize, usize) {
-    let head = address.wrapping_neg() & page.wrapping_sub(1);
-    let rest = size.saturating_sub(head);
-    (head.min(size), rest & !page.wrapping_sub(1))
+impl<A: Purge> Decommit<A> {
+    /// Gives all memory back that nobody uses; returns its bytes.
+    pub fn purge(&self) -> usize {
+        self.purge_to(0)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn purge_to(&self, keep: usize) -> usize {
+        self.freed.set(0);
+        // SAFETY: nobody's, and memory of pages, as was promised to `new`.
+        self.parent.purge(keep, &mut |range| unsafe { Pages::decommit(range) }.is_ok())
+    }
 }
 
-/// Makes `size` bytes at `block` zero, with as little memory as can be.
-///
-/// # Safety
-///
-/// - They are the caller's, and private memory without a file.
-unsafe fn empty(block: NonNull<u8>, size: usize) {
-    let (head, len) = pages(block.addr().get(), size, memory::page_size());
-    // SAFETY: `head <= size`.
-    let inner = unsafe { block.add(head) };
-    // SAFETY: inside of the block; a hint for nothing is refused.
-    let refused = len == 0 || unsafe { memory::hint(inner, len, Hint::Decommit) }.is_err();
-    let len = if refused { 0 } else { len };
-    // SAFETY: `head <= size`.
-    unsafe { block.write_bytes(0, head) }
-    // SAFETY: `head + len <= size`.
-    let behind = unsafe { inner.add(len) };
-    // SAFETY: the rest of the block.
-    unsafe { behind.write_bytes(0, size.wrapping_sub(head).wrapping_sub(len)) }
-}
-
-// SAFETY: every method forwards to `A`; a block is emptied by its holder's wish,
-// just before `A` has it back; nothing panics.
-unsafe impl<A: Allocate> Allocate for Decommit<A> {
+// SAFETY: every method forwards to `A`; what nobody uses loses its contents, which
+// are zero from then on; nothing panics.
+unsafe impl<A: Purge> Allocate for Decommit<A> {
     #[inline]
     fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         self.parent.allocate(layout)
@@ -106,10 +97,13 @@ unsafe impl<A: Allocate> Allocate for Decommit<A> {
 
     #[inline]
     unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
-        // SAFETY: given up, and such memory, as was promised to `new`.
-        unsafe { empty(block, self.parent.granted(layout)) }
+        let freed = self.freed.get().saturating_add(self.parent.granted(layout));
+        self.freed.set(freed);
         // SAFETY: the caller's promise to us is the promise `A` asks for.
         unsafe { self.parent.deallocate(block, layout) }
+        if freed > self.keep {
+            self.purge_to(self.keep);
+        }
     }
 
     #[inline]
@@ -119,21 +113,22 @@ unsafe impl<A: Allocate> Allocate for Decommit<A> {
 
     #[inline]
     unsafe fn resize(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<(), AllocError> {
-        if self.parent.granted(new) < self.parent.granted(old) {
-            return Err(AllocError);
-        }
         // SAFETY: the caller's promise to us is the promise `A` asks for.
         unsafe { self.parent.resize(block, old, new) }
     }
 
-    #[inline]
     fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        self.parent.allocate(layout)
+        let (block, clean) = self.parent.allocate_noting(layout)?;
+        if !clean {
+            // SAFETY: a fresh block is valid for writes of its granted size.
+            unsafe { block.write_bytes(0, self.parent.granted(layout)) }
+        }
+        Ok(block)
     }
 }
 
 // SAFETY: the blocks are the parent's, one for one.
-unsafe impl<A: Owns> Owns for Decommit<A> {
+unsafe impl<A: Owns + Purge> Owns for Decommit<A> {
     #[inline]
     fn owns(&self, block: NonNull<u8>, layout: Layout) -> bool {
         self.parent.owns(block, layout)
@@ -146,49 +141,81 @@ impl<A: Check> Check for Decommit<A> {
     }
 }
 
-crate::alloc::bridge!([A: Allocate] Decommit<A>);
+crate::alloc::bridge!([A: Purge] Decommit<A>);
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
 mod tests {
+    use heap::vec::Vec;
+
     use super::*;
-    use crate::{Pages, SpanPool, SpanPoolConfig};
+    use crate::{SpanPool, SpanPoolConfig};
+
+    const BLOCK: usize = 1 << 16;
+
+    fn spans(keep: usize) -> Decommit<SpanPool<Pages>> {
+        let config = SpanPoolConfig { block: BLOCK, backing_request: Some(16 * BLOCK), ..SpanPoolConfig::DEFAULT };
+        // SAFETY: a pool over pages.
+        unsafe { Decommit::new(SpanPool::try_new(Pages, config).unwrap(), keep) }
+    }
+
+    fn layout(blocks: usize) -> Layout {
+        Layout::from_size_align(blocks * BLOCK, 16).unwrap()
+    }
+
+    fn is_zero(block: NonNull<u8>, layout: Layout) -> bool {
+        // SAFETY: a live block, written or zero.
+        let bytes = unsafe { core::slice::from_raw_parts(block.as_ptr(), layout.size()) };
+        bytes.iter().all(|&byte| byte == 0)
+    }
+
+    /// Writes all over a block, and frees it.
+    fn soil(spans: &impl Allocate, block: NonNull<u8>, layout: Layout) {
+        // SAFETY: a live block of that size.
+        unsafe { block.write_bytes(0xA5, layout.size()) }
+        // SAFETY: allocated with this layout, and not used again.
+        unsafe { spans.deallocate(block, layout) }
+    }
 
     #[test]
-    fn the_whole_pages_of_a_block_lie_inside_of_it() {
-        for address in 0..40 {
-            for size in 0..100 {
-                let (head, len) = pages(address, size, 16);
-                assert!(head + len <= size);
-                assert!(len == 0 || (address + head).is_multiple_of(16) && len.is_multiple_of(16));
-                let next = address.next_multiple_of(16);
-                let all = (address + size) / 16 * 16;
-                assert_eq!(len, all.saturating_sub(next));
+    fn zeroed_blocks_are_zero_whatever_was_there() {
+        for keep in [0, BLOCK, 5 * BLOCK, usize::MAX] {
+            let spans = spans(keep);
+            for blocks in (1..8).chain([20, 3, 20]) {
+                let held = [(); 3].map(|()| spans.allocate_zeroed(layout(blocks)).unwrap());
+                assert!(held.iter().all(|&block| is_zero(block, layout(blocks))));
+                held.map(|block| soil(&spans, block, layout(blocks)));
+                assert_eq!(spans.check(), Ok(()));
             }
         }
     }
 
     #[test]
-    fn what_was_freed_is_zero_when_it_is_next_taken() {
-        let config = SpanPoolConfig { block: 64, backing_request: Some(1 << 16), ..SpanPoolConfig::DEFAULT };
-        // SAFETY: a span pool over pages, which writes to no block.
-        let clean = unsafe { Decommit::new(SpanPool::try_new(Pages, config).unwrap()) };
-        let keeper = clean.allocate(Layout::new::<[u8; 64]>()).unwrap();
-        for size in [64, 4096, 5000, 20_000] {
-            let layout = Layout::from_size_align(size, 8).unwrap();
-            let granted = clean.granted(layout);
-            for _ in 0..2 {
-                let block = clean.allocate_zeroed(layout).unwrap();
-                // SAFETY: all that is granted may be read.
-                let bytes = unsafe { core::slice::from_raw_parts(block.as_ptr(), granted) };
-                assert!(bytes.iter().all(|&byte| byte == 0), "{size}");
-                // SAFETY: all that is granted may be written.
-                unsafe { block.write_bytes(0xA5, granted) }
-                // SAFETY: allocated above.
-                unsafe { clean.deallocate(block, layout) }
-            }
+    fn what_is_kept_free_is_bounded_and_purged() {
+        let spans = spans(4 * BLOCK);
+        let held: Vec<_> = (0..10).map(|_| spans.allocate(layout(1)).unwrap()).collect();
+        for &block in held.iter().step_by(2) {
+            soil(&spans, block, layout(1));
         }
-        // SAFETY: allocated above.
-        unsafe { clean.deallocate(keeper, Layout::new::<[u8; 64]>()) }
-        assert_eq!(clean.check(), Ok(()));
+        assert_eq!(spans.freed.get(), 0, "at the fifth it looked");
+        assert_eq!(spans.purge(), 0, "and left nothing");
+        soil(&spans, held[1], layout(1));
+        assert!(spans.purge() >= BLOCK);
+        for &block in held.iter().skip(3).step_by(2) {
+            soil(&spans, block, layout(1));
+        }
+    }
+
+    #[test]
+    fn a_range_that_cannot_be_decommitted_stays_dirty() {
+        let spans = spans(usize::MAX);
+        let keeper = spans.allocate(layout(1)).unwrap();
+        let block = spans.allocate(layout(2)).unwrap();
+        soil(&spans, block, layout(2));
+        assert_eq!(spans.parent().purge(0, &mut |_| false), 0);
+        let again = spans.allocate_zeroed(layout(2)).unwrap();
+        assert!(is_zero(again, layout(2)));
+        soil(&spans, again, layout(2));
+        soil(&spans, keeper, layout(1));
     }
 }

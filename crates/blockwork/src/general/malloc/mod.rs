@@ -4,8 +4,7 @@
 //! size ≤ 32 KiB ─► heap of this thread ─► slab of that class ─┐
 //! size ≤ 16 MiB ──────────────────────────────────────────────┼─► Spans
 //! beyond ─► Pages                                             │
-//!                     Locked ─► Memo ─► Decommit ─► SpanPool ─► Pages
-//!                               dirty    clean      addresses
+//!                               Locked ─► Decommit ─► SpanPool ─► Pages
 //! ```
 //!
 //! | | |
@@ -54,7 +53,6 @@ use crate::{
     raw::page_map::PageMap,
     source::pages::Pages,
     strategy::{
-        memo::Memo,
         span_pool::{Retain, SpanPool, SpanPoolConfig},
         thread_heaps::{Heap, Page, SLAB_MAX, ThreadHeaps, class_of},
     },
@@ -65,11 +63,10 @@ mod threads;
 
 use self::large::Large;
 
-/// The spans that all heaps share: recent ones as they were left, others without
-/// memory.
-type Spans = Locked<Memo<Decommit<SpanPool<Pages>>>, FutexLock>;
+/// The spans that all heaps share.
+type Spans = Locked<Decommit<SpanPool<Pages>>, FutexLock>;
 
-/// Bytes of freed spans that keep their memory.
+/// Bytes of free spans that keep their memory.
 const KEPT: usize = 32 << 20;
 
 /// Spans are whole numbers of this.
@@ -86,9 +83,9 @@ static MAP: PageMap<Page> = PageMap::new();
 
 static SHARED_SPANS: Spans = {
     let Ok(config) = SPANS.check() else { panic!("a valid configuration") };
-    // SAFETY: a span pool over pages, which writes to no block.
-    let clean = unsafe { Decommit::new(SpanPool::new(Pages, config)) };
-    Locked::with_lock(Memo::new(clean, KEPT), FutexLock::new())
+    // SAFETY: a pool over pages.
+    let spans = unsafe { Decommit::new(SpanPool::new(Pages, config), KEPT) };
+    Locked::with_lock(spans, FutexLock::new())
 };
 
 static HEAPS: ThreadHeaps<&'static Spans, Pages> = ThreadHeaps::new(&MAP, &SHARED_SPANS, Pages);
@@ -190,9 +187,9 @@ impl Malloc {
             HEAPS.tidy(heap);
         }
         HEAPS.tidy_idle();
-        SHARED_SPANS.with_parent(|memo| {
-            memo.trim();
-            memo.parent().parent().trim();
+        SHARED_SPANS.with_parent(|spans| {
+            spans.parent().trim();
+            spans.purge();
         });
     }
 }

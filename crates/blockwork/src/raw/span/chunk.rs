@@ -33,6 +33,8 @@ pub(crate) struct ChunkHead {
     pub(crate) len: u32,
     /// Whether the chunk may serve again when all of it is free.
     pub(crate) pooled: bool,
+    /// Whether a span of it was freed since its free runs were last decommitted.
+    pub(crate) dirty: Cell<bool>,
     /// The round in which all of it became free, while it is.
     pub(crate) idle_since: Cell<u16>,
     /// What the parent was asked for.
@@ -53,7 +55,7 @@ impl ChunkHead {
         memory: Layout,
         shelf: Option<NonNull<Shelf>>,
     ) -> Self {
-        Self { links: Links::new(), base, len, pooled, idle_since: Cell::new(0), memory, shelf }
+        Self { links: Links::new(), base, len, pooled, dirty: Cell::new(false), idle_since: Cell::new(0), memory, shelf }
     }
 }
 
@@ -199,6 +201,22 @@ impl Chunk {
     /// The run of all blocks; only of a chunk that is free as a whole.
     pub(crate) const fn whole(self) -> Run {
         Run { chunk: self, at: 0, len: self.head().len }
+    }
+
+    /// The free runs, from the first block on.
+    pub(crate) fn free_runs(self) -> impl Iterator<Item = Run> {
+        let mut at = 0;
+        core::iter::from_fn(move || {
+            while at < self.head().len {
+                let tag = self.tag_of(at).get();
+                let run = Run { chunk: self, at, len: tag.len() };
+                at = run.end();
+                if tag.is_free() {
+                    return Some(run);
+                }
+            }
+            None
+        })
     }
 
     /// The live run that begins at block `at`, if the chunk has such a block.

@@ -166,12 +166,6 @@ impl<A: Allocate, R: Rounding> Memo<A, R> {
         self.core.bytes_kept.get()
     }
 
-    /// Where the blocks come from.
-    #[must_use]
-    pub const fn parent(&self) -> &A {
-        &self.parent
-    }
-
     /// Gives all kept blocks back to the parent.
     pub fn trim(&self) {
         self.core.trim(&self.parent);

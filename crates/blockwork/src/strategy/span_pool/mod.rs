@@ -94,7 +94,9 @@
 
 use ::core::{alloc::Layout, ptr::NonNull};
 
-use crate::alloc::{Allocate, Check, ConfigError, Core as _, Owns, Reset, Valid, bridge, over_core::over_core};
+use crate::alloc::{
+    AllocError, Allocate, Check, ConfigError, Core as _, Owns, Purge, Reset, Valid, bridge, over_core::over_core,
+};
 
 mod config;
 mod core;
@@ -228,6 +230,19 @@ unsafe impl<A: Allocate> Owns for SpanPool<A> {
     #[inline]
     fn owns(&self, block: NonNull<u8>, layout: Layout) -> bool {
         self.core.owns(block, layout)
+    }
+}
+
+// SAFETY: what is free is no block's, and a chunk is clean when every free run of it
+// was decommitted and none was freed since, or none ever was.
+unsafe impl<A: Allocate> Purge for SpanPool<A> {
+    fn purge(&self, keep: usize, decommit: &mut dyn FnMut(NonNull<[u8]>) -> bool) -> usize {
+        self.core.purge(keep, decommit)
+    }
+
+    fn allocate_noting(&self, layout: Layout) -> Result<(NonNull<u8>, bool), AllocError> {
+        // SAFETY: always this parent.
+        unsafe { self.core.allocate_noting(&self.parent, layout) }
     }
 }
 

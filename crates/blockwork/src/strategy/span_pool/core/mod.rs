@@ -22,6 +22,7 @@ use crate::{
 
 mod check;
 mod parent;
+mod purge;
 mod shape;
 mod usual;
 
@@ -318,6 +319,7 @@ impl SpanPoolCore {
     /// Counts `span` as live no more.
     #[inline]
     fn count_end(&self, span: Run) {
+        span.chunk.head().dirty.set(true);
         self.spans_live.set(self.spans_live.get().wrapping_sub(1));
         self.blocks_free.set(self.blocks_free.get().wrapping_add(span.len as usize));
     }
@@ -378,6 +380,7 @@ impl SpanPoolCore {
     fn shrink_to<A: Allocate + ?Sized>(&self, parent: &A, span: Run, len: u32) {
         let (kept, tail) = span.split(len);
         if tail.len != 0 {
+            span.chunk.head().dirty.set(true);
             self.mark_live(kept);
             self.blocks_free.set(self.blocks_free.get().wrapping_add(tail.len as usize));
             self.put_back(parent, tail);
