@@ -97,6 +97,8 @@ pub mod sync;
 pub mod testing;
 pub mod typed;
 
+#[cfg(all(feature = "os", unix, not(blockwork_no_os)))]
+pub use crate::combine::decommit::Decommit;
 #[cfg(all(feature = "std", not(loom)))]
 pub use crate::combine::thread_cached::{CachedSizes, ThreadCached};
 #[cfg(feature = "alloc")]
@@ -109,13 +111,6 @@ pub use crate::source::foreign::FromApi2_04;
 pub use crate::source::foreign::FromStd;
 #[cfg(feature = "alloc")]
 pub use crate::source::foreign::Registered;
-#[cfg(all(feature = "malloc", target_os = "linux", not(any(loom, shuttle, blockwork_no_os))))]
-pub use crate::{
-    general::malloc::Malloc,
-    os::futex::FutexLock,
-};
-#[cfg(all(feature = "os", unix, not(blockwork_no_os)))]
-pub use crate::combine::decommit::Decommit;
 #[cfg(all(feature = "os", unix, not(blockwork_no_os)))]
 pub use crate::source::pages::{PageOptions, Pages, PagesWith};
 #[cfg(feature = "critical-section")]
@@ -188,6 +183,8 @@ pub use crate::{
     },
     source::system::System,
 };
+#[cfg(all(feature = "malloc", target_os = "linux", not(any(loom, shuttle, blockwork_no_os))))]
+pub use crate::{general::malloc::Malloc, os::futex::FutexLock};
 
 #[cfg(all(feature = "std", feature = "os", target_os = "linux", not(any(loom, blockwork_no_os))))]
 pub use crate::combine::recorded::spool::Spool;

@@ -184,7 +184,7 @@ mod tests {
             for blocks in (1..8).chain([20, 3, 20]) {
                 let held = [(); 3].map(|()| spans.allocate_zeroed(layout(blocks)).unwrap());
                 assert!(held.iter().all(|&block| is_zero(block, layout(blocks))));
-                held.map(|block| soil(&spans, block, layout(blocks)));
+                held.into_iter().for_each(|block| soil(&spans, block, layout(blocks)));
                 assert_eq!(spans.check(), Ok(()));
             }
         }

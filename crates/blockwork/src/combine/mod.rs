@@ -4,10 +4,10 @@ pub mod affix;
 pub mod chain;
 pub mod checked;
 pub mod counted;
-#[cfg(all(feature = "os", unix, not(blockwork_no_os)))]
-pub mod decommit;
 #[cfg(feature = "std")]
 pub mod current;
+#[cfg(all(feature = "os", unix, not(blockwork_no_os)))]
+pub mod decommit;
 pub mod fallback;
 pub mod frozen;
 pub mod last_resort;

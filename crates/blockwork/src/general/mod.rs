@@ -1,7 +1,7 @@
 //! Names concrete parts together.
 
 // Not under loom: what is behind atomics cannot be in constants there.
-#[cfg(all(feature = "notation", not(loom)))]
-pub mod notation;
 #[cfg(all(feature = "malloc", target_os = "linux", not(any(loom, shuttle, blockwork_no_os))))]
 pub mod malloc;
+#[cfg(all(feature = "notation", not(loom)))]
+pub mod notation;

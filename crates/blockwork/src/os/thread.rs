@@ -62,4 +62,3 @@ pub(crate) fn abort() -> ! {
     // SAFETY: always may be called.
     unsafe { libc::abort() }
 }
-

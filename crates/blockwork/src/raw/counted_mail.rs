@@ -138,8 +138,10 @@ mod tests {
         let post = |blocks: &[usize]| {
             let parcel = Parcel::new();
             for block in blocks {
-                // SAFETY: inside of the page, and in no list.
-                unsafe { parcel.push(page.add(block * GRAIN)) }
+                // SAFETY: inside of the page.
+                let block = unsafe { page.add(block * GRAIN) };
+                // SAFETY: room for a link, and in no list.
+                unsafe { parcel.push(block) }
             }
             // SAFETY: blocks of this page.
             unsafe { mail.post(page, parcel) }

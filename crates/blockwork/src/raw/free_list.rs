@@ -91,6 +91,28 @@ impl FreeList {
         links(self.head.get()).map(NonNull::cast)
     }
 
+    /// Puts `count` blocks in front that follow one another by `stride` bytes, the
+    /// one at `first` before all others.
+    ///
+    /// # Safety
+    ///
+    /// - Each of them may be [pushed](Self::push).
+    #[cfg(not(loom))]
+    pub(crate) unsafe fn push_row(&self, first: NonNull<u8>, stride: usize, count: usize) {
+        let Some(more) = count.checked_sub(1) else { return };
+        let mut last = first;
+        for _ in 0..more {
+            // SAFETY: the next of them, says the caller.
+            let next = unsafe { last.add(stride) };
+            // SAFETY: valid, aligned and ours, says the caller.
+            unsafe { last.cast().write(Link { next: Some(next.cast()) }) }
+            last = next;
+        }
+        // SAFETY: as above.
+        unsafe { last.cast().write(Link { next: self.head.get() }) }
+        self.head.set(Some(first.cast()));
+    }
+
     /// Exchanges all blocks with those of `other`.
     #[cfg(not(loom))]
     pub(crate) fn swap(&self, other: &Self) {
@@ -103,7 +125,9 @@ impl FreeList {
     #[cfg(not(loom))]
     pub(crate) fn prepend(&self, front: Self) {
         let head = self.head.replace(front.head.get());
-        if head.is_some() && let Some(last) = links(front.head.get()).last() {
+        if head.is_some()
+            && let Some(last) = links(front.head.get()).last()
+        {
             // SAFETY: a link of the list in front, which is ours now.
             unsafe { last.write(Link { next: head }) }
         }

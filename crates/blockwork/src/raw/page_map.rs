@@ -211,7 +211,9 @@ mod tests {
         unsafe { dealloc(second.as_ptr(), layout) }
         assert!(MAP.covers(HERE));
         entry(&MAP, HERE).store(7, Ordering::Relaxed);
-        for (address, expected) in [(HERE, 7), (HERE + PAGE - 1, 7), (HERE - 1, 0), (HERE + PAGE, 0), (HERE ^ 1 << 33, 0)] {
+        for (address, expected) in
+            [(HERE, 7), (HERE + PAGE - 1, 7), (HERE - 1, 0), (HERE + PAGE, 0), (HERE ^ 1 << 33, 0)]
+        {
             assert_eq!(entry(&MAP, address).load(Ordering::Relaxed), expected, "{address:#x}");
         }
     }

@@ -22,6 +22,9 @@ mod current;
 #[cfg(test)]
 mod interner;
 #[cfg(test)]
+#[cfg(all(target_os = "linux", not(blockwork_no_os)))]
+mod malloc;
+#[cfg(test)]
 mod mutants;
 #[cfg(test)]
 #[cfg(not(blockwork_no_os))] // the compositions of its documents are over `pages`

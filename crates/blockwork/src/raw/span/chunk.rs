@@ -55,7 +55,16 @@ impl ChunkHead {
         memory: Layout,
         shelf: Option<NonNull<Shelf>>,
     ) -> Self {
-        Self { links: Links::new(), base, len, pooled, dirty: Cell::new(false), idle_since: Cell::new(0), memory, shelf }
+        Self {
+            links: Links::new(),
+            base,
+            len,
+            pooled,
+            dirty: Cell::new(false),
+            idle_since: Cell::new(0),
+            memory,
+            shelf,
+        }
     }
 }
 

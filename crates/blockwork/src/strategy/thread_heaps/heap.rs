@@ -28,12 +28,14 @@ const LISTED_MAX: usize = 1024;
 const STEP: usize = 16;
 
 /// The classes of the sizes up to `LISTED_MAX`, in steps, the first that of zero.
+#[expect(clippy::cast_possible_truncation, reason = "asserted")]
+#[expect(clippy::indexing_slicing, reason = "when compiled")]
 const LISTED: [u8; LISTED_MAX / STEP + 1] = {
     let mut table = [0; LISTED_MAX / STEP + 1];
     let mut step = 1;
     while step < table.len() {
         let class = Quad::<SLAB_MAX>::class_of(step * STEP);
-        assert!(class < CLASSES && class < u8::MAX as usize);
+        assert!(class < CLASSES && class < u8::MAX as usize, "a class in a byte");
         table[step] = class as u8;
         step += 1;
     }

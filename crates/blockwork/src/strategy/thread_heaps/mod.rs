@@ -25,13 +25,13 @@ mod heap;
 mod outbox;
 mod page;
 
-pub(crate) use self::{
-    heap::{Heap, SLAB_MAX, class_of},
-    page::Page,
-};
 use self::{
     heap::{CLASSES, class_size},
     page::Due,
+};
+pub(crate) use self::{
+    heap::{Heap, SLAB_MAX, class_of},
+    page::Page,
 };
 
 /// Free pages that a heap keeps for itself: when there are more, half of them go.

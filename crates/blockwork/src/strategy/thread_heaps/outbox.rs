@@ -54,7 +54,7 @@ impl Outbox {
     ///
     /// - `block` is a live block of `page`, and given up.
     pub(super) unsafe fn put(&self, page: &'static Page, block: NonNull<u8>) {
-        let number = core::ptr::from_ref(page).addr() / size_of::<Page>();
+        let number = core::ptr::from_ref(page).addr() >> align_of::<Page>().trailing_zeros();
         let Some(place) = self.places.get(number % PLACES) else { return };
         if !place.page.get().is_some_and(|other| core::ptr::eq(page, other)) {
             place.send();

@@ -24,7 +24,11 @@
 //!
 //! So there is one word to decrement and one branch, whatever is waited for.
 
-use core::{cell::Cell, cell::UnsafeCell, ptr, ptr::NonNull};
+use core::{
+    cell::{Cell, UnsafeCell},
+    ptr,
+    ptr::NonNull,
+};
 
 use super::heap::Heap;
 use crate::{
@@ -174,7 +178,7 @@ impl Page {
     /// grain that divides into the page twice at least.
     pub(crate) fn begin(&self, owner: &Heap, base: NonNull<u8>, class: usize, size: usize) {
         #[expect(clippy::cast_possible_truncation, reason = "below the bytes of a page")]
-        let (class, size, capacity) = (class as u32, size as u32, (PAGE / size.max(1)) as u32);
+        let (class, size, capacity) = (class as u32, size as u32, PAGE.checked_div(size).unwrap_or(1) as u32);
         self.blocks.clear();
         self.countdown.set(0);
         self.beyond.set(0);
@@ -262,7 +266,7 @@ impl Page {
     pub(crate) fn take_all(&self, list: &FreeList) {
         list.swap(&self.blocks);
         let taken = self.carved.get().wrapping_sub(self.used());
-        let batch = (CARVE / self.size.get().max(1)).max(1);
+        let batch = CARVE.checked_div(self.size.get()).unwrap_or(1).max(1);
         if taken.saturating_mul(2) <= batch {
             self.carve(batch, list);
         }
@@ -273,12 +277,11 @@ impl Page {
     fn carve(&self, batch: u32, list: &FreeList) {
         let (size, start) = (self.block_size(), self.carved.get());
         let end = start.saturating_add(batch).min(self.capacity.get());
-        for number in (start..end).rev() {
-            // SAFETY: below the capacity, so inside of the page.
-            let block = unsafe { self.base().add((number as usize).wrapping_mul(size)) };
-            // SAFETY: new, at a multiple of the grain.
-            unsafe { list.push(block) }
-        }
+        // SAFETY: up to the capacity, so inside of the page or at its end.
+        let first = unsafe { self.base().add((start as usize).wrapping_mul(size)) };
+        // SAFETY: below the capacity, so inside of the page; new, and at multiples
+        // of the grain.
+        unsafe { list.push_row(first, size, end.wrapping_sub(start) as usize) }
         self.carved.set(end);
     }
 
