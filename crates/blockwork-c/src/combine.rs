@@ -1,0 +1,97 @@
+//! Parts that decide or observe, and never carve.
+
+use core::ffi::c_void;
+
+use blockwork::{Beside, Checked, Counted, Counts, Locked, Quota, Scrutiny, Segregate, System, Unsited, UpTo, UpToAt};
+
+use crate::{
+    interface::Interface,
+    parent::Parent,
+    part::{Body, Handle, create},
+    report::{Report, Teller},
+};
+
+impl Body for Counted<Parent> {
+    fn counts(&self) -> Option<Counts> {
+        Some(Self::counts(self))
+    }
+}
+
+impl Body for Quota<Parent> {}
+impl Body for Locked<Parent> {}
+impl Body for Segregate<UpToAt, Parent, Parent> {}
+impl Body for Checked<Parent, Teller, Beside<System>> {}
+
+/// Counts blocks and bytes.
+///
+/// # Safety
+///
+/// - `parent` is null, or of an allocator that outlives the part.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bw_counted(parent: *const Interface) -> *mut Handle {
+    // SAFETY: the caller's promise.
+    create(|_| Ok(Counted::new(unsafe { Parent::of(parent) }?)))
+}
+
+/// Lets at most `limit` bytes be live.
+///
+/// # Safety
+///
+/// - `parent` is null, or of an allocator that outlives the part.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bw_quota(parent: *const Interface, limit: usize) -> *mut Handle {
+    // SAFETY: the caller's promise.
+    create(|_| Ok(Quota::new(unsafe { Parent::of(parent) }?, limit)))
+}
+
+/// One thread at a time.
+///
+/// # Safety
+///
+/// - `parent` is null, or of an allocator that outlives the part.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bw_locked(parent: *const Interface) -> *mut Handle {
+    // SAFETY: the caller's promise.
+    create(|_| Ok(Locked::new(unsafe { Parent::of(parent) }?)))
+}
+
+/// Up to `boundary` bytes from `small`, the rest from `large`.
+///
+/// # Safety
+///
+/// - `small` and `large` are null, or of allocators that outlive the part.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bw_segregate(
+    boundary: usize,
+    small: *const Interface,
+    large: *const Interface,
+) -> *mut Handle {
+    create(|_| {
+        // SAFETY: the caller's promise.
+        let small = unsafe { Parent::of(small) }?;
+        // SAFETY: the caller's promise.
+        let large = unsafe { Parent::of(large) }?;
+        Ok(Segregate::new(UpTo::at(boundary), small, large))
+    })
+}
+
+/// Finds blocks that are misused, and tells `report`, or ends the program.
+///
+/// # Safety
+///
+/// - `parent` is null, or of an allocator that outlives the part.
+/// - `report`, if there is one, may be called with `context` until the part and
+///   all parts over it are destroyed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bw_checked(
+    parent: *const Interface,
+    report: Option<Report>,
+    context: *mut c_void,
+) -> *mut Handle {
+    create(|_| {
+        // SAFETY: the caller's promise.
+        let parent = unsafe { Parent::of(parent) }?;
+        let teller = Teller::new(report, context);
+        Ok(Checked::with(parent, teller, Beside::new(System), Unsited, Scrutiny::FULL))
+    })
+}
