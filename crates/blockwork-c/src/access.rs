@@ -12,10 +12,23 @@ use crate::{
     error::{Refusal, contain, pointer, status},
     interface::{Foreign, Interface, is_alike, layout_of},
     parent::NO_ALLOCATOR,
-    part::{Handle, Kept, handle_of},
+    part::{Body, Handle, Kept, handle_of},
     scope::bw_current,
     source::{PAGES, SYSTEM},
 };
+
+/// The part that C names as an allocator, if it is one: the usual case.
+///
+/// # Safety
+///
+/// - `interface` is null, or of an allocator that is alive.
+#[inline]
+unsafe fn part_behind<'a>(interface: *const Interface) -> Option<&'a dyn Body> {
+    // SAFETY: the caller's promise.
+    let whole = handle_of(unsafe { interface.as_ref() }?)?;
+    // SAFETY: a part that is alive.
+    Some(unsafe { whole.as_ref() }.body())
+}
 
 /// Does `act` with the allocator that C names.
 ///
@@ -28,7 +41,7 @@ pub(crate) unsafe fn with<R>(interface: *const Interface, act: impl FnOnce(&dyn 
     let interface = unsafe { interface.as_ref() }.ok_or(NO_ALLOCATOR)?;
     if let Some(whole) = handle_of(interface) {
         // SAFETY: a part that is alive.
-        return Ok(act(unsafe { whole.as_ref() }.allocator()));
+        return Ok(act(unsafe { whole.as_ref() }.body()));
     }
     if is_alike(interface, &SYSTEM) {
         return Ok(act(&System));
@@ -41,8 +54,19 @@ pub(crate) unsafe fn with<R>(interface: *const Interface, act: impl FnOnce(&dyn 
 
 /// A block for C, or null with `errno` set.
 #[inline]
-pub(crate) fn allocate(from: &dyn Allocate, size: usize, align: usize) -> *mut c_void {
-    pointer(layout_of(size, align).and_then(|layout| Ok(from.allocate(layout)?.as_ptr().cast())))
+pub(crate) fn allocate<A: Allocate + ?Sized>(from: &A, size: usize, align: usize) -> *mut c_void {
+    match Layout::from_size_align(size, align).map(|layout| from.allocate(layout)) {
+        Ok(Ok(block)) => block.as_ptr().cast(),
+        _ => not_allocated(size, align),
+    }
+}
+
+/// Says why there is no such block.
+#[cold]
+#[inline(never)]
+fn not_allocated(size: usize, align: usize) -> *mut c_void {
+    layout_of(size, align).err().unwrap_or(Refusal::Memory).raise();
+    ptr::null_mut()
 }
 
 /// Takes a block back from C; null is none.
@@ -51,12 +75,14 @@ pub(crate) fn allocate(from: &dyn Allocate, size: usize, align: usize) -> *mut c
 ///
 /// - `block` is null, or live and from `from`, and the layout fits it.
 #[inline]
-pub(crate) unsafe fn deallocate(from: &dyn Allocate, block: *mut c_void, size: usize, align: usize) {
-    let Some(block) = NonNull::new(block.cast::<u8>()) else { return };
-    match layout_of(size, align) {
+pub(crate) unsafe fn deallocate<A: Allocate + ?Sized>(from: &A, block: *mut c_void, size: usize, align: usize) {
+    match (NonNull::new(block.cast::<u8>()), Layout::from_size_align(size, align)) {
         // SAFETY: the caller's promise.
-        Ok(layout) => unsafe { from.deallocate(block, layout) },
-        Err(refusal) => refusal.raise(),
+        (Some(block), Ok(layout)) => unsafe { from.deallocate(block, layout) },
+        (None, _) => {}
+        (Some(_), Err(_)) => {
+            not_allocated(size, align);
+        }
     }
 }
 
@@ -66,7 +92,13 @@ pub(crate) unsafe fn deallocate(from: &dyn Allocate, block: *mut c_void, size: u
 ///
 /// - `block` is null, or live and from `from`, and the old layout fits it.
 #[inline]
-pub(crate) unsafe fn resize(from: &dyn Allocate, block: *mut c_void, old: usize, new: usize, align: usize) -> bool {
+pub(crate) unsafe fn resize<A: Allocate + ?Sized>(
+    from: &A,
+    block: *mut c_void,
+    old: usize,
+    new: usize,
+    align: usize,
+) -> bool {
     let layouts = || -> Result<(NonNull<u8>, Layout, Layout), Refusal> {
         let block = NonNull::new(block.cast::<u8>()).ok_or(NO_BLOCK)?;
         Ok((block, layout_of(old, align)?, layout_of(new, align)?))
@@ -83,7 +115,7 @@ pub(crate) unsafe fn resize(from: &dyn Allocate, block: *mut c_void, old: usize,
 
 /// The bytes that a request would get; 0 for one that is wrong.
 #[inline]
-pub(crate) fn granted(from: &dyn Allocate, size: usize, align: usize) -> usize {
+pub(crate) fn granted<A: Allocate + ?Sized>(from: &A, size: usize, align: usize) -> usize {
     match layout_of(size, align) {
         Ok(layout) => from.granted(layout),
         Err(Refusal::Memory) => size,
@@ -113,6 +145,22 @@ fn or_raise<R>(outcome: Result<R, Refusal>, wrong: R) -> R {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bw_allocate(allocator: *const Interface, size: usize, align: usize) -> *mut c_void {
     // SAFETY: the caller's promise.
+    match unsafe { part_behind(allocator) } {
+        Some(part) => allocate(part, size, align),
+        // SAFETY: the caller's promise.
+        None => unsafe { allocate_elsewhere(allocator, size, align) },
+    }
+}
+
+/// [`bw_allocate`] from what is no part; apart, so that its registers are saved
+/// only here.
+///
+/// # Safety
+///
+/// - As there.
+#[inline(never)]
+unsafe fn allocate_elsewhere(allocator: *const Interface, size: usize, align: usize) -> *mut c_void {
+    // SAFETY: the caller's promise.
     let outcome = unsafe { with(allocator, |from| allocate(from, size, align)) };
     or_raise(outcome, ptr::null_mut())
 }
@@ -139,6 +187,22 @@ pub unsafe extern "C" fn bw_allocate_zeroed(allocator: *const Interface, size: u
 /// - `block` is null, or live and from there, and the layout fits it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bw_deallocate(allocator: *const Interface, block: *mut c_void, size: usize, align: usize) {
+    // SAFETY: the caller's promise.
+    match unsafe { part_behind(allocator) } {
+        // SAFETY: the caller's promise.
+        Some(part) => unsafe { deallocate(part, block, size, align) },
+        // SAFETY: the caller's promise.
+        None => unsafe { deallocate_elsewhere(allocator, block, size, align) },
+    }
+}
+
+/// [`bw_deallocate`] of what is no part's.
+///
+/// # Safety
+///
+/// - As there.
+#[inline(never)]
+unsafe fn deallocate_elsewhere(allocator: *const Interface, block: *mut c_void, size: usize, align: usize) {
     let free = |from: &dyn Allocate| {
         // SAFETY: the caller's promise.
         unsafe { deallocate(from, block, size, align) }
@@ -251,7 +315,7 @@ pub unsafe extern "C" fn bw_reset(part: *mut Handle) -> c_int {
             return status(Err(Refusal::Busy("other parts stand on it")));
         }
         // SAFETY: the caller's promise.
-        status(unsafe { Handle::body_mut(part) }.map_or(Err(NO_PART), |body| body.reset()))
+        status(unsafe { Handle::body_mut(part) }.reset())
     })
 }
 
@@ -264,7 +328,7 @@ pub unsafe extern "C" fn bw_reset(part: *mut Handle) -> c_int {
 pub unsafe extern "C" fn bw_trim(part: *mut Handle) -> c_int {
     contain(|| {
         // SAFETY: the caller's promise.
-        let body = NonNull::new(part).and_then(|part| unsafe { Handle::body_mut(part) });
+        let body = NonNull::new(part).map(|part| unsafe { Handle::body_mut(part) });
         status(body.map_or(Err(NO_PART), |body| body.trim()))
     })
 }
@@ -340,7 +404,7 @@ pub unsafe extern "C" fn bw_statistics_read(part: *const Handle, to: *mut Statis
     contain(|| {
         const COUNTS_NOT: Refusal = Refusal::Unsupported("this part does not count: see `bw_counted`");
         // SAFETY: the caller's promise.
-        let Some(body) = unsafe { part.as_ref() }.and_then(Handle::body) else { return status(Err(NO_PART)) };
+        let Some(body) = unsafe { part.as_ref() }.map(Handle::body) else { return status(Err(NO_PART)) };
         let Some(to) = NonNull::new(to) else {
             return status(Err(Refusal::Argument("there must be a place for the statistics")));
         };

@@ -3,13 +3,13 @@
 use core::{
     alloc::Layout,
     ffi::c_void,
-    fmt,
+    fmt, mem,
     ptr::{self, NonNull},
     sync::atomic::{AtomicUsize, Ordering, fence},
 };
 use std::alloc;
 
-use blockwork::{AllocError, Allocate, Check, Counts};
+use blockwork::{AllocError, Allocate, Check, Counts, Null};
 
 use crate::{
     error::{Refusal, contain, pointer},
@@ -49,9 +49,11 @@ pub struct Handle {
     holders: AtomicUsize,
     /// Bytes that the ground has given.
     held: AtomicUsize,
-    /// None while it is being built, and while it is being dropped.
-    body: Option<Box<dyn Body>>,
+    /// [`Null`] while it is being built, and while it is being dropped.
+    body: Box<dyn Body>,
 }
+
+impl Body for Null {}
 
 functions!(of_part, part_of);
 
@@ -60,9 +62,9 @@ functions!(of_part, part_of);
 /// # Safety
 ///
 /// - It is alive, and stays so for `'a`.
-unsafe fn part_of<'a>(context: *mut c_void) -> &'a dyn Allocate {
+unsafe fn part_of<'a>(context: *mut c_void) -> &'a dyn Body {
     // SAFETY: the caller's promise. Nobody writes to it while there are users.
-    unsafe { &*context.cast::<Handle>() }.allocator()
+    unsafe { &*context.cast::<Handle>() }.body()
 }
 
 /// A share in a part: it is alive as long as there is one.
@@ -72,7 +74,8 @@ impl Kept {
     /// Builds a part on what `build` gets: the ground of a parent, counted.
     pub(crate) fn build<B: Body + 'static>(build: impl FnOnce(Grounds) -> Result<B, Refusal>) -> Result<Self, Refusal> {
         let interface = of_part::interface(ptr::null_mut());
-        let handle = Handle { interface, holders: AtomicUsize::new(1), held: AtomicUsize::new(0), body: None };
+        let handle =
+            Handle { interface, holders: AtomicUsize::new(1), held: AtomicUsize::new(0), body: Box::new(Null) };
         let whole = NonNull::from(Box::leak(try_box(handle)?));
         // Frees it, if what follows fails.
         let kept = Self(whole);
@@ -83,7 +86,7 @@ impl Kept {
         let held = NonNull::from(unsafe { &(*place).held });
         let body: Box<dyn Body> = try_box(build(Grounds { held })?)?;
         // SAFETY: as above.
-        unsafe { (*place).body = Some(body) };
+        unsafe { (*place).body = body };
         Ok(kept)
     }
 
@@ -108,7 +111,7 @@ impl Kept {
 
     /// The part, for C.
     pub(crate) fn into_raw(self) -> *mut Handle {
-        core::mem::ManuallyDrop::new(self).0.as_ptr()
+        mem::ManuallyDrop::new(self).0.as_ptr()
     }
 
     fn handle(&self) -> &Handle {
@@ -126,7 +129,7 @@ impl Kept {
     /// # Safety
     ///
     /// - Nobody is using the part, by this share or another.
-    pub(crate) unsafe fn body_mut(&mut self) -> Option<&mut (dyn Body + 'static)> {
+    pub(crate) unsafe fn body_mut(&mut self) -> &mut (dyn Body + 'static) {
         // SAFETY: alive, as we hold a share; nobody is using it.
         unsafe { Handle::body_mut(self.0) }
     }
@@ -149,9 +152,10 @@ impl Drop for Kept {
         // Acquires what the other holders released.
         fence(Ordering::Acquire);
         let place = self.0.as_ptr();
-        // SAFETY: nobody else has it; the counter outlives the body, which uses it.
-        let body = unsafe { (*place).body.take() };
-        drop(body);
+        // SAFETY: nobody else has it.
+        let whole = unsafe { &mut (*place).body };
+        // The counter outlives the body, which uses it.
+        drop(mem::replace(whole, Box::new(Null)));
         // SAFETY: leaked by `build`.
         drop(unsafe { Box::from_raw(place) });
     }
@@ -161,29 +165,29 @@ impl Drop for Kept {
 unsafe impl Allocate for Kept {
     #[inline]
     fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        self.handle().allocator().allocate(layout)
+        self.handle().body().allocate(layout)
     }
 
     #[inline]
     unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
         // SAFETY: the caller's promise to us is the promise the part asks for.
-        unsafe { self.handle().allocator().deallocate(block, layout) }
+        unsafe { self.handle().body().deallocate(block, layout) }
     }
 
     #[inline]
     fn granted(&self, layout: Layout) -> usize {
-        self.handle().allocator().granted(layout)
+        self.handle().body().granted(layout)
     }
 
     #[inline]
     unsafe fn resize(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<(), AllocError> {
         // SAFETY: the caller's promise to us is the promise the part asks for.
-        unsafe { self.handle().allocator().resize(block, old, new) }
+        unsafe { self.handle().body().resize(block, old, new) }
     }
 
     #[inline]
     fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        self.handle().allocator().allocate_zeroed(layout)
+        self.handle().body().allocate_zeroed(layout)
     }
 }
 
@@ -199,8 +203,10 @@ impl Handle {
         &self.interface
     }
 
-    pub(crate) fn body(&self) -> Option<&dyn Body> {
-        self.body.as_deref()
+    /// The part itself.
+    #[inline]
+    pub(crate) fn body(&self) -> &dyn Body {
+        &*self.body
     }
 
     /// The part, to be changed.
@@ -208,19 +214,10 @@ impl Handle {
     /// # Safety
     ///
     /// - It is alive for `'a`, and nobody is using it meanwhile.
-    pub(crate) unsafe fn body_mut<'a>(whole: NonNull<Self>) -> Option<&'a mut (dyn Body + 'static)> {
+    pub(crate) unsafe fn body_mut<'a>(whole: NonNull<Self>) -> &'a mut (dyn Body + 'static) {
         // SAFETY: the caller's promise. Only this field: the ground has a pointer
         // to another.
-        unsafe { &mut (*whole.as_ptr()).body }.as_deref_mut()
-    }
-
-    /// The part itself.
-    #[inline]
-    pub(crate) fn allocator(&self) -> &dyn Allocate {
-        match &self.body {
-            Some(body) => body,
-            None => &blockwork::Null,
-        }
+        unsafe { &mut *(*whole.as_ptr()).body }
     }
 
     /// Whether other parts stand on it.
@@ -232,11 +229,11 @@ impl Handle {
     /// Bytes that it has of its parent.
     pub(crate) fn held(&self) -> usize {
         // Relaxed: a number for people.
-        self.body().and_then(Body::held).unwrap_or_else(|| self.held.load(Ordering::Relaxed))
+        self.body().held().unwrap_or_else(|| self.held.load(Ordering::Relaxed))
     }
 
     pub(crate) fn check(&self) -> Result<(), &'static str> {
-        self.body().map_or(Ok(()), |body| body.check())
+        self.body().check()
     }
 }
 

@@ -24,11 +24,11 @@ use crate::{
 functions!(of_system, system);
 functions!(of_pages, pages);
 
-unsafe fn system(_: *mut c_void) -> &'static dyn Allocate {
+unsafe fn system(_: *mut c_void) -> &'static System {
     &System
 }
 
-unsafe fn pages(_: *mut c_void) -> &'static dyn Allocate {
+unsafe fn pages(_: *mut c_void) -> &'static Pages {
     &Pages
 }
 

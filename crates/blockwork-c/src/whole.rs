@@ -110,10 +110,9 @@ impl Reset for Serving {
         for pool in [&mut self.slabs, &mut self.spans] {
             // SAFETY: nobody has a block of ours any more, and the shares of the
             // fresh parts are not used meanwhile.
-            if let Some(pool) = unsafe { pool.body_mut() } {
-                // Span pools can.
-                let _reset = pool.reset();
-            }
+            let pool = unsafe { pool.body_mut() };
+            // Span pools can.
+            let _reset = pool.reset();
         }
     }
 }
