@@ -22,6 +22,9 @@
  * bw_buffer() and the functions of bw_source(), have to outlive the part and all
  * parts over it.
  *
+ * To a second copy of the library in the same program, parts of the first are
+ * allocators like yours.
+ *
  * Threads. A part is for one thread at a time, and so is what it stands on,
  * unless it says that it is for all threads. Functions and contexts of yours are
  * called by whichever thread uses a part over them.

@@ -124,14 +124,9 @@ impl Kept {
         self.handle().held()
     }
 
-    /// The part, to be changed.
-    ///
-    /// # Safety
-    ///
-    /// - Nobody is using the part, by this share or another.
-    pub(crate) unsafe fn body_mut(&mut self) -> &mut (dyn Body + 'static) {
-        // SAFETY: alive, as we hold a share; nobody is using it.
-        unsafe { Handle::body_mut(self.0) }
+    /// Where its handle is.
+    pub(crate) const fn address(&self) -> NonNull<Handle> {
+        self.0
     }
 }
 

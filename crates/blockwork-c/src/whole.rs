@@ -107,10 +107,10 @@ impl Reset for Serving {
         if let Ok(fresh) = fresh {
             *self = fresh;
         }
-        for pool in [&mut self.slabs, &mut self.spans] {
+        for pool in [&self.slabs, &self.spans] {
             // SAFETY: nobody has a block of ours any more, and the shares of the
             // fresh parts are not used meanwhile.
-            let pool = unsafe { pool.body_mut() };
+            let pool = unsafe { Handle::body_mut(pool.address()) };
             // Span pools can.
             let _reset = pool.reset();
         }
@@ -120,6 +120,17 @@ impl Reset for Serving {
 impl Body for Counted<Serving> {
     fn reset(&mut self) -> Result<(), Refusal> {
         Reset::reset(self);
+        Ok(())
+    }
+
+    fn trim(&mut self) -> Result<(), Refusal> {
+        let Serving { by_size, slabs, spans } = self.parent();
+        // Its slabs are free spans then.
+        by_size.small().trim();
+        for pool in [slabs, spans] {
+            // SAFETY: nobody is using the heap, and so neither of its pools.
+            unsafe { Handle::body_mut(pool.address()) }.trim()?;
+        }
         Ok(())
     }
 

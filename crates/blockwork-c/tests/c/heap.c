@@ -46,6 +46,24 @@ static void heaps_are_apart(void) {
     CHECK(bw_destroy(two) == 0);
 }
 
+static void a_trim_gives_back_all_that_is_free(void) {
+    counting parent;
+    counting_start(&parent);
+    bw_part *heap = bw_heap(&parent.allocator, 0);
+    static void *blocks[4000];
+    for (size_t i = 0; i < 4000; i++) {
+        blocks[i] = bw_allocate(bw_interface(heap), i * 10 + 1, 8);
+        CHECK(blocks[i] != NULL);
+    }
+    for (size_t i = 0; i < 4000; i++) {
+        bw_deallocate(bw_interface(heap), blocks[i], i * 10 + 1, 8);
+    }
+    CHECK(bw_trim(heap) == 0 && bw_held(heap) == parent.live);
+    /* At most books. */
+    CHECK(parent.live < 65536);
+    CHECK(bw_destroy(heap) == 0 && parent.live == 0);
+}
+
 static void any_size_and_alignment_is_served(void) {
     bw_part *heap = bw_heap(bw_pages(), 0);
     const bw_allocator *from = bw_interface(heap);
@@ -70,6 +88,7 @@ static void any_size_and_alignment_is_served(void) {
 int main(void) {
     a_heap_goes_as_a_whole();
     heaps_are_apart();
+    a_trim_gives_back_all_that_is_free();
     any_size_and_alignment_is_served();
     return 0;
 }

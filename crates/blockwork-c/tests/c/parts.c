@@ -48,7 +48,7 @@ static const struct {
     {"concurrent_pool", concurrent_pool, 1, 1},
     {"span_pool", span_pool, 1, 1},
     {"size_classes", size_classes, 1, 1},
-    {"heap", heap, 1, 0},
+    {"heap", heap, 1, 1},
     {"segregate", segregate, 0, 0},
     {"counted", counted, 0, 0},
     {"quota", quota, 0, 0},

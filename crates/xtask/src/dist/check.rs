@@ -92,8 +92,9 @@ impl Checks<'_> {
         }
     }
 
-    /// The static library with what the pkg-config file calls private; and the
-    /// shared one loaded, used and unloaded while its threads run.
+    /// The static library with what the pkg-config file calls private; the shared
+    /// one loaded, used and unloaded while its threads run; and both in one
+    /// program.
     fn by_hand(&self) -> Result<(), String> {
         let include = self.tree.join("include");
         let program = self.folder.join("static");
@@ -103,12 +104,16 @@ impl Checks<'_> {
         self.runs(&mut cc)?;
         self.runs(&mut Command::new(&program))?;
 
-        let program = self.folder.join("loads");
-        let mut cc = Command::new("cc");
-        cc.args(["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-I"]).arg(&include);
-        cc.arg(self.root.join(CRATE).join("tests/installed/loads.c")).arg("-o").arg(&program);
-        self.runs(cc.args(["-lpthread", "-ldl"]))?;
-        self.runs(Command::new(&program).arg(self.shared())).map(drop)
+        for (name, also) in [("loads", None), ("copies", Some(self.lib().join("libblockwork.a")))] {
+            let program = self.folder.join(name);
+            let source = self.root.join(CRATE).join("tests/installed").join(name).with_extension("c");
+            let mut cc = Command::new("cc");
+            cc.args(["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-I"]).arg(&include);
+            cc.arg(source).arg("-o").arg(&program).args(also).args(super::PRIVATE.split(' '));
+            self.runs(&mut cc)?;
+            self.runs(Command::new(&program).arg(self.shared()))?;
+        }
+        Ok(())
     }
 
     fn by_pkg_config(&self) -> Result<(), String> {
