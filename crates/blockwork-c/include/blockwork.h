@@ -20,14 +20,15 @@
  * destroyed in any order; blocks of a part end with it. Of a `bw_allocator` of
  * yours a part keeps a copy: what its context points to, and the memory of
  * bw_buffer() and the functions of bw_source(), have to outlive the part and all
- * parts over it.
- *
- * To a second copy of the library in the same program, parts of the first are
- * allocators like yours.
+ * parts over it. The interface of a part in which you replaced a function is one
+ * of yours; so are those of a second copy of the library in the same program.
  *
  * Threads. A part is for one thread at a time, and so is what it stands on,
  * unless it says that it is for all threads. Functions and contexts of yours are
  * called by whichever thread uses a part over them.
+ *
+ * After a fork of a program with several threads the child must not use parts that
+ * the other threads were using.
  *
  * Sizes and alignments. Whoever gives a block back says its size and alignment,
  * as with C++'s sized delete: nothing is stored beside it. bw_acquire() is for

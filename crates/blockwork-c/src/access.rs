@@ -12,22 +12,26 @@ use crate::{
     error::{Refusal, contain, pointer, status},
     interface::{Foreign, Interface, is_alike, layout_of},
     parent::NO_ALLOCATOR,
-    part::{Body, Handle, Kept, handle_of},
+    part::{Body, Handle, Kept, allocates_from_part, deallocates_to_part, handle_of, part_of},
     scope::bw_current,
     source::{PAGES, SYSTEM},
 };
 
-/// The part that C names as an allocator, if it is one: the usual case.
+/// The part that C names as an allocator, if it is one, by the one function that
+/// is wanted of it: the usual case.
 ///
 /// # Safety
 ///
 /// - `interface` is null, or of an allocator that is alive.
 #[inline]
-unsafe fn part_behind<'a>(interface: *const Interface) -> Option<&'a dyn Body> {
+unsafe fn part_behind<'a>(interface: *const Interface, is_ours: fn(&Interface) -> bool) -> Option<&'a dyn Body> {
     // SAFETY: the caller's promise.
-    let whole = handle_of(unsafe { interface.as_ref() }?)?;
-    // SAFETY: a part that is alive.
-    Some(unsafe { whole.as_ref() }.body())
+    let interface = unsafe { interface.as_ref() }?;
+    if !is_ours(interface) {
+        return None;
+    }
+    // SAFETY: our function has the context of a part that is alive.
+    Some(unsafe { part_of(interface.context) })
 }
 
 /// Does `act` with the allocator that C names.
@@ -145,7 +149,7 @@ fn or_raise<R>(outcome: Result<R, Refusal>, wrong: R) -> R {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bw_allocate(allocator: *const Interface, size: usize, align: usize) -> *mut c_void {
     // SAFETY: the caller's promise.
-    match unsafe { part_behind(allocator) } {
+    match unsafe { part_behind(allocator, allocates_from_part) } {
         Some(part) => allocate(part, size, align),
         // SAFETY: the caller's promise.
         None => unsafe { allocate_elsewhere(allocator, size, align) },
@@ -188,7 +192,7 @@ pub unsafe extern "C" fn bw_allocate_zeroed(allocator: *const Interface, size: u
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bw_deallocate(allocator: *const Interface, block: *mut c_void, size: usize, align: usize) {
     // SAFETY: the caller's promise.
-    match unsafe { part_behind(allocator) } {
+    match unsafe { part_behind(allocator, deallocates_to_part) } {
         // SAFETY: the caller's promise.
         Some(part) => unsafe { deallocate(part, block, size, align) },
         // SAFETY: the caller's promise.

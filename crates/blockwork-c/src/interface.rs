@@ -219,8 +219,14 @@ macro_rules! functions {
 }
 pub(crate) use functions;
 
-/// Whether two interfaces have the same functions: then what they describe is of
-/// the same kind.
+/// Whether two interfaces have the same functions, all of them: then what they
+/// describe is of the same kind. A caller may have replaced some in a copy.
 pub(crate) fn is_alike(one: &Interface, other: &Interface) -> bool {
-    matches!((one.allocate, other.allocate), (Some(one), Some(other)) if ptr::fn_addr_eq(one, other))
+    /// Whether both are there, and the same.
+    macro_rules! same {
+        ($function:ident) => {
+            matches!((one.$function, other.$function), (Some(one), Some(other)) if ptr::fn_addr_eq(one, other))
+        };
+    }
+    same!(allocate) && same!(deallocate) && same!(resize) && same!(granted)
 }

@@ -13,7 +13,7 @@ use blockwork::{AllocError, Allocate, Check, Counts, Null};
 
 use crate::{
     error::{Refusal, contain, pointer},
-    interface::{Interface, functions, is_alike},
+    interface::{AllocateFn, DeallocateFn, Interface, functions, is_alike},
     parent::{Ground, Parent},
 };
 
@@ -62,7 +62,8 @@ functions!(of_part, part_of);
 /// # Safety
 ///
 /// - It is alive, and stays so for `'a`.
-unsafe fn part_of<'a>(context: *mut c_void) -> &'a dyn Body {
+#[inline]
+pub(crate) unsafe fn part_of<'a>(context: *mut c_void) -> &'a dyn Body {
     // SAFETY: the caller's promise. Nobody writes to it while there are users.
     unsafe { &*context.cast::<Handle>() }.body()
 }
@@ -257,6 +258,18 @@ impl Grounds {
 pub(crate) fn handle_of(interface: &Interface) -> Option<NonNull<Handle>> {
     let ours = is_alike(interface, const { &of_part::interface(ptr::null_mut()) });
     if ours { NonNull::new(interface.context.cast()) } else { None }
+}
+
+/// Whether `allocate` is that of our parts.
+#[inline]
+pub(crate) fn allocates_from_part(interface: &Interface) -> bool {
+    interface.allocate.is_some_and(|function| ptr::fn_addr_eq(function, of_part::allocate as AllocateFn))
+}
+
+/// Whether `deallocate` is that of our parts.
+#[inline]
+pub(crate) fn deallocates_to_part(interface: &Interface) -> bool {
+    interface.deallocate.is_some_and(|function| ptr::fn_addr_eq(function, of_part::deallocate as DeallocateFn))
 }
 
 /// Builds a part for C.

@@ -158,6 +158,39 @@ static void promises_that_are_broken_are_not_passed_on(void) {
     CHECK(bw_destroy(slab) == 0);
 }
 
+static size_t watched;
+
+static void watching(void *context, void *block, size_t size, size_t align) {
+    watched += size;
+    bw_system()->deallocate(context, block, size, align);
+}
+
+/* A copy of an interface of the library's in which a function was replaced is an
+ * allocator of the caller's. */
+static void a_replaced_function_is_called(void) {
+    bw_allocator mine = *bw_system();
+    mine.deallocate = watching;
+    bw_part *memo = bw_memo(&mine, 0);
+    bw_deallocate(&mine, bw_allocate(&mine, 10, 1), 10, 1);
+    CHECK(watched == 10);
+    bw_deallocate(bw_interface(memo), bw_allocate(bw_interface(memo), 100, 8), 100, 8);
+    CHECK(watched == 110);
+    CHECK(bw_destroy(memo) == 0);
+
+    bw_part *counted = bw_counted(bw_system());
+    bw_allocator view = *bw_interface(counted);
+    bw_allocator odd = view;
+    odd.granted = too_much;
+    CHECK(bw_granted(&view, 10, 1) == 10 && bw_granted(&odd, 10, 1) == 10);
+    bw_part *one = bw_bump(&view, 64);
+    bw_part *two = bw_bump(&odd, 64);
+    CHECK(bw_allocate(bw_interface(one), 8, 8) != NULL && bw_allocate(bw_interface(two), 8, 8) != NULL);
+    bw_statistics counts;
+    CHECK(bw_statistics_read(counted, &counts) == 0 && counts.blocks_live == 2);
+    /* Only a plain copy is known for what it is, and keeps the part alive. */
+    CHECK(bw_destroy(two) == 0 && bw_destroy(counted) == 0 && bw_destroy(one) == 0);
+}
+
 static void a_buffer_has_one_holder(void) {
     static union { char bytes[4096]; long double align; } region;
     bw_part *buffer = bw_buffer(&region, sizeof region);
@@ -179,6 +212,7 @@ int main(void) {
     a_bad_text_is_named();
     statistics_are_of_parts_that_count();
     promises_that_are_broken_are_not_passed_on();
+    a_replaced_function_is_called();
     a_buffer_has_one_holder();
     return 0;
 }

@@ -62,7 +62,8 @@ fn built(name: &str, language: Language) -> PathBuf {
     let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{language:?}"));
     let mut command = compiler(language);
     command.arg(folder().join("tests/c").join(name)).args(["-xnone", "-o"]).arg(&program);
-    command.arg(library()).args(SYSTEM_LIBRARIES);
+    // Most of the library is information for debuggers.
+    command.args(["-Wl,-S,--gc-sections"]).arg(library()).args(SYSTEM_LIBRARIES);
     succeeds(&mut command);
     program
 }
