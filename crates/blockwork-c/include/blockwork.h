@@ -149,11 +149,12 @@ BW_API int bw_destroy(bw_part *part) BW_NOEXCEPT;
  * stand on it, ENOTSUP for other kinds. */
 BW_API int bw_reset(bw_part *part) BW_NOEXCEPT;
 
-/* Gives back what a strategy keeps without need; nobody may be using it. */
+/* Gives back what a strategy, a heap or a thread cache keeps without need; nobody
+ * may be using it. */
 BW_API int bw_trim(bw_part *part) BW_NOEXCEPT;
 
-/* Bytes that a strategy or a heap has of its parent now, live or kept. 0 for what
- * only passes requests on, and for what bw_compose() made: count in the text. */
+/* Bytes that a strategy, a heap or a thread cache has of its parent now, live or
+ * kept. 0 for what only passes requests on, and for what bw_compose() made: count in the text. */
 BW_API size_t bw_held(const bw_part *part) BW_NOEXCEPT;
 
 /* Walks the books of a part and of those below it; for tests. */
@@ -255,6 +256,13 @@ BW_API bw_part *bw_quota(const bw_allocator *parent, size_t limit) BW_NOEXCEPT;
 
 /* For all threads, one at a time, if nobody uses the parent but through this. */
 BW_API bw_part *bw_locked(const bw_allocator *parent) BW_NOEXCEPT;
+
+/* Each thread keeps freed blocks of up to `largest` bytes, a power of two from 128
+ * to 1 MiB, for itself and does without its parent's lock: per class of sizes at
+ * most `limit` bytes in each of two magazines; 0 for 64 KiB. For all threads, if
+ * the parent is. bw_trim() gives back what the calling thread keeps, and what none
+ * does. */
+BW_API bw_part *bw_thread_cached(const bw_allocator *parent, size_t largest, size_t limit) BW_NOEXCEPT;
 
 /* Finds blocks that are freed twice, or with a wrong size, or are of others, or
  * were written past their ends or after their free, and those that are live when

@@ -6,7 +6,6 @@
 //! ```
 
 use core::{
-    alloc::Layout,
     ffi::c_void,
     ptr::{self, NonNull},
 };
@@ -14,8 +13,7 @@ use core::{
 use blockwork::math::align::NATURAL_ALIGN_MAX;
 
 use crate::{
-    access,
-    error::{Refusal, contain, pointer},
+    access::{bw_allocate, bw_deallocate},
     interface::Interface,
     scope::bw_current,
 };
@@ -31,12 +29,9 @@ struct Tag {
 const BEFORE: usize = NATURAL_ALIGN_MAX;
 const _: () = assert!(size_of::<Tag>() <= BEFORE && align_of::<Tag>() <= BEFORE);
 
-/// The layout of a block with its tag.
-const fn tagged(size: usize) -> Result<Layout, Refusal> {
-    match size.checked_add(BEFORE) {
-        Some(size) => crate::interface::layout_of(size, NATURAL_ALIGN_MAX),
-        None => Err(Refusal::Memory),
-    }
+/// Bytes of a block with its tag; more than any block has, if there are too many.
+const fn tagged(size: usize) -> usize {
+    size.saturating_add(BEFORE)
 }
 
 /// Where the tag of a block is.
@@ -58,18 +53,14 @@ pub extern "C" fn bw_acquire(size: usize) -> *mut c_void {
 /// - `allocator` is null, or of an allocator that outlives the block.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bw_acquire_from(allocator: *const Interface, size: usize) -> *mut c_void {
-    contain(|| {
-        let acquired = tagged(size).and_then(|layout| {
-            // SAFETY: the caller's promise.
-            let whole = unsafe { access::with(allocator, |from| from.allocate(layout)) }??;
-            // SAFETY: the block is as long, and more.
-            let block = unsafe { whole.add(BEFORE) };
-            // SAFETY: before the block, in fresh memory that is aligned.
-            unsafe { tag(block).write(Tag { owner: allocator, size }) };
-            Ok(block.as_ptr().cast())
-        });
-        pointer(acquired)
-    })
+    // SAFETY: the caller's promise.
+    let whole = unsafe { bw_allocate(allocator, tagged(size), BEFORE) };
+    let Some(whole) = NonNull::new(whole.cast::<u8>()) else { return ptr::null_mut() };
+    // SAFETY: the block is as long, and more.
+    let block = unsafe { whole.add(BEFORE) };
+    // SAFETY: before the block, in fresh memory that is aligned.
+    unsafe { tag(block).write(Tag { owner: allocator, size }) };
+    block.as_ptr().cast()
 }
 
 /// Gives a block back to the allocator that it is from.
@@ -80,24 +71,13 @@ pub unsafe extern "C" fn bw_acquire_from(allocator: *const Interface, size: usiz
 ///   allocator is alive.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bw_release(block: *mut c_void) {
-    contain(|| {
-        let Some(block) = NonNull::new(block.cast::<u8>()) else { return };
-        // SAFETY: written when the block was made.
-        let Tag { owner, size } = unsafe { ptr::read(tag(block)) };
-        // SAFETY: the memory around the block begins there.
-        let whole = unsafe { block.sub(BEFORE) };
-        let freed = tagged(size).and_then(|layout| {
-            let free = |from: &dyn blockwork::Allocate| {
-                // SAFETY: allocated there with this layout, and live.
-                unsafe { from.deallocate(whole, layout) }
-            };
-            // SAFETY: the caller says that it is alive.
-            unsafe { access::with(owner, free) }
-        });
-        if let Err(refusal) = freed {
-            refusal.raise();
-        }
-    });
+    let Some(block) = NonNull::new(block.cast::<u8>()) else { return };
+    // SAFETY: written when the block was made.
+    let Tag { owner, size } = unsafe { ptr::read(tag(block)) };
+    let whole = block.as_ptr().wrapping_sub(BEFORE).cast();
+    // SAFETY: allocated there with this layout, and live; the caller says that its
+    // allocator is alive.
+    unsafe { bw_deallocate(owner, whole, tagged(size), BEFORE) }
 }
 
 /// The bytes that `block` was asked for with; 0 for null.

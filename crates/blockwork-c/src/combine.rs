@@ -2,11 +2,15 @@
 
 use core::ffi::c_void;
 
-use blockwork::{Beside, Checked, Counted, Counts, Locked, Quota, Scrutiny, Segregate, System, Unsited, UpTo, UpToAt};
+use blockwork::{
+    Beside, Checked, Counted, Counts, Locked, Quad, QuadAt, Quota, Scrutiny, Segregate, System, ThreadCached, Unsited,
+    UpTo, UpToAt,
+};
 
 use crate::{
+    error::Refusal,
     interface::Interface,
-    parent::Parent,
+    parent::{Ground, Parent},
     part::{Body, Handle, create},
     report::{Report, Teller},
 };
@@ -17,10 +21,22 @@ impl Body for Counted<Parent> {
     }
 }
 
+impl Body for ThreadCached<Ground, QuadAt> {
+    fn trim(&mut self) -> Result<(), Refusal> {
+        Self::trim(self);
+        Ok(())
+    }
+}
+
 impl Body for Quota<Parent> {}
 impl Body for Locked<Parent> {}
 impl Body for Segregate<UpToAt, Parent, Parent> {}
 impl Body for Checked<Parent, Teller, Beside<System>> {}
+
+/// The table of classes up to `largest` bytes.
+pub(crate) fn classes_up_to(largest: usize) -> Result<QuadAt, Refusal> {
+    Quad::at(largest).ok_or(Refusal::Argument("the largest class must be a power of two from 128 to 1 MiB"))
+}
 
 /// Counts blocks and bytes.
 ///
@@ -53,6 +69,25 @@ pub unsafe extern "C" fn bw_quota(parent: *const Interface, limit: usize) -> *mu
 pub unsafe extern "C" fn bw_locked(parent: *const Interface) -> *mut Handle {
     // SAFETY: the caller's promise.
     create(|_| Ok(Locked::new(unsafe { Parent::of(parent) }?)))
+}
+
+/// Each thread keeps freed blocks of up to `largest` bytes, in magazines of up to
+/// `limit` bytes.
+///
+/// # Safety
+///
+/// - `parent` is null, or of an allocator that outlives the part, for all threads
+///   that use it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bw_thread_cached(parent: *const Interface, largest: usize, limit: usize) -> *mut Handle {
+    /// Bytes of a magazine where nobody says.
+    const LIMIT: usize = 64 << 10;
+    create(|grounds| {
+        // SAFETY: the caller's promise.
+        let ground = grounds.over(unsafe { Parent::of(parent) }?);
+        let limit = if limit == 0 { LIMIT } else { limit };
+        Ok(ThreadCached::new(ground, classes_up_to(largest)?, limit))
+    })
 }
 
 /// Up to `boundary` bytes from `small`, the rest from `large`.

@@ -44,7 +44,7 @@ pub use self::{
         bw_interface, bw_reallocate, bw_reset, bw_resize, bw_statistics_read, bw_trim, bw_version,
     },
     acquire::{bw_acquire, bw_acquire_from, bw_acquired, bw_release},
-    combine::{bw_checked, bw_counted, bw_locked, bw_quota, bw_segregate},
+    combine::{bw_checked, bw_counted, bw_locked, bw_quota, bw_segregate, bw_thread_cached},
     compose::{Named, bw_compose, bw_compose_shared},
     error::bw_last_error,
     interface::Interface,

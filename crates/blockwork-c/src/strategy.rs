@@ -2,11 +2,12 @@
 
 use blockwork::{
     Arena, ArenaConfig, BlockAt, BlockPool, BlockPoolConfig, Bump, ChunkSize, ConcurrentBlockPool,
-    ConcurrentBlockPoolConfig, Locked, Memo, MixedSlab, Quad, QuadAt, Reset, SizeClasses, Slab, SlabConfig, SlabHead,
+    ConcurrentBlockPoolConfig, Locked, Memo, MixedSlab, QuadAt, Reset, SizeClasses, Slab, SlabConfig, SlabHead,
     SlabPolicy, SpanPool, SpanPoolConfig,
 };
 
 use crate::{
+    combine::classes_up_to,
     error::Refusal,
     interface::Interface,
     parent::{Ground, Parent},
@@ -192,8 +193,7 @@ pub unsafe extern "C" fn bw_span_pool(parent: *const Interface, block: usize, re
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bw_size_classes(parent: *const Interface, largest: usize, slab_size: usize) -> *mut Handle {
     over!(parent, |ground| {
-        const RULE: &str = "the largest size of size classes must be a power of two from 128 to 1 MiB";
-        let classes = Quad::at(largest).ok_or(Refusal::Argument(RULE))?;
+        let classes = classes_up_to(largest)?;
         let usual = SlabPolicy::DEFAULT;
         let policy = SlabPolicy { slab_size: or(slab_size, usual.slab_size), ..usual };
         Ok(SizeClasses::<_, SlabHead<usize>, _>::try_with_table(ground, classes, policy)?)

@@ -17,6 +17,7 @@ static void nothing_is_made_over_nothing(void) {
     REFUSED(bw_counted(NULL), NULL, EINVAL);
     REFUSED(bw_quota(NULL, 1), NULL, EINVAL);
     REFUSED(bw_locked(NULL), NULL, EINVAL);
+    REFUSED(bw_thread_cached(NULL, 1024, 0), NULL, EINVAL);
     REFUSED(bw_checked(NULL, NULL, NULL), NULL, EINVAL);
     REFUSED(bw_buffer(NULL, 64), NULL, EINVAL);
     REFUSED(bw_source(NULL, NULL, NULL), NULL, EINVAL);
@@ -77,6 +78,7 @@ static void a_bad_configuration_is_named(void) {
     REFUSED(bw_span_pool(below, 100, 0), NULL, EINVAL);
     REFUSED(bw_span_pool(below, 4096, 1024), NULL, EINVAL);
     REFUSED(bw_size_classes(below, 1000, 0), NULL, EINVAL);
+    REFUSED(bw_thread_cached(below, 64, 0), NULL, EINVAL);
     REFUSED(bw_size_classes(below, 1024, 512), NULL, EINVAL);
     REFUSED(bw_arena(below, 1, 0), NULL, EINVAL);
     REFUSED(bw_arena(below, 8192, 4096), NULL, EINVAL);

@@ -23,6 +23,7 @@ static bw_part *segregate(const bw_allocator *parent) {
 static bw_part *counted(const bw_allocator *parent) { return bw_counted(parent); }
 static bw_part *quota(const bw_allocator *parent) { return bw_quota(parent, 1 << 20); }
 static bw_part *locked(const bw_allocator *parent) { return bw_locked(parent); }
+static bw_part *thread_cached(const bw_allocator *parent) { return bw_thread_cached(parent, 1024, 0); }
 static bw_part *checked(const bw_allocator *parent) { return bw_checked(parent, NULL, NULL); }
 static bw_part *composed(const bw_allocator *parent) {
     bw_named source = {"below", parent};
@@ -53,6 +54,7 @@ static const struct {
     {"counted", counted, 0, 0},
     {"quota", quota, 0, 0},
     {"locked", locked, 0, 0},
+    {"thread_cached", thread_cached, 0, 1},
     {"checked", checked, 0, 0},
     {"composed", composed, 0, 0},
     {"composed_shared", composed_shared, 0, 0},

@@ -48,8 +48,10 @@ int main(void) {
 
     bw_part *heap = bw_heap(&parent.allocator, 0);
     bw_part *locked = bw_locked(bw_interface(heap));
+    bw_part *cached = bw_thread_cached(bw_interface(locked), 1024, 0);
     CHECK(bw_destroy(heap) == 0);
     shared_by_threads(locked);
+    shared_by_threads(cached);
     CHECK(parent.live == 0);
 
     shared_by_threads(bw_compose_shared("thread_cached(quad 16..1k) over locked over slab(quad 16..1k) over pages",

@@ -14,7 +14,7 @@ use blockwork_c::{
     Handle, Interface, Named, bw_allocate, bw_allocate_zeroed, bw_arena, bw_bump, bw_check, bw_checked, bw_compose,
     bw_concurrent_pool, bw_counted, bw_deallocate, bw_destroy, bw_granted, bw_heap, bw_interface, bw_last_error,
     bw_locked, bw_memo, bw_mixed_slab, bw_pool, bw_quota, bw_reset, bw_resize, bw_segregate, bw_size_classes, bw_slab,
-    bw_span_pool,
+    bw_span_pool, bw_thread_cached,
 };
 
 /// What makes the part over a parent.
@@ -244,6 +244,7 @@ laws! {
     counted: plain, over!(bw_counted), [.retains(0)];
     quota: plain, over!(bw_quota, usize::MAX), [.retains(0)];
     locked: plain, over!(bw_locked), [.retains(0).not_reentrant()];
+    thread_cached: plain, over!(bw_thread_cached, 1024, 4096), [];
     checked: plain, over!(bw_checked, Some(unheard), ptr::null_mut()), [];
     segregate: plain, |parent| {
         on_top(over!(bw_size_classes, 1024, 4096)(parent), |small| {
