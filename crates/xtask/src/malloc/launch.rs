@@ -4,7 +4,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    time::Instant,
+    time::{Instant, SystemTime},
 };
 
 use crate::{peers::Malloc, run::output};
@@ -41,17 +41,28 @@ pub(super) fn folder(root: &Path) -> PathBuf {
 pub(super) fn compile(root: &Path) -> Result<(), String> {
     let folder = folder(root);
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let sources = root.join("bench/malloc");
+    let common = written(&sources.join("common.h"));
     for program in PROGRAMS.iter().chain(&["launch"]) {
+        let (source, compiled) = (sources.join(program).with_extension("c"), folder.join(program));
+        if written(&compiled) > written(&source).max(common) {
+            continue;
+        }
         let mut cc = Command::new("cc");
         // The pairs are to be called, not folded away.
         cc.args(["-O2", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-fno-builtin", "-pthread", "-o"]);
-        cc.arg(folder.join(program)).arg(root.join("bench/malloc").join(program).with_extension("c"));
+        cc.arg(compiled).arg(source);
         if *program == "launch" {
             cc.arg("-static");
         }
         output(root, &format!("cc {program}.c"), &mut cc)?;
     }
     Ok(())
+}
+
+/// When a file was written last; nothing if it was never.
+fn written(file: &Path) -> Option<SystemTime> {
+    fs::metadata(file).ok()?.modified().ok()
 }
 
 /// Starts `command` on `cores` with `malloc` preloaded.

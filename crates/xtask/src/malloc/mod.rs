@@ -28,7 +28,7 @@ const PASSES: usize = 5;
 const PASSES_QUICK: usize = 3;
 /// Threads are run again while others had more of the machine than this many processors, this many times.
 const OTHERS: f64 = 0.2;
-const TRIES: usize = 4;
+const TRIES: usize = 3;
 
 /// What is asked for.
 struct Plan {

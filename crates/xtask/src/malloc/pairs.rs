@@ -38,13 +38,17 @@ pub(super) fn table(root: &Path, mallocs: &[Malloc], filter: &str) -> Result<Str
     let mut table = Table::new("Instructions of a pair", "malloc and free, the loop subtracted", &names);
     for (meaning, pattern, size) in chosen {
         println!("pairs/{pattern}/{size}");
+        let empty = called(root, None, pattern, size)?;
         let mut cells = Vec::new();
         for malloc in mallocs {
-            let cell = match called(root, malloc, pattern, size) {
-                Ok(count) => format!("{count:.0}"),
-                Err(_) => stepped(root, malloc, pattern, size).map_or("-".to_owned(), |count| format!("{count:.0}~")),
-            };
-            cells.push(cell);
+            cells.push(match called(root, Some(malloc), pattern, size) {
+                Ok(count) => format!("{:.0}", per_pair(count, empty, PAIRS * (ROUNDS[1] - ROUNDS[0]))),
+                Err(_) => {
+                    let (all, empty) = (stepped(root, Some(malloc), pattern, size), stepped(root, None, pattern, size));
+                    let count = per_pair(all?, empty?, PAIRS_STEPPED);
+                    format!("{count:.0}~")
+                }
+            });
         }
         table.row(meaning, cells);
     }
@@ -56,33 +60,32 @@ pub(super) fn table(root: &Path, mallocs: &[Malloc], filter: &str) -> Result<Str
     Ok(table.finish() + &stepped)
 }
 
-/// The difference of two run lengths, with calls and without.
-fn called(root: &Path, malloc: &Malloc, pattern: &str, size: &str) -> Result<f64, String> {
+/// The difference of two run lengths, without a malloc where none is given.
+fn called(root: &Path, malloc: Option<&Malloc>, pattern: &str, size: &str) -> Result<u64, String> {
     let program = folder(root).join("pairs");
-    let count = |rounds: u32, empty: Option<&str>| {
+    let count = |rounds: u32| {
         let (pairs, rounds) = (PAIRS.to_string(), rounds.to_string());
         let mut args = vec![pattern, size, &pairs, &rounds];
-        args.extend(empty);
-        callgrind::count_preloaded(&program, &args, Some(&malloc.library)).map(|counted| counted.instructions)
+        args.extend(malloc.is_none().then_some("empty"));
+        let library = malloc.map(|malloc| malloc.library.as_path());
+        callgrind::count_preloaded(&program, &args, library).map(|counted| counted.instructions)
     };
-    let rounds = |empty| Ok::<_, String>(count(ROUNDS[1], empty)? - count(ROUNDS[0], empty)?);
-    Ok(per_pair(rounds(None)?, rounds(Some("empty"))?, PAIRS * (ROUNDS[1] - ROUNDS[0])))
+    Ok(count(ROUNDS[1])? - count(ROUNDS[0])?)
 }
 
-/// The last round step by step, with calls and without.
-fn stepped(root: &Path, malloc: &Malloc, pattern: &str, size: &str) -> Result<f64, String> {
-    let count = |empty: Option<&str>| {
-        let mut steps = Command::new(folder(root).join("steps"));
-        steps
-            .arg((ROUNDS_STEPPED - 1).to_string())
-            .arg(&malloc.library)
-            .arg(folder(root).join("pairs"))
-            .args([pattern, size]);
-        steps.args([PAIRS_STEPPED.to_string(), ROUNDS_STEPPED.to_string()]).args(empty);
-        let printed = output(root, "steps", &mut steps)?;
-        printed.trim().parse::<u64>().map_err(|error| error.to_string())
+/// The last round step by step.
+fn stepped(root: &Path, malloc: Option<&Malloc>, pattern: &str, size: &str) -> Result<u64, String> {
+    let mut steps = Command::new(folder(root).join("steps"));
+    steps.arg((ROUNDS_STEPPED - 1).to_string());
+    match malloc {
+        Some(malloc) => steps.arg(&malloc.library),
+        None => steps.arg("-"),
     };
-    Ok(per_pair(count(None)?, count(Some("empty"))?, PAIRS_STEPPED))
+    steps.arg(folder(root).join("pairs")).args([pattern, size]);
+    steps.args([PAIRS_STEPPED.to_string(), ROUNDS_STEPPED.to_string()]);
+    steps.args(malloc.is_none().then_some("empty"));
+    let printed = output(root, "steps", &mut steps)?;
+    printed.trim().parse().map_err(|_| format!("steps printed `{printed}`"))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
