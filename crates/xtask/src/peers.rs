@@ -68,7 +68,7 @@ pub(crate) fn own(root: &Path) -> Result<Option<Malloc>, String> {
     let mut cargo = Command::new(env!("CARGO"));
     output(root, "the build of blockwork-preload", cargo.args(["build", "--release", "-p", "blockwork-preload"]))?;
     let library = root.join("target/release/libblockwork_preload.so");
-    Ok(Some(Malloc { name: "blockwork".to_owned(), version: String::new(), library }))
+    Ok(Some(Malloc { name: "blockwork".to_owned(), version: "this commit".to_owned(), library }))
 }
 
 /// Builds what is not there yet, and says what there is.

@@ -55,19 +55,26 @@ pub(crate) fn run(root: &Path, args: &[&str]) -> Result<(), String> {
     let names: Vec<&str> = plan.mallocs.iter().map(|malloc| malloc.name.as_str()).collect();
     let workloads = workloads::all(root)?;
     let mut text = report::head(&plan.mallocs, plan.passes, args);
-    let mut runs = Vec::new();
+    let (mut runs, mut failed) = (Vec::new(), Vec::new());
     for workload in workloads.iter().filter(|workload| workload.full_name().contains(&plan.filter)) {
         println!("{}", workload.full_name());
         match measure(root, workload, &plan) {
-            Ok(measured) => runs.push(measured),
+            Ok(measured) => {
+                println!("  {}", in_seconds(&measured, &names));
+                runs.push(measured);
+            }
             Err(error) => {
-                println!("  left out: {error}");
-                text += &format!("- `{}` is left out: {}\n", workload.full_name(), error.lines().next().unwrap_or(""));
+                println!("  failed: {error}");
+                failed.push(format!("{}: {}", workload.full_name(), error.lines().next().unwrap_or_default()));
             }
         }
     }
-    if let Some(reference) = names.iter().position(|&name| name == REFERENCE) {
-        text += &compared(&runs, &names, reference);
+    text.extend(failed.iter().map(|failed| format!("- failed, and left out: {failed}\n")));
+    text.push('\n');
+    match names.iter().position(|&name| name == REFERENCE) {
+        Some(reference) if !runs.is_empty() => text += &compared(&runs, &names, reference),
+        None => text += &format!("Without {REFERENCE} there is nothing to compare with.\n\n"),
+        Some(_) => {}
     }
     text += &probes::table(root, &plan.mallocs, &plan.filter)?;
     text += &pairs::table(root, &plan.mallocs, &plan.filter)?;
@@ -75,7 +82,7 @@ pub(crate) fn run(root: &Path, args: &[&str]) -> Result<(), String> {
     if plan.whole {
         fs::write(root.join(RESULTS), text).map_err(|error| format!("{RESULTS}: {error}"))?;
     }
-    Ok(())
+    if failed.is_empty() { Ok(()) } else { Err(failed.join("\n")) }
 }
 
 fn plan(root: &Path, args: &[&str]) -> Result<Plan, String> {
@@ -106,7 +113,7 @@ pub(crate) fn library(given: &str) -> Result<Malloc, String> {
     let library = PathBuf::from(file).canonicalize().map_err(|error| format!("{file}: {error}"))?;
     let stem = library.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let name = if name.is_empty() { stem } else { name.to_owned() };
-    Ok(Malloc { name, version: String::new(), library })
+    Ok(Malloc { name, version: format!("`{file}`"), library })
 }
 
 /// Runs `workload` under each malloc in turn, pass after pass; each pass begins with another.
@@ -144,12 +151,23 @@ fn undisturbed(root: &Path, workload: &Workload, malloc: &Malloc) -> Result<Usag
     Ok(best)
 }
 
+/// What a run takes in the middle, for who watches.
+fn in_seconds(runs: &Runs<'_>, names: &[&str]) -> String {
+    let median = |of: &[Usage]| statistics::median(of.iter().map(|usage| time(runs.workload, usage)).collect());
+    let each = names.iter().zip(&runs.of).map(|(name, of)| format!("{name} {:.2} s", median(of)));
+    each.collect::<Vec<_>>().join(", ")
+}
+
+fn time(workload: &Workload, usage: &Usage) -> f64 {
+    match workload.clock {
+        Clock::Processor => usage.processor,
+        Clock::Wall => usage.wall,
+    }
+}
+
 /// Times and peaks, by group and by workload.
 fn compared(runs: &[Runs<'_>], names: &[&str], reference: usize) -> String {
-    let time = |runs: &Runs<'_>, at: usize, pass: usize| match runs.workload.clock {
-        Clock::Processor => runs.of[at][pass].processor,
-        Clock::Wall => runs.of[at][pass].wall,
-    };
+    let time = |runs: &Runs<'_>, at: usize, pass: usize| time(runs.workload, &runs.of[at][pass]);
     let work = |runs: &Runs<'_>, at: usize, pass: usize| runs.of[at][pass].processor;
     let peak = |runs: &Runs<'_>, at: usize, pass: usize| runs.of[at][pass].peak;
     let mut text = report::disturbance(runs);

@@ -19,8 +19,7 @@ pub(super) fn head(mallocs: &[Malloc], passes: usize, args: &[&str]) -> String {
         of("date", &["-u", "+%Y-%m-%d"]),
     );
     for malloc in mallocs {
-        let version = if malloc.version.is_empty() { "this commit" } else { &malloc.version };
-        writeln!(text, "| {} | {version} |", malloc.name).expect("writing to a string");
+        writeln!(text, "| {} | {} |", malloc.name, malloc.version).expect("writing to a string");
     }
     text.push('\n');
     text
