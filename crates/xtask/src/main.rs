@@ -35,7 +35,8 @@ cargo xtask <task>
   peers                    builds other mallocs to preload, into target/peers
   malloc-bench [--quick | --passes N] [--library [NAME=]FILE] [--only NAME,NAME] [FILTER]
                            mallocs by preload: times, memory, instructions; all of it into bench/RESULTS-malloc.md
-  programs [LIBRARY] [--full]   real programs with a malloc preloaded print what they print without
+  programs [LIBRARY] [--full] [--only NAME]
+                           real programs with a malloc preloaded print what they print without
 ";
 
 fn main() -> ExitCode {

@@ -62,11 +62,14 @@ const LIBRARY_FOLDERS: &[&str] = &["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch6
 
 /// This library's own malloc, built, if there is a crate of it.
 pub(crate) fn own(root: &Path) -> Result<Option<Malloc>, String> {
-    if !root.join("crates/blockwork-preload").exists() {
+    let manifest = root.join("crates/blockwork-preload/Cargo.toml");
+    if !manifest.exists() {
         return Ok(None);
     }
+    // Into the workspace's folder, whether it is of the workspace or not.
     let mut cargo = Command::new(env!("CARGO"));
-    output(root, "the build of blockwork-preload", cargo.args(["build", "--release", "-p", "blockwork-preload"]))?;
+    cargo.args(["build", "--release", "--manifest-path"]).arg(&manifest).arg("--target-dir").arg(root.join("target"));
+    output(root, "the build of blockwork-preload", &mut cargo)?;
     let library = root.join("target/release/libblockwork_preload.so");
     Ok(Some(Malloc { name: "blockwork".to_owned(), version: "this commit".to_owned(), library }))
 }

@@ -49,8 +49,15 @@ enum Verdict {
 /// Runs all programs under the library that `args` name, or under this
 /// project's own.
 pub(crate) fn run(root: &Path, args: &[&str]) -> Result<(), String> {
-    let full = args.contains(&"--full");
-    let named = args.iter().find(|arg| !arg.starts_with("--"));
+    let (mut full, mut only, mut named) = (false, "", None);
+    let mut args = args.iter();
+    while let Some(&arg) = args.next() {
+        match arg {
+            "--full" => full = true,
+            "--only" => only = args.next().ok_or("--only needs a part of a name")?,
+            file => named = Some(file),
+        }
+    }
     let malloc = match named {
         Some(given) => library(given)?,
         None => peers::own(root)?.ok_or("name a library: this project has none of its own yet")?,
@@ -59,6 +66,7 @@ pub(crate) fn run(root: &Path, args: &[&str]) -> Result<(), String> {
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let mut programs = scripts(root, &folder)?;
     programs.extend(python::tests(root, full));
+    programs.retain(|program| program.name.contains(only));
     println!("  programs under {}", malloc.library.display());
     let (mut same, mut wrong) = (0, Vec::new());
     for program in &programs {
