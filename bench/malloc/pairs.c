@@ -7,7 +7,7 @@
 
 #include <signal.h>
 
-enum { SLOTS = 1024, DEPTH = 64 };
+enum { SLOTS = 1024, LOOSE = 900, DEPTH = 64 };
 
 static void *slots[SLOTS];
 static uint64_t state = 31;
@@ -46,9 +46,9 @@ ALWAYS void fifo(size_t size, int real) {
     }
 }
 
-ALWAYS void random_slot(size_t size, int real) {
+ALWAYS void random_slot(size_t slots_used, size_t size, int real) {
     for (size_t pair = 0; pair < pairs; pair++) {
-        size_t at = draw(&state) % SLOTS;
+        size_t at = draw(&state) % slots_used;
         freed(slots[at], real);
         slots[at] = made(asked(size), real);
     }
@@ -58,21 +58,21 @@ ALWAYS void round_of(const char *pattern, size_t size, int real) {
     if (strcmp(pattern, "lifo1") == 0) lifo(1, size, real);
     else if (strcmp(pattern, "lifo") == 0) lifo(DEPTH, size, real);
     else if (strcmp(pattern, "fifo") == 0) fifo(size, real);
-    else random_slot(size, real);
+    else if (strcmp(pattern, "rand") == 0) random_slot(SLOTS, size, real);
+    else random_slot(LOOSE, size, real);
 }
 
 int main(int argc, char **argv) {
     if (argc < 5) {
-        fputs("usage: pairs lifo1|lifo|fifo|rand SIZE PAIRS ROUNDS [empty]\n", stderr);
+        fputs("usage: pairs lifo1|lifo|fifo|rand|loose SIZE PAIRS ROUNDS [empty]\n", stderr);
         return 2;
     }
     size_t size = (size_t)atol(argv[2]);
     int real = argc == 5;
     pairs = (size_t)atol(argv[3]);
     signal(SIGUSR1, SIG_IGN);
-    if (argv[1][0] != 'l') {
-        for (size_t i = 0; i < SLOTS; i++) slots[i] = made(asked(size), real);
-    }
+    size_t live = strcmp(argv[1], "rand") == 0 ? SLOTS : strcmp(argv[1], "loose") == 0 ? LOOSE : strcmp(argv[1], "fifo") == 0 ? DEPTH : 0;
+    for (size_t i = 0; i < live; i++) slots[i] = made(asked(size), real);
     for (long round = atol(argv[4]); round-- > 0;) {
         round_of(argv[1], size, real);
         raise(SIGUSR1);

@@ -11,7 +11,9 @@ const PATTERNS: &[(&str, &str, &str)] = &[
     ("one live, 16 B", "lifo1", "16"),
     ("64 deep, 16 B", "lifo", "16"),
     ("ring of 64, 16 B", "fifo", "16"),
+    // As many as some lists hold before they grow, and a few less.
     ("1,024 random slots, 16 B", "rand", "16"),
+    ("900 random slots, 16 B", "loose", "16"),
     ("1,024 random slots, 16-1,008 B", "rand", "0"),
     ("1,024 random slots, 1 KiB", "rand", "1024"),
     ("64 deep, 4 KiB", "lifo", "4096"),
