@@ -9,7 +9,7 @@ enum order { NEWEST, OLDEST, RANDOM };
 
 static uint64_t batches(enum order order) {
     uint64_t state = 1, sum = 0;
-    for (int round = 0; round < 240; round++) {
+    for (int round = 0; round < 120; round++) {
         size_t size = 16 + 16 * (size_t)(round % 8);
         for (size_t i = 0; i < MANY; i++) blocks[i] = filled(size, i);
         if (order == RANDOM) shuffle(blocks, MANY, &state);
@@ -122,7 +122,7 @@ static uint64_t zeroed(void) {
 /* 1-16 MiB: allocated, every page of it touched, freed. */
 static uint64_t large(void) {
     uint64_t state = 7, sum = 0;
-    for (int round = 0; round < 4000; round++) {
+    for (int round = 0; round < 500; round++) {
         size_t size = between(&state, 1 << 20, 16 << 20);
         unsigned char *block = must(malloc(size));
         for (size_t at = 0; at < size; at += 4096) block[at] = (unsigned char)round;
