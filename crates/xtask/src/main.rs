@@ -8,6 +8,9 @@ mod dist;
 mod embedded;
 mod instr;
 mod loom;
+mod malloc;
+mod peers;
+mod programs;
 mod run;
 mod tidy;
 
@@ -31,6 +34,11 @@ cargo xtask <task>
   embedded [--bless]       programs without std and panics: built, run, and weighed against embedded/sizes.txt
   bench [--quick | --passes N] [FILTER]   times beside peers, as ratios
   bench --count [FILTER]                  instructions beside peers, into bench/peers.txt
+  peers                    builds other mallocs to preload, into target/peers
+  malloc-bench [--quick | --passes N] [--library [NAME=]FILE] [--only NAME,NAME] [FILTER]
+                           mallocs by preload: times, memory, instructions; all of it into bench/RESULTS-malloc.md
+  programs [LIBRARY] [--full] [--only NAME]
+                           real programs with a malloc preloaded print what they print without
 ";
 
 fn main() -> ExitCode {
@@ -53,6 +61,9 @@ fn main() -> ExitCode {
         ["bench", "--count"] => bench::count(&root(), ""),
         ["bench", "--count", filter] => bench::count(&root(), filter),
         ["bench", rest @ ..] => bench::run(&root(), rest),
+        ["peers"] => peers::run(&root()),
+        ["malloc-bench", rest @ ..] => malloc::run(&root(), rest),
+        ["programs", rest @ ..] => programs::run(&root(), rest),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {

@@ -11,7 +11,7 @@ use rustix::thread::futex;
 
 use crate::sync::{
     Lock,
-    atomic::{AtomicU32, Ordering},
+    atomic::mapped::{AtomicU32, Ordering},
 };
 
 const FREE: u32 = 0;
