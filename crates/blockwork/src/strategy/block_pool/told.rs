@@ -90,8 +90,7 @@ impl<S: BlockShape, F: FreePolicy> Told<'_, S, F> {
         }
     }
 
-    #[cold]
-    #[inline(never)]
+    #[inline]
     fn grow<A: Allocate + ?Sized>(&self, parent: &A) -> Result<NonNull<u8>, AllocError> {
         loop {
             match self.growth {
