@@ -23,16 +23,27 @@ impl<const N: usize> Affixed<N> {
     /// The newest block, if there is one, behind its header.
     #[inline(always)]
     pub fn pop(&self) -> Option<NonNull<u8>> {
-        let header = self.list.pop()?.cast::<u64>();
-        // SAFETY: the blocks in the list have room for a header.
+        // SAFETY: what is in the list has room for all of it.
+        self.list.pop().map(|base| unsafe { self.dress(base) })
+    }
+
+    /// What lies between the words, which are written.
+    ///
+    /// # Safety
+    ///
+    /// - `base` is aligned for a word, and has room for two and `N` bytes.
+    #[inline(always)]
+    pub unsafe fn dress(&self, base: NonNull<u8>) -> NonNull<u8> {
+        let header = base.cast::<u64>();
+        // SAFETY: the caller's promise.
         unsafe { header.write(self.header) }
         // SAFETY: as above.
         let block = unsafe { header.add(1) }.cast::<u8>();
-        // SAFETY: and for `N` bytes.
+        // SAFETY: as above.
         let trailer = unsafe { block.add(N) }.cast::<u64>();
-        // SAFETY: and for a trailer.
+        // SAFETY: as above.
         unsafe { trailer.write(self.trailer) }
-        Some(block)
+        block
     }
 
     /// Adds a block.
@@ -59,10 +70,16 @@ pub struct Closing {
 }
 
 impl Closing {
+    /// Whether it gives nothing more.
+    #[inline(always)]
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
     /// The newest block, if there is one and the list is open.
     #[inline(always)]
     pub fn pop(&self) -> Option<NonNull<u8>> {
-        if self.closed.load(Ordering::Relaxed) { None } else { self.list.pop() }
+        if self.is_closed() { None } else { self.list.pop() }
     }
 }
 

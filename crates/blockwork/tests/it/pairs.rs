@@ -27,7 +27,9 @@ fn severe(finding: Finding<'_>) {
     }
 }
 
-fn checked(parent: Parent<'_>) -> Checked<Parent<'_>, Log<fn(Finding<'_>)>, Beside<System>> {
+type Severe = Log<fn(Finding<'_>)>;
+
+fn checked(parent: Parent<'_>) -> Checked<Parent<'_>, Severe, Beside<System>> {
     let closely = Scrutiny { fence: 8, fill: true, quarantine: 3 };
     Checked::with(parent, Log::new(severe as fn(Finding<'_>)), Beside::new(System), Unsited, closely)
 }
