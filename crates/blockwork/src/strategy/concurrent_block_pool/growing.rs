@@ -4,8 +4,9 @@ use core::{alloc::Layout, mem, ptr::NonNull};
 
 use super::places::{Places, to_usize};
 use crate::{
-    alloc::{AllocError, Allocate},
+    alloc::{AllocError, Allocate, give_back},
     math::column::{Fit, column},
+    os::track,
     raw::{
         chunk_table::ChunkTable,
         column::{Column, LINK_SIZE},
@@ -141,10 +142,11 @@ impl Growing {
         unsafe { chunk.cast().write(header) };
         // SAFETY: inside the chunk.
         let first = unsafe { chunk.add(fit.first) };
+        track::hide_all(first, fit.blocks.saturating_mul(stride.size()));
         let added = self.make_room(parent, number).map(|()| self.chunks.add(number, first));
         if !matches!(added, Ok(Ok(()))) {
             // SAFETY: from this parent with this layout, and nobody has seen it.
-            unsafe { parent.deallocate(chunk, layout) };
+            unsafe { give_back(parent, chunk, layout) };
         }
         added.map(drop)
     }
@@ -258,7 +260,7 @@ impl Growing {
             if to_usize(free) == here {
                 if let Ok(layout) = self.chunk_layout() {
                     // SAFETY: from this parent with this layout; no block of it is live.
-                    unsafe { parent.deallocate(chunk, layout) };
+                    unsafe { give_back(parent, chunk, layout) };
                 }
             } else {
                 self.chunks.replace(kept, Some(first));
@@ -366,7 +368,7 @@ unsafe impl Places for Growing {
                 && let Ok(layout) = self.chunk_layout()
             {
                 // SAFETY: from this parent with this layout; nobody uses it.
-                unsafe { parent.deallocate(self.chunk_of(first), layout) };
+                unsafe { give_back(parent, self.chunk_of(first), layout) };
             }
         }
         self.give_back_tables(parent, true);

@@ -6,6 +6,7 @@ use super::places::{Places, to_usize};
 use crate::{
     alloc::{AllocError, Allocate},
     math::column::{Fit, column},
+    os::track,
     raw::{
         column::{Column, LINK_SIZE},
         index_stack::NONE,
@@ -112,5 +113,7 @@ unsafe impl Places for InBuffer {
         to_usize(index)
     }
 
-    unsafe fn release<A: Allocate + ?Sized>(&mut self, _parent: &A) {}
+    unsafe fn release<A: Allocate + ?Sized>(&mut self, _parent: &A) {
+        track::show(self.start, self.size);
+    }
 }

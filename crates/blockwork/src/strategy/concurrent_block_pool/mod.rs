@@ -153,6 +153,7 @@ pub use self::{
 };
 use crate::{
     alloc::{AllocError, Allocate, Check, ConfigError, Owns, Reset, Valid, over_core::over_core},
+    os::track,
     source::buffer::Buffer,
     strategy::block_pool::BlockShape,
     sync::const_unless_loom,
@@ -269,7 +270,11 @@ impl<A: Allocate, S: BlockShape, P: Places> ConcurrentBlockPool<A, S, P> {
     #[inline]
     pub fn alloc_block(&self) -> Result<NonNull<u8>, AllocError> {
         // SAFETY: always this parent.
-        unsafe { self.core.alloc_block(&self.parent) }
+        let block = unsafe { self.core.alloc_block(&self.parent)? };
+        if track::ON {
+            track::show(block, self.core.stride().size());
+        }
+        Ok(block)
     }
 
     /// Takes a block back, which any thread may have taken.
@@ -279,6 +284,9 @@ impl<A: Allocate, S: BlockShape, P: Places> ConcurrentBlockPool<A, S, P> {
     /// - `block` is live and came from this pool.
     #[inline]
     pub unsafe fn free_block(&self, block: NonNull<u8>) {
+        if track::ON {
+            track::hide(block, self.core.stride().size());
+        }
         // SAFETY: the caller's promise.
         unsafe { self.core.free_block(block) }
     }
