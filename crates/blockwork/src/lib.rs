@@ -97,7 +97,7 @@ pub mod sync;
 pub mod testing;
 pub mod typed;
 
-#[cfg(all(feature = "std", not(loom)))]
+#[cfg(feature = "std")]
 pub use crate::combine::thread_cached::{CachedSizes, ThreadCached};
 #[cfg(feature = "alloc")]
 pub use crate::math::size_class::ListedAt;

@@ -28,6 +28,7 @@ cargo xtask <task>
                            --full interrupts the models more often
   embedded [--bless]       programs without std and panics: built, run, and weighed against embedded/sizes.txt
   bench [--quick | --passes N] [FILTER]   times beside peers, as ratios
+  bench --threads [--passes N] [FILTER]   the same between threads
   bench --count [FILTER]                  instructions beside peers, into bench/peers.txt
 ";
 
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         ["loom", "--full"] => loom::run(&root(), ci::Gate::Full),
         ["bench", "--count"] => bench::count(&root(), ""),
         ["bench", "--count", filter] => bench::count(&root(), filter),
+        ["bench", "--threads", rest @ ..] => bench::threads(&root(), rest),
         ["bench", rest @ ..] => bench::run(&root(), rest),
         _ => Err(USAGE.to_owned()),
     };
