@@ -100,7 +100,7 @@ pub mod typed;
 
 #[cfg(all(feature = "os", unix, not(blockwork_no_os)))]
 pub use crate::combine::decommit::Decommit;
-#[cfg(all(feature = "std", not(loom)))]
+#[cfg(feature = "std")]
 pub use crate::combine::thread_cached::{CachedSizes, ThreadCached};
 #[cfg(feature = "alloc")]
 pub use crate::math::size_class::ListedAt;

@@ -33,6 +33,7 @@ cargo xtask <task>
   dist [--check]           the C library as it is installed, in target/dist; --check builds programs against it
   embedded [--bless]       programs without std and panics: built, run, and weighed against embedded/sizes.txt
   bench [--quick | --passes N] [FILTER]   times beside peers, as ratios
+  bench --threads [--passes N] [FILTER]   the same between threads
   bench --count [FILTER]                  instructions beside peers, into bench/peers.txt
   peers                    builds other mallocs to preload, into target/peers
   malloc-bench [--quick | --passes N] [--library [NAME=]FILE] [--only NAME,NAME] [FILTER]
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         ["loom", "--full"] => loom::run(&root(), ci::Gate::Full),
         ["bench", "--count"] => bench::count(&root(), ""),
         ["bench", "--count", filter] => bench::count(&root(), filter),
+        ["bench", "--threads", rest @ ..] => bench::threads(&root(), rest),
         ["bench", rest @ ..] => bench::run(&root(), rest),
         ["peers"] => peers::run(&root()),
         ["malloc-bench", rest @ ..] => malloc::run(&root(), rest),

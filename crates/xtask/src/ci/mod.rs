@@ -95,6 +95,7 @@ fn benches(root: &Path) -> Result<(), String> {
     cargo("clippy --release --all-targets -- -D warnings")?;
     cargo("test --release")?;
     report("bench --smoke", || bench::run(root, &["--smoke"]))?;
+    report("bench --threads --smoke", || bench::threads(root, &["--smoke"]))?;
     report("asm", || asm::check(root))?;
     report("instr", || instr::check(root))
 }
