@@ -71,16 +71,11 @@ impl<S: Allocate> Large<S> {
             unsafe { self.blocks.deallocate(block, inner(layout)) }
             return Err(AllocError);
         }
-        self.enter(layout, block);
-        Ok(block)
-    }
-
-    /// Enters a block for `layout` into the map, of a page that may be written about.
-    pub(super) fn enter(&self, layout: Layout, block: NonNull<u8>) {
         let inner = inner(layout);
         let page = Page::of(self.map, block.addr().get());
         page.set_align(inner.align());
         page.set_extent(block, self.blocks.granted(inner));
+        Ok(block)
     }
 
     /// The layout of the block at `address`, which is on `page`, if one begins there.

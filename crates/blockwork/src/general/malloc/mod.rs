@@ -50,7 +50,7 @@ use crate::{
     combine::{decommit::Decommit, locked::Locked},
     math::size_class::{Classes, Quad},
     os::{futex::FutexLock, slot::thread_slot},
-    raw::page_map::PageMap,
+    raw::page_map::{PAGE, PageMap},
     source::pages::Pages,
     strategy::{
         span_pool::{Retain, SpanPool, SpanPoolConfig},
@@ -69,11 +69,8 @@ type Spans = Locked<Decommit<SpanPool<Pages>>, FutexLock>;
 /// Bytes of free spans that keep their memory.
 const KEPT: usize = 32 << 20;
 
-/// Spans are whole numbers of this.
-const SPAN: usize = 64 << 10;
-
 const SPANS: SpanPoolConfig = SpanPoolConfig {
-    block: SPAN,
+    block: PAGE,
     backing_request: Some(32 << 20),
     retain: Retain::bytes(0..=64 << 20),
     ..SpanPoolConfig::DEFAULT
@@ -238,9 +235,12 @@ fn large_zeroed(heap: &Heap, layout: Layout) -> Result<NonNull<u8>, AllocError> 
 }
 
 /// A span for `layout` that `heap`, of this thread, has kept.
+#[inline(always)]
 fn kept(heap: &Heap, layout: Layout) -> Option<NonNull<u8>> {
     let span = Heaps::kept_span(heap, inner(layout))?;
-    LARGE.enter(layout, span);
+    let page = Page::of(&MAP, span.addr().get());
+    page.set_align(PAGE);
+    page.set_extent(span, layout.size().next_multiple_of(PAGE));
     Some(span)
 }
 

@@ -128,7 +128,11 @@ impl Heap {
 }
 
 /// The class that serves `layout`; none if a slab cannot.
+#[inline]
 pub(crate) fn class_of(layout: Layout) -> Option<usize> {
+    if layout.size() > SLAB_MAX {
+        return None;
+    }
     let size = layout.size().max(1);
     let layout = Layout::from_size_align(size, layout.align()).ok()?;
     Some(TABLE.of(layout)).filter(|&class| class < CLASSES)

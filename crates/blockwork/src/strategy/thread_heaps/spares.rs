@@ -88,7 +88,9 @@ mod tests {
         let span = |pages| NonNull::new(unsafe { alloc(layout(pages)) }).unwrap();
         let [one, three, five] = [1, 3, 5].map(span);
         // SAFETY: memory of that layout, used by nobody.
-        assert!(unsafe { spares.keep(one, layout(1)) && spares.keep(three, layout(3)) && !spares.keep(five, layout(5)) });
+        assert!(unsafe {
+            spares.keep(one, layout(1)) && spares.keep(three, layout(3)) && !spares.keep(five, layout(5))
+        });
         assert_eq!(spares.take(layout(2)), None);
         assert_eq!(spares.take(Layout::from_size_align(PAGE, 2 * PAGE).unwrap()), None);
         let less = Layout::from_size_align(2 * PAGE + 1, 16).unwrap();
