@@ -87,10 +87,11 @@ mod tests {
         // SAFETY: not of size zero; never freed, since tests of memory tools are few.
         let span = |pages| NonNull::new(unsafe { alloc(layout(pages)) }).unwrap();
         let [one, three, five] = [1, 3, 5].map(span);
-        // SAFETY: memory of that layout, used by nobody.
-        assert!(unsafe {
-            spares.keep(one, layout(1)) && spares.keep(three, layout(3)) && !spares.keep(five, layout(5))
-        });
+        let keep = |span, pages| {
+            // SAFETY: memory of that layout, used by nobody.
+            unsafe { spares.keep(span, layout(pages)) }
+        };
+        assert!(keep(one, 1) && keep(three, 3) && !keep(five, 5));
         assert_eq!(spares.take(layout(2)), None);
         assert_eq!(spares.take(Layout::from_size_align(PAGE, 2 * PAGE).unwrap()), None);
         let less = Layout::from_size_align(2 * PAGE + 1, 16).unwrap();
@@ -102,8 +103,7 @@ mod tests {
         assert_eq!(spares.pages.get(), 0);
         for _ in 0..5 {
             assert!(!spares.is_full());
-            // SAFETY: new, of that layout.
-            assert!(unsafe { spares.keep(span(4), layout(4)) });
+            assert!(keep(span(4), 4));
         }
         assert!(spares.is_full());
         assert_eq!(spares.shed(false).count(), 3);
