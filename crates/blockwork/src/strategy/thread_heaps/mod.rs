@@ -18,19 +18,19 @@ use crate::{
     alloc::{AllocError, Allocate},
     os::futex::FutexLock,
     raw::page_map::{PAGE, PageMap},
-    sync::Lock,
+    sync::{
+        Lock,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 mod heap;
 mod outbox;
 mod page;
 
-use self::{
-    heap::{CLASSES, class_size},
-    page::Due,
-};
+use self::page::Due;
 pub(crate) use self::{
-    heap::{Heap, SLAB_MAX, class_of},
+    heap::{CLASSES, Heap, SLAB_MAX, class_of, class_size},
     page::Page,
 };
 
@@ -39,6 +39,9 @@ const SPARES: u32 = 16;
 
 /// Every so many refills, what is gathered for other heaps is sent.
 const SEND_EVERY: u32 = 32;
+
+/// Every so many refills, it is time to look at the clock.
+const LOOK_EVERY: u32 = 16;
 
 /// The span that is a slab.
 const SLAB: Layout = match Layout::from_size_align(PAGE, PAGE) {
@@ -54,6 +57,8 @@ pub(crate) struct ThreadHeaps<S, M> {
     map: &'static PageMap<Page>,
     spans: S,
     books: M,
+    /// Heaps that were ever made.
+    made: AtomicUsize,
     /// Heaps without a thread.
     idle: Idle,
 }
@@ -72,6 +77,10 @@ impl Idle {
         self.lock.with(|| heap.next.set(self.first.replace(Some(heap))));
     }
 
+    fn count(&self) -> usize {
+        self.lock.with(|| core::iter::successors(self.first.get(), |heap| heap.next.get()).count())
+    }
+
     fn pop(&self) -> Option<&'static Heap> {
         self.lock.with(|| {
             let heap = self.first.get()?;
@@ -83,7 +92,13 @@ impl Idle {
 
 impl<S: Allocate, M: Allocate> ThreadHeaps<S, M> {
     pub(crate) const fn new(map: &'static PageMap<Page>, spans: S, books: M) -> Self {
-        Self { map, spans, books, idle: Idle { lock: FutexLock::new(), first: Cell::new(None) } }
+        Self {
+            map,
+            spans,
+            books,
+            made: AtomicUsize::new(0),
+            idle: Idle { lock: FutexLock::new(), first: Cell::new(None) },
+        }
     }
 
     /// Lets no thread come or go until the [`release`](Self::release).
@@ -102,6 +117,8 @@ impl<S: Allocate, M: Allocate> ThreadHeaps<S, M> {
             return Ok(heap);
         }
         let memory = self.books.allocate(Layout::new::<Heap>())?.cast::<Heap>();
+        // Relaxed: statistics.
+        self.made.fetch_add(1, Ordering::Relaxed);
         // SAFETY: just allocated for a heap.
         unsafe { memory.write(Heap::new()) }
         // SAFETY: written, and never freed.
@@ -127,6 +144,7 @@ impl<S: Allocate, M: Allocate> ThreadHeaps<S, M> {
                 next = unsafe { queue.after(page) };
                 // SAFETY: records stay.
                 let page = unsafe { page.as_ref() };
+                page.tell();
                 if page.used() == 0 {
                     self.retire(heap, page);
                 }
@@ -145,6 +163,27 @@ impl<S: Allocate, M: Allocate> ThreadHeaps<S, M> {
         while let Some(heap) = seen {
             seen = heap.next.take();
             self.idle.push(heap);
+        }
+    }
+
+    /// Heaps, and those of them without a thread.
+    pub(crate) fn heaps(&self) -> (usize, usize) {
+        // Relaxed: statistics.
+        (self.made.load(Ordering::Relaxed), self.idle.count())
+    }
+
+    /// Whether `heap`, of this thread, has been refilled so often since the last
+    /// time that someone should look at the clock.
+    #[inline]
+    pub(crate) fn is_time_to_look(&self, heap: &Heap) -> bool {
+        heap.refills.get().is_multiple_of(LOOK_EVERY)
+    }
+
+    /// Gives up half of the free pages that `heap`, of this thread, keeps, if this
+    /// is another round than the last time.
+    pub(crate) fn end_round(&self, heap: &Heap, round: u32) {
+        if heap.round.replace(round) != round {
+            self.give_spares(heap, heap.spares.get() / 2);
         }
     }
 
