@@ -2,6 +2,11 @@
 
 use std::{mem::zeroed, time::Duration};
 
+/// What cores pass on as a whole.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub struct CacheLine(pub [u8; 64]);
+
 /// Keeps this thread on `core`.
 ///
 /// # Panics
@@ -15,6 +20,26 @@ pub fn pin(core: usize) {
     // SAFETY: a valid set of its size; 0 is this thread.
     let status = unsafe { libc::sched_setaffinity(0, size_of_val(&set), &raw const set) };
     assert_eq!(status, 0, "core {core} cannot be had");
+}
+
+/// Two cores that this process may use.
+///
+/// # Panics
+///
+/// If there are no two.
+#[must_use]
+pub fn available() -> [usize; 2] {
+    // SAFETY: a set of processors is plain bits, all zero an empty one.
+    let mut set: libc::cpu_set_t = unsafe { zeroed() };
+    // SAFETY: a set of its size; 0 is this thread.
+    let status = unsafe { libc::sched_getaffinity(0, size_of_val(&set), &raw mut set) };
+    assert_eq!(status, 0, "the set can be read");
+    // SAFETY: below the size of a set.
+    let mut all = (0..1024).filter(|&core| unsafe { libc::CPU_ISSET(core, &set) });
+    match (all.next(), all.next()) {
+        (Some(first), Some(second)) => [first, second],
+        _ => panic!("two cores are needed"),
+    }
 }
 
 /// What this thread has had of a core, in user and in system mode: other

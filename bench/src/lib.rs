@@ -2,4 +2,7 @@
 
 pub mod by_hand;
 pub mod cores;
+pub mod dice;
+pub mod machine;
 pub mod opaque;
+pub mod statistics;

@@ -2,7 +2,10 @@
 
 use core::{cell::Cell, ptr::NonNull};
 
-use bench::by_hand::{FreeList, OneClass};
+use bench::by_hand::{
+    FreeList, OneClass,
+    around::{Affixed, Closing},
+};
 use blockwork::{Allocate, System};
 
 use crate::pairs::BLOCK;
@@ -54,6 +57,33 @@ impl ByHand for OneClass {
     unsafe fn free(&self, block: NonNull<u8>) {
         // SAFETY: the caller's promise.
         unsafe { self.free(block) }
+    }
+}
+
+impl<const N: usize> ByHand for Affixed<N> {
+    #[inline(always)]
+    fn allocate(&self) -> Option<NonNull<u8>> {
+        // SAFETY: what is in the list has room for all of it.
+        ByHand::allocate(&self.list).map(|base| unsafe { self.dress(base) })
+    }
+
+    #[inline(always)]
+    unsafe fn free(&self, block: NonNull<u8>) {
+        // SAFETY: the caller's promise.
+        unsafe { self.push(block) }
+    }
+}
+
+impl ByHand for Closing {
+    #[inline(always)]
+    fn allocate(&self) -> Option<NonNull<u8>> {
+        if self.is_closed() { None } else { self.list.pop().or_else(|| refill(self)) }
+    }
+
+    #[inline(always)]
+    unsafe fn free(&self, block: NonNull<u8>) {
+        // SAFETY: the caller's promise.
+        unsafe { self.list.push(block) }
     }
 }
 

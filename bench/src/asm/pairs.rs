@@ -2,11 +2,14 @@
 
 use core::{alloc::Layout, cell::Cell, ptr::NonNull};
 
-use bench::by_hand::{FreeList, OneClass};
+use bench::by_hand::{
+    FreeList, OneClass,
+    around::{Affixed, Closing},
+};
 use blockwork::{
-    Allocate, Arena, BlockOf, BlockPool, BlockPoolHead, Buffer, Bump, Chain, Const, Counted, Event, Fallback,
-    LastResort, MinAlign, OnFailure, Pages, Pow2, Quad, Sampled, Segregate, SizeClasses, SlabHead, Stop, System,
-    Unwind, UpTo,
+    Affix, Allocate, Arena, BlockOf, BlockPool, BlockPoolHead, Buffer, Bump, Chain, Const, Counted, Event, Fallback,
+    Frozen, LastResort, MinAlign, OnFailure, Pages, Pow2, Quad, Sampled, Segregate, SizeClasses, SlabHead, Stop,
+    System, Unwind, UpTo,
 };
 
 use crate::by_hand::{Backed, Books, ByHand, Cursor, Live, Others, Region, allocate_dynamic, free_dynamic};
@@ -65,6 +68,8 @@ unsafe extern "C" fn free_by_hand<H: ByHand>(heap: &H, block: NonNull<u8>) {
 }
 
 type Pool = BlockPool<System, BlockOf<64>>;
+/// Blocks with room for a word on either side.
+type WidePool = BlockPool<System, BlockOf<80>>;
 type PoolIn<'a> = BlockPool<Buffer<'a>, BlockOf<64>>;
 /// The composition of the project's promise: free lists by size class beside pages.
 type Exact = Segregate<UpTo<1024>, SizeClasses<Pow2<16, 1024>, BlockPoolHead, Pages>, Pages>;
@@ -140,6 +145,10 @@ pub(crate) fn pairs() -> Vec<Pair> {
         pair!("fallback behind a pool", allocate::<Fallback<PoolIn<'_>, System>>, Region<Others>),
         pair!("last resort behind a pool: freed", free::<LastResort<Pool, PoolIn<'_>>>, Region<FreeList>),
         pair!("last resort behind a pool", allocate::<LastResort<Pool, PoolIn<'_>>>, Region<FreeList>),
+        pair!("pool with a word on either side: freed", free::<Affix<WidePool, u64, u64>>, Affixed<64>),
+        // A copy from register to register, because there are two ways to the return.
+        pair!("pool with a word on either side", allocate::<Affix<WidePool, u64, u64>>, Affixed<64>, more 1),
+        pair!("pool that can be frozen: freed", free::<Frozen<Pool>>, Closing),
         pair!(# "a pool and a live count: freed", free_live, free_by_hand::<Live<FreeList>> as *const ()),
         pair!(# "a pool and a live count", allocate_live, allocate_by_hand::<Live<FreeList>> as *const ()),
         pair!("counted pool: freed", free::<Counted<Pool>>, Books<FreeList>),

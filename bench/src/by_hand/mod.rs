@@ -1,5 +1,6 @@
 //! What the parts are held against: the same work, written for one size.
 
+pub mod around;
 pub mod treiber;
 
 use core::{alloc::Layout, cell::Cell, ptr::NonNull};

@@ -5,13 +5,15 @@
 //! no state stays in a register from one round to the next, and every block is
 //! opaque too, so that nothing is optimised away.
 
+mod adjusters;
 mod paths;
 mod recipes;
 
 use std::{env, process::ExitCode};
 
 use crate::{
-    paths::{EMPTY, NET_OF, PATHS},
+    adjusters::ADJUSTERS,
+    paths::{EMPTY, NET_OF, PATHS, Path},
     recipes::RECIPES,
 };
 
@@ -22,14 +24,14 @@ fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["--list"] => {
-            for path in PATHS.iter().chain(RECIPES) {
+            for path in all() {
                 let bar = path.bar.map(|bar| bar.to_string()).unwrap_or_default();
                 let against = NET_OF.iter().find(|(name, _)| *name == path.name).map_or(EMPTY, |(_, against)| against);
                 println!("{}\t{bar}\t{against}", path.name);
             }
             ExitCode::SUCCESS
         }
-        [name, rounds] => match (PATHS.iter().chain(RECIPES).find(|path| path.name == *name), rounds.parse()) {
+        [name, rounds] => match (all().find(|path| path.name == *name), rounds.parse()) {
             (Some(path), Ok(rounds)) => {
                 (path.run)(rounds);
                 ExitCode::SUCCESS
@@ -38,6 +40,10 @@ fn main() -> ExitCode {
         },
         _ => fail(),
     }
+}
+
+fn all() -> impl Iterator<Item = &'static Path> {
+    PATHS.iter().chain(ADJUSTERS).chain(RECIPES)
 }
 
 fn fail() -> ExitCode {

@@ -7,10 +7,10 @@ use bench::{
     opaque::{opaque, opaque_mut, opaque_ref, opaque_value},
 };
 use blockwork::{
-    Allocate, Arena, ArenaConfig, ArenaString, ArenaVec, BlockAt, BlockOf, BlockPool, BlockPoolConfig, Buffer, Bump,
-    Chain, ChunkSize, ConcurrentBlockPool, ConcurrentBlockPoolConfig, Const, FreePolicy, Handle, Lifo, List, Lock,
-    Locked, Memo, Pages, PerChunk, Pool, PoolBox, Quad, Region, Segregate, SizeClasses, SlabHead, SlabPolicy, SpanPool,
-    SpanPoolConfig, SpinLock, Spool, System, ThreadCached, Unwind, UpTo, handle,
+    Allocate, Arena, ArenaConfig, ArenaString, ArenaVec, BlockAt, BlockOf, BlockPool, BlockPoolConfig, BlockShape,
+    Buffer, Bump, Chain, ChunkSize, ConcurrentBlockPool, ConcurrentBlockPoolConfig, Const, FreePolicy, Handle, Lifo,
+    List, Lock, Locked, Memo, Pages, PerChunk, Pool, PoolBox, Quad, Region, Segregate, SizeClasses, SlabHead,
+    SlabPolicy, SpanPool, SpanPoolConfig, SpinLock, Spool, System, ThreadCached, Unwind, UpTo, handle,
 };
 
 /// Something whose cost is counted.
@@ -59,7 +59,7 @@ pub(crate) const PATHS: &[Path] = &[
     Path { name: "size-class heap, sampled: 64 bytes", bar: None, run: |rounds| heap_sampled_64(rounds, 512 << 10) },
     Path { name: "size-class heap, recorded off: 64 bytes", bar: None, run: |rounds| heap_recorded_64(rounds, false) },
     Path { name: "size-class heap, recorded: 64 bytes", bar: None, run: |rounds| heap_recorded_64(rounds, true) },
-    Path { name: "size-class heap: layout at run time", bar: None, run: heap_run_time },
+    Path { name: "size-class heap: layout at run time", bar: Some(42.0), run: heap_run_time },
     Path { name: "size-class heap behind dyn: 64 bytes", bar: None, run: heap_dyn },
     Path { name: "memo over system: 64 bytes", bar: None, run: memo_64 },
     Path {
@@ -146,8 +146,16 @@ fn free_list_by_hand(rounds: u64) {
     }
 }
 
-fn pool<F: FreePolicy>(policy: F) -> BlockPool<System, BlockOf<64>, F> {
-    let config = BlockPoolConfig { block: BlockOf::<64>, chunk: ChunkSize::Blocks(64) };
+pub(crate) fn pool<F: FreePolicy>(policy: F) -> BlockPool<System, BlockOf<64>, F> {
+    pool_with(BlockOf::<64>, policy)
+}
+
+pub(crate) fn pool_of<S: BlockShape>(block: S) -> BlockPool<System, S> {
+    pool_with(block, Lifo)
+}
+
+fn pool_with<S: BlockShape, F: FreePolicy>(block: S, policy: F) -> BlockPool<System, S, F> {
+    let config = BlockPoolConfig { block, chunk: ChunkSize::Blocks(64) };
     let pool = BlockPool::try_with_policy(System, config, policy).expect("a good configuration");
     let block = pool.alloc_block().expect("memory");
     // SAFETY: just allocated. Now the list is saturated.
@@ -419,7 +427,7 @@ pub(crate) fn pairs<A: Allocate>(heap: &A, layout: impl Fn() -> Layout, rounds: 
     }
 }
 
-const SIXTY_FOUR: Layout = Layout::new::<[u64; 8]>();
+pub(crate) const SIXTY_FOUR: Layout = Layout::new::<[u64; 8]>();
 
 fn heap_64(rounds: u64) {
     let spans = spans();

@@ -7,10 +7,11 @@ use std::{
     time::Duration,
 };
 
+use bench::statistics::{Held, held, median, noise};
+
 use crate::{
     kinds::{Candidate, Workload},
     run::{Dice, Run, Task},
-    statistics::{median, noise},
 };
 
 /// How long and how often.
@@ -48,15 +49,6 @@ pub(crate) enum Verdict {
     Level,
     /// A bar was asked for.
     Bar(Held),
-}
-
-/// How a bar held.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Held {
-    pub(crate) bar: f64,
-    /// Passes in which the ratio was not above the bar.
-    pub(crate) passes: usize,
-    pub(crate) of: usize,
 }
 
 /// Measures all candidates of a workload.
@@ -105,27 +97,6 @@ fn rows(workload: &Workload, times: &[Vec<f64>]) -> Vec<Row> {
         Row { name: candidate.name, ratio, noise, verdict }
     };
     workload.candidates.iter().zip(times).map(row).collect()
-}
-
-fn held(ratios: &[f64], bar: f64) -> Held {
-    Held { bar, passes: ratios.iter().filter(|&&ratio| ratio <= bar).count(), of: ratios.len() }
-}
-
-impl Held {
-    /// Whether the true middle of the ratios is at or below the bar, if these passes can
-    /// tell: with coins instead of passes it would be said wrongly once in twenty times.
-    pub(crate) fn met(self) -> Option<bool> {
-        // A pass is above the true middle as often as a coin shows heads.
-        let of = self.of as f64;
-        let few = (of / 2.0 - 0.98 * of.sqrt() - 0.5).max(0.0) as usize;
-        if self.passes >= self.of - few {
-            Some(true)
-        } else if self.passes <= few {
-            Some(false)
-        } else {
-            None
-        }
-    }
 }
 
 /// What a child prints.
@@ -190,18 +161,6 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), all);
-    }
-
-    #[test]
-    fn a_bar_is_met_or_missed_only_where_the_passes_agree() {
-        let met = |passes| Held { bar: 1.0, passes, of: 11 }.met();
-        assert_eq!([0, 1, 2, 9, 10, 11].map(met), [Some(false), Some(false), None, None, Some(true), Some(true)]);
-        assert_eq!([27, 28].map(|passes| Held { bar: 1.0, passes, of: 41 }.met()), [None, Some(true)]);
-    }
-
-    #[test]
-    fn a_bar_is_inclusive() {
-        assert_eq!(held(&[0.9, 1.0, 1.1], 1.0), Held { bar: 1.0, passes: 2, of: 3 });
     }
 
     #[test]

@@ -6,13 +6,13 @@
 
 mod compare;
 mod kinds;
-mod machine;
 mod peers;
 mod report;
 mod run;
-mod statistics;
 
 use std::{env, process::ExitCode};
+
+use bench::machine;
 
 use crate::{
     compare::Effort,

@@ -37,14 +37,7 @@ fn verdict(verdict: Verdict) -> String {
         Verdict::Reference => "reference".to_owned(),
         Verdict::Differs => String::new(),
         Verdict::Level => "level, within noise".to_owned(),
-        Verdict::Bar(held) => {
-            let word = match held.met() {
-                Some(true) => "met",
-                Some(false) => "**missed**",
-                None => "undecided, within noise",
-            };
-            format!("bar {}: {word}, {} of {} passes", held.bar, held.passes, held.of)
-        }
+        Verdict::Bar(held) => held.to_string(),
     }
 }
 

@@ -1,11 +1,19 @@
 //! The candidates: blocks of 64 bytes that any thread allocates and frees.
 
-use std::{alloc::Layout, cell::Cell, ptr::NonNull, sync::Mutex};
-
-use blockwork::{
-    Allocate, BlockOf, BlockPool, BlockPoolConfig, ChunkSize, Locked, Quad, SizeClasses, SlabHead, SlabPolicy,
-    SpinLock, System, ThreadCached,
+use std::{
+    alloc::Layout,
+    cell::Cell,
+    mem::MaybeUninit,
+    ptr::NonNull,
+    sync::{Mutex, Once},
 };
+
+use bench::{by_hand::treiber::Treiber, cores::CacheLine};
+use blockwork::{
+    Allocate, BlockOf, BlockPool, BlockPoolConfig, Buffer, ChunkSize, ConcurrentBlockPool, ConcurrentBlockPoolConfig,
+    Locked, Quad, SizeClasses, SlabHead, SlabPolicy, SpinLock, System, ThreadCached,
+};
+use heapless::pool::boxed::{Box as Pooled, BoxBlock};
 
 use crate::work::{Outcome, Workload, run};
 
@@ -13,12 +21,30 @@ const LAYOUT: Layout = Layout::new::<[u64; 8]>();
 
 /// Something that gives and takes blocks of 64 bytes.
 pub(crate) trait Heap: Sync {
-    fn allocate(&self) -> *mut u8;
+    /// What a block is given back with; it may change threads.
+    type Handle;
+
+    fn allocate(&self) -> Self::Handle;
+
+    /// Where the block lies.
+    fn at(block: &Self::Handle) -> *mut u8;
 
     /// # Safety
     ///
     /// - `block` is live and came from this heap.
-    unsafe fn free(&self, block: *mut u8);
+    unsafe fn free(&self, block: Self::Handle);
+}
+
+/// For heaps that know a block by its address.
+macro_rules! by_address {
+    () => {
+        type Handle = *mut u8;
+
+        #[inline(always)]
+        fn at(block: &*mut u8) -> *mut u8 {
+            *block
+        }
+    };
 }
 
 /// A heap by name.
@@ -43,6 +69,40 @@ pub(crate) const CANDIDATES: &[Candidate] = &[
             run(workload, &Part(ThreadCached::new(Locked::new(heap), Quad::<2048>, LIMIT)), pairs)
         },
     },
+    Candidate {
+        name: "tagged stack, links in blocks",
+        run: |workload, pairs| {
+            let mut lines = lines();
+            let blocks = lines.as_mut_ptr().cast();
+            // SAFETY: the same bytes, all of them zero.
+            let blocks = unsafe { std::slice::from_raw_parts_mut(blocks, BLOCKS) };
+            run(workload, &ByHand(Treiber::new(blocks)), pairs)
+        },
+    },
+    Candidate {
+        name: "ConcurrentBlockPool in a buffer",
+        run: |workload, pairs| {
+            let mut lines = lines();
+            // SAFETY: the same bytes.
+            let bytes = unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), size_of_val(&*lines)) };
+            run(workload, &Part(ConcurrentBlockPool::new_all(Buffer::new(bytes), Line {})), pairs)
+        },
+    },
+    Candidate {
+        name: "ConcurrentBlockPool over a parent",
+        run: |workload, pairs| run(workload, &Part(growing()), pairs),
+    },
+    Candidate {
+        name: "ConcurrentBlockPool, fourth chunk",
+        run: |workload, pairs| {
+            let pool = growing();
+            // They go with the pool.
+            let taken = (0..3 * pool.blocks_per_chunk()).all(|_| pool.alloc_block().is_ok());
+            assert!(taken, "three chunks are full");
+            run(workload, &Part(pool), pairs)
+        },
+    },
+    Candidate { name: "heapless box pool", run: |workload, pairs| run(workload, &Heapless::new(), pairs) },
     Candidate { name: "private, by hand", run: |workload, pairs| run(workload, &Private, pairs) },
     Candidate { name: "Locked by SpinLock", run: |workload, pairs| run(workload, &Part(pool(SpinLock::new())), pairs) },
     Candidate {
@@ -67,10 +127,99 @@ fn pool<L: blockwork::Lock>(lock: L) -> Locked<BlockPool<System, Line>, L> {
     Locked::with_lock(BlockPool::try_new(System, config).expect("a good configuration"), lock)
 }
 
+fn growing() -> ConcurrentBlockPool<System, Line> {
+    let config = ConcurrentBlockPoolConfig { block: Line {}, chunk_size: 1 << 16 };
+    ConcurrentBlockPool::try_new(System, config).expect("a good configuration")
+}
+
+/// Blocks of pools that do not grow: more than are ever on their way.
+const BLOCKS: usize = 4096;
+
+/// Memory for the pools that do not grow, with links beside the blocks or without.
+fn lines() -> Vec<CacheLine> {
+    vec![CacheLine([0; 64]); BLOCKS + BLOCKS / 16 + 1]
+}
+
+/// The stack that the concurrent pool is held against.
+struct ByHand(Treiber);
+
+// SAFETY: all that changes is atomic, but for blocks, which their owners write to.
+unsafe impl Sync for ByHand {}
+
+impl Heap for ByHand {
+    by_address!();
+
+    #[inline(always)]
+    fn allocate(&self) -> *mut u8 {
+        match self.0.pop() {
+            Some(block) => block.as_ptr(),
+            None => exhausted(),
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn free(&self, block: *mut u8) {
+        // SAFETY: of this stack, so not null.
+        let block = unsafe { NonNull::new_unchecked(block) };
+        // SAFETY: popped, and given up.
+        unsafe { self.0.push(block) }
+    }
+}
+
+/// The pool is a static, which the macro makes public.
+mod boxes {
+    use std::mem::MaybeUninit;
+
+    use bench::cores::CacheLine;
+
+    heapless::box_pool!(Boxes: MaybeUninit<CacheLine>);
+}
+
+use boxes::Boxes;
+
+/// A pool for the whole process, that has its blocks from the first use on.
+struct Heapless;
+
+impl Heapless {
+    fn new() -> Self {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| {
+            for block in Vec::from_iter((0..BLOCKS).map(|_| BoxBlock::new())).leak() {
+                Boxes.manage(block);
+            }
+        });
+        Self
+    }
+}
+
+impl Heap for Heapless {
+    type Handle = Pooled<Boxes>;
+
+    #[inline(always)]
+    fn allocate(&self) -> Pooled<Boxes> {
+        match Boxes.alloc(MaybeUninit::uninit()) {
+            Ok(block) => block,
+            Err(_) => exhausted(),
+        }
+    }
+
+    #[inline(always)]
+    fn at(block: &Pooled<Boxes>) -> *mut u8 {
+        (&raw const **block).cast_mut().cast()
+    }
+
+    #[inline(always)]
+    unsafe fn free(&self, block: Pooled<Boxes>) {
+        drop(block);
+    }
+}
+
 /// One of ours.
 struct Part<A>(A);
 
 impl<A: Allocate + Sync> Heap for Part<A> {
+    by_address!();
+
     #[inline(always)]
     fn allocate(&self) -> *mut u8 {
         match self.0.allocate(LAYOUT) {
@@ -91,6 +240,8 @@ impl<A: Allocate + Sync> Heap for Part<A> {
 struct Jemalloc;
 
 impl Heap for Jemalloc {
+    by_address!();
+
     #[inline(always)]
     fn allocate(&self) -> *mut u8 {
         // SAFETY: any size will do.
@@ -108,6 +259,8 @@ impl Heap for Jemalloc {
 struct Mimalloc;
 
 impl Heap for Mimalloc {
+    by_address!();
+
     #[inline(always)]
     fn allocate(&self) -> *mut u8 {
         // SAFETY: any size will do.
@@ -131,15 +284,17 @@ const ROOM: usize = 62;
 
 thread_local! {
     static COUNT: Cell<usize> = const { Cell::new(0) };
-    static BLOCKS: [Cell<*mut u8>; ROOM] = const { [const { Cell::new(std::ptr::null_mut()) }; ROOM] };
+    static KEPT: [Cell<*mut u8>; ROOM] = const { [const { Cell::new(std::ptr::null_mut()) }; ROOM] };
 }
 
 impl Heap for Private {
+    by_address!();
+
     #[inline(always)]
     fn allocate(&self) -> *mut u8 {
         let Some(last) = COUNT.get().checked_sub(1) else { return Part(System).allocate() };
         COUNT.set(last);
-        BLOCKS.with(|blocks| blocks[last].get())
+        KEPT.with(|blocks| blocks[last].get())
     }
 
     #[inline(always)]
@@ -149,7 +304,7 @@ impl Heap for Private {
             // SAFETY: of the system's allocator.
             return unsafe { Part(System).free(block) };
         }
-        BLOCKS.with(|blocks| blocks[count].set(block));
+        KEPT.with(|blocks| blocks[count].set(block));
         COUNT.set(count + 1);
     }
 }

@@ -2,19 +2,23 @@
 //! allocates and another one frees.
 
 use std::{
+    cell::UnsafeCell,
     hint::{self, black_box},
-    sync::atomic::{AtomicPtr, AtomicUsize, Ordering},
+    mem::MaybeUninit,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread,
     time::{Duration, Instant},
 };
 
-use bench::cores::{pin, processor_time};
+use bench::cores::{available, pin, processor_time};
 
 use crate::peers::{Candidate, Heap};
 
 /// Some work for one or two threads.
 pub(crate) struct Workload {
     pub(crate) name: &'static str,
+    /// What is measured, in a sentence.
+    pub(crate) what: &'static str,
     kind: Kind,
 }
 
@@ -25,13 +29,26 @@ enum Kind {
 }
 
 pub(crate) const WORKLOADS: &[Workload] = &[
-    Workload { name: "pair, 1 thread", kind: Kind::Pairs { threads: 1 } },
-    Workload { name: "pair, 2 threads", kind: Kind::Pairs { threads: 2 } },
-    Workload { name: "producer, consumer", kind: Kind::Handover },
+    Workload {
+        name: "pair, 1 thread",
+        what: "A block is taken, written, read and given back.",
+        kind: Kind::Pairs { threads: 1 },
+    },
+    Workload {
+        name: "pair, 2 threads",
+        what: "Two threads do that at once; the time is that of a pair, for each of them.",
+        kind: Kind::Pairs { threads: 2 },
+    },
+    Workload {
+        name: "producer, consumer",
+        what: "One thread takes and writes a block, another one reads it and gives it back.",
+        kind: Kind::Handover,
+    },
 ];
-/// Where the pairs of one and of two threads stand.
+/// Where the workloads stand.
 pub(crate) const ONE: usize = 0;
 pub(crate) const TWO: usize = 1;
+pub(crate) const HANDOVER: usize = 2;
 
 /// Pairs in one measurement of each thread: few, so that most measurements end
 /// before another program wants the core.
@@ -55,12 +72,15 @@ pub(crate) struct Outcome {
 
 /// Runs `workload` on `heap`, which is saturated first.
 pub(crate) fn run<H: Heap>(workload: &Workload, heap: &H, pairs: usize) -> Outcome {
+    let cores = available();
     let spans: Vec<Span> = match workload.kind {
         Kind::Pairs { threads } => {
             let start = &Start::of(threads);
             thread::scope(|scope| {
-                let workers: Vec<_> = (0..threads)
-                    .map(|core| scope.spawn(move || on_core(core, start, || allocate_and_free(heap, pairs))))
+                let work = move |pairs| allocate_and_free(heap, pairs);
+                let workers: Vec<_> = cores[..threads]
+                    .iter()
+                    .map(|&core| scope.spawn(move || on_core(core, start, || work(pairs), || _ = work(10))))
                     .collect();
                 workers.into_iter().map(|worker| worker.join().expect("ran")).collect()
             })
@@ -68,16 +88,16 @@ pub(crate) fn run<H: Heap>(workload: &Workload, heap: &H, pairs: usize) -> Outco
         Kind::Handover => {
             let (start, ring) = (&Start::of(2), &Ring::new());
             thread::scope(|scope| {
-                let from = scope.spawn(move || on_core(0, start, || produce(heap, ring, pairs)));
-                let to = scope.spawn(move || on_core(1, start, || consume(heap, ring, pairs)));
+                let from = scope.spawn(move || on_core(cores[0], start, || produce(heap, ring, pairs), || {}));
+                let to = scope.spawn(move || on_core(cores[1], start, || consume(heap, ring, pairs), || {}));
                 [from, to].map(|worker| worker.join().expect("ran")).into()
             })
         }
     };
     let undisturbed = spans.iter().all(|span| span.wall.as_secs_f64() <= 1.1 * span.cpu.as_secs_f64());
-    let slowest = spans.iter().map(|span| span.wall).max().unwrap_or_default();
+    let mean = spans.iter().map(|span| span.wall.as_secs_f64()).sum::<f64>() / spans.len() as f64;
     Outcome {
-        time: undisturbed.then(|| slowest.as_secs_f64() * 1e9 / pairs as f64),
+        time: undisturbed.then(|| mean * 1e9 / pairs as f64),
         checksum: spans.iter().fold(0, |sum, span| sum.wrapping_add(span.checksum)),
     }
 }
@@ -100,58 +120,62 @@ impl Start {
         Self { threads, arrived: AtomicUsize::new(0) }
     }
 
-    fn wait(&self, round: usize) {
+    /// Waits for all, doing something meanwhile.
+    fn wait(&self, round: usize, meanwhile: impl Fn()) {
         self.arrived.fetch_add(1, Ordering::AcqRel);
         while self.arrived.load(Ordering::Acquire) < round * self.threads {
+            meanwhile();
             hint::spin_loop();
         }
     }
 }
 
 /// Runs `work` twice on a core of its own, once to warm up; the threads start
-/// together.
-fn on_core(core: usize, start: &Start, work: impl Fn() -> u64) -> Span {
+/// together. Who is through goes on with `more` until all are, so that nobody is
+/// alone at the end.
+fn on_core(core: usize, start: &Start, work: impl Fn() -> u64, more: impl Fn()) -> Span {
     pin(core);
-    start.wait(1);
+    start.wait(1, || {});
     black_box(work());
-    start.wait(2);
+    start.wait(2, || {});
     let (wall, cpu) = (Instant::now(), processor_time());
     let checksum = work();
-    Span { wall: wall.elapsed(), cpu: processor_time() - cpu, checksum }
+    let span = Span { wall: wall.elapsed(), cpu: processor_time() - cpu, checksum };
+    start.wait(3, more);
+    span
 }
 
 fn allocate_and_free<H: Heap>(heap: &H, pairs: usize) -> u64 {
     let mut sum = 0_u64;
     for pair in 0..pairs {
-        let block = black_box(heap).allocate();
-        let block = black_box(block);
+        let block = black_box(black_box(heap).allocate());
         // SAFETY: 64 bytes, just allocated.
-        unsafe { block.cast::<usize>().write(pair) };
+        unsafe { H::at(&block).cast::<usize>().write(pair) };
         // SAFETY: written above.
-        sum = sum.wrapping_add(unsafe { black_box(block).cast::<usize>().read() } as u64);
+        sum = sum.wrapping_add(unsafe { black_box(H::at(&block)).cast::<usize>().read() } as u64);
         // SAFETY: allocated above, and given up.
         unsafe { black_box(heap).free(block) };
     }
     sum
 }
 
-fn produce<H: Heap>(heap: &H, ring: &Ring, pairs: usize) -> u64 {
+fn produce<H: Heap>(heap: &H, ring: &Ring<H::Handle>, pairs: usize) -> u64 {
     for pair in 0..pairs {
         let block = black_box(black_box(heap).allocate());
         // SAFETY: 64 bytes, just allocated.
-        unsafe { block.cast::<usize>().write(pair) };
+        unsafe { H::at(&block).cast::<usize>().write(pair) };
         ring.put(pair, block);
     }
     ring.rewind(pairs);
     0
 }
 
-fn consume<H: Heap>(heap: &H, ring: &Ring, pairs: usize) -> u64 {
+fn consume<H: Heap>(heap: &H, ring: &Ring<H::Handle>, pairs: usize) -> u64 {
     let mut sum = 0_u64;
     for pair in 0..pairs {
         let block = ring.take(pair);
         // SAFETY: written by whoever put it there.
-        sum = sum.wrapping_add(unsafe { block.cast::<usize>().read() } as u64);
+        sum = sum.wrapping_add(unsafe { H::at(&block).cast::<usize>().read() } as u64);
         // SAFETY: ours now, and given up.
         unsafe { black_box(heap).free(block) };
     }
@@ -160,40 +184,54 @@ fn consume<H: Heap>(heap: &H, ring: &Ring, pairs: usize) -> u64 {
 
 const PLACES: usize = 1024;
 
-/// Pointers on their way from one thread to another.
-struct Ring {
-    places: [AtomicPtr<u8>; PLACES],
+/// Handles of blocks on their way from one thread to another.
+struct Ring<T> {
+    places: [Place<T>; PLACES],
 }
 
-impl Ring {
+struct Place<T> {
+    is_full: AtomicBool,
+    handle: UnsafeCell<MaybeUninit<T>>,
+}
+
+// SAFETY: one thread puts handles in and another one takes them out, which may
+// change threads; whose turn it is at a place says its flag.
+unsafe impl<T> Sync for Ring<T> {}
+
+impl<T> Ring<T> {
     fn new() -> Self {
-        Self { places: [const { AtomicPtr::new(std::ptr::null_mut()) }; PLACES] }
+        Self {
+            places: [const { Place { is_full: AtomicBool::new(false), handle: UnsafeCell::new(MaybeUninit::uninit()) } };
+                PLACES],
+        }
     }
 
-    fn put(&self, number: usize, block: *mut u8) {
+    fn put(&self, number: usize, handle: T) {
         let place = &self.places[number % PLACES];
-        while !place.load(Ordering::Acquire).is_null() {
+        while place.is_full.load(Ordering::Acquire) {
             hint::spin_loop();
         }
-        place.store(block, Ordering::Release);
+        // SAFETY: ours as long as it is empty.
+        unsafe { place.handle.get().write(MaybeUninit::new(handle)) };
+        place.is_full.store(true, Ordering::Release);
     }
 
-    fn take(&self, number: usize) -> *mut u8 {
+    fn take(&self, number: usize) -> T {
         let place = &self.places[number % PLACES];
-        loop {
-            let block = place.load(Ordering::Acquire);
-            if !block.is_null() {
-                place.store(std::ptr::null_mut(), Ordering::Release);
-                return block;
-            }
+        while !place.is_full.load(Ordering::Acquire) {
             hint::spin_loop();
         }
+        // SAFETY: ours as long as it is full.
+        let handle = unsafe { place.handle.get().read() };
+        place.is_full.store(false, Ordering::Release);
+        // SAFETY: it was full.
+        unsafe { handle.assume_init() }
     }
 
     /// Waits until all is taken, so that the next round starts at an empty ring.
     fn rewind(&self, pairs: usize) {
         let last = &self.places[(pairs - 1) % PLACES];
-        while !last.load(Ordering::Acquire).is_null() {
+        while last.is_full.load(Ordering::Acquire) {
             hint::spin_loop();
         }
     }

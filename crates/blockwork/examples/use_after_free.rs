@@ -1,5 +1,6 @@
-//! Reads a block after its end, inside of memory that its allocator still holds,
-//! for tools that watch memory to find: `use_after_free <part>`.
+//! Reads a block after its end, or bytes that nobody has had yet, inside of memory
+//! that its allocator still holds, for tools that watch memory to find:
+//! `use_after_free <part>`, or `<part>_tail`.
 //!
 //! With `right` before the part it reads nothing out of turn, and all is well.
 //! `cargo xtask ci` runs it under Valgrind (feature `valgrind`) and under
@@ -9,8 +10,9 @@ use core::{alloc::Layout, hint::black_box, ptr::NonNull};
 use std::{env, process::ExitCode};
 
 use blockwork::{
-    Allocate, BlockOf, BlockPool, BlockPoolConfig, Bump, ChunkSize, Const, Memo, MixedSlab, PerChunk, Quad, Reset,
-    SizeClasses, Slab, SlabConfig, SlabHead, SlabPolicy, SpanPool, SpanPoolConfig, System,
+    Allocate, Arena, ArenaConfig, BlockOf, BlockPool, BlockPoolConfig, Bump, ChunkSize, ConcurrentBlockPool,
+    ConcurrentBlockPoolConfig, Const, Memo, MixedSlab, PerChunk, Pool, Quad, Reset, SizeClasses, Slab, SlabConfig,
+    SlabHead, SlabPolicy, SpanPool, SpanPoolConfig, System,
 };
 
 /// Every block.
@@ -24,33 +26,95 @@ fn main() -> ExitCode {
         [part] => (true, part),
         _ => return ExitCode::FAILURE,
     };
+    let is_right = match part.strip_suffix("_tail") {
+        Some(part) => go(part, Trip::Tail { is_wrong }),
+        None => go(part, Trip::Freed { is_wrong }),
+    };
+    if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What is done with a part, and whether it goes wrong.
+#[derive(Clone, Copy)]
+enum Trip {
+    /// A block is read after its end.
+    Freed { is_wrong: bool },
+    /// What lies behind the last block is read.
+    Tail { is_wrong: bool },
+}
+
+fn go(part: &str, trip: Trip) -> bool {
     let pool = BlockPoolConfig { block: BlockOf::<64, 8>, chunk: ChunkSize::Blocks(10) };
+    let shared = ConcurrentBlockPoolConfig { block: BlockOf::<64, 8>, chunk_size: 4096 };
     let slabs = SlabPolicy { slab_size: 4096, keep: 1 };
     match part {
-        "block_pool" => BlockPool::try_new(System, pool).map(|heap| trip(&heap, is_wrong)),
-        "per_chunk" => BlockPool::try_with_policy(System, pool, PerChunk).map(|heap| trip(&heap, is_wrong)),
+        "block_pool" => BlockPool::try_new(System, pool).is_ok_and(|heap| trip.with(&heap)),
+        "per_chunk" => BlockPool::try_with_policy(System, pool, PerChunk).is_ok_and(|heap| trip.with(&heap)),
+        "concurrent_block_pool" => ConcurrentBlockPool::try_new(System, shared).is_ok_and(|heap| trip.with(&heap)),
         "slab" => Slab::try_new(System, SlabConfig { slot_size: Const::<64>, slab_size: Const::<4096>, keep: 1 })
-            .map(|heap| trip(&heap, is_wrong)),
-        "mixed_slab" => MixedSlab::try_new(System, slabs).map(|heap| trip(&heap, is_wrong)),
+            .is_ok_and(|heap| trip.with(&heap)),
+        "mixed_slab" => MixedSlab::try_new(System, slabs).is_ok_and(|heap| trip.with(&heap)),
         "size_classes" => {
-            SizeClasses::<Quad<1024>, SlabHead<_>, _>::try_new(System, slabs).map(|heap| trip(&heap, is_wrong))
+            SizeClasses::<Quad<1024>, SlabHead<_>, _>::try_new(System, slabs).is_ok_and(|heap| trip.with(&heap))
         }
         "span_pool" => SpanPool::try_new(System, SpanPoolConfig { block: 64, ..SpanPoolConfig::DEFAULT })
-            .map(|heap| trip(&heap, is_wrong)),
-        "memo" => Ok(trip(&Memo::new(System, usize::MAX), is_wrong)),
+            .is_ok_and(|heap| trip.with(&heap)),
+        "memo" => trip.with(&Memo::new(System, usize::MAX)),
         "bump" => {
             let mut heap = Bump::new(System, 4096);
-            let block = heap.allocate(LAYOUT);
-            heap.reset();
-            Ok(block.map(|block| read(block, is_wrong)).is_ok())
+            trip.with(&heap) && trip.until_reset(&mut heap)
         }
-        _ => return ExitCode::FAILURE,
+        "arena" => Arena::try_new(System, ArenaConfig::DEFAULT)
+            .is_ok_and(|mut heap| trip.with(&heap) && trip.until_reset(&mut heap)),
+        "typed_pool" => typed(trip),
+        _ => false,
     }
-    .map_or(ExitCode::FAILURE, |is_done| if is_done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Trip {
+    fn with(self, heap: &impl Allocate) -> bool {
+        match self {
+            Self::Freed { is_wrong } => freed(heap, is_wrong),
+            Self::Tail { is_wrong } => {
+                let Ok(block) = heap.allocate(LAYOUT) else { return false };
+                // SAFETY: 64 bytes that are ours.
+                unsafe { block.write_bytes(1, LAYOUT.size()) };
+                // SAFETY: memory of the allocator, if not ours.
+                read(unsafe { block.add(LAYOUT.size()) }, is_wrong);
+                // SAFETY: just allocated with this layout.
+                unsafe { heap.deallocate(block, LAYOUT) };
+                true
+            }
+        }
+    }
+
+    /// A block that ends with all others.
+    fn until_reset<A: Allocate + Reset>(self, heap: &mut A) -> bool {
+        let Ok(block) = heap.allocate(LAYOUT) else { return false };
+        heap.reset();
+        let (Self::Freed { is_wrong } | Self::Tail { is_wrong }) = self;
+        read(block, is_wrong);
+        self.with(heap)
+    }
+}
+
+/// The same with a box in a typed pool.
+fn typed(trip: Trip) -> bool {
+    let pool = Pool::<[u64; 8], _>::new(System);
+    let value = pool.alloc_box([1; 8]);
+    let place = NonNull::from(&*value).cast::<u8>();
+    match trip {
+        Trip::Freed { is_wrong } => {
+            drop(value);
+            read(place, is_wrong);
+        }
+        // SAFETY: memory of the pool, in one of the next slots.
+        Trip::Tail { is_wrong } => read(unsafe { place.add(128) }, is_wrong),
+    }
+    pool.alloc_box([1; 8]).iter().sum::<u64>() == 8
 }
 
 /// Allocates, frees, and reads what was freed if `is_wrong`; then a proper round.
-fn trip(heap: &impl Allocate, is_wrong: bool) -> bool {
+fn freed(heap: &impl Allocate, is_wrong: bool) -> bool {
     let (Ok(block), Ok(stays)) = (heap.allocate(LAYOUT), heap.allocate(LAYOUT)) else { return false };
     // SAFETY: 64 bytes that are ours.
     unsafe { block.write_bytes(1, LAYOUT.size()) };
@@ -67,7 +131,7 @@ fn trip(heap: &impl Allocate, is_wrong: bool) -> bool {
     sum == 0
 }
 
-/// Reads from the middle of `block`, which is freed, if `is_wrong`.
+/// Reads from the middle of `block`, which is nobody's, if `is_wrong`.
 fn read(block: NonNull<u8>, is_wrong: bool) {
     if is_wrong {
         // SAFETY: inside of what was the block.

@@ -50,6 +50,7 @@
 //! | something to be done when memory runs out | [`OnFailure`] |
 //! | secrets in memory | [`Scrubbed`] |
 //! | a suspicion about who frees what, or writes where | [`Checked`] |
+//! | a wish to see the instruction that writes or reads there | `Guarded` below it |
 //! | more than one thread | [`Locked`]; [`ConcurrentBlockPool`] for blocks of one size |
 //! | many threads that allocate much | `ThreadCached` over any of those |
 //! | call paths that cannot pass an allocator | `current` |
@@ -99,7 +100,7 @@ pub mod typed;
 
 #[cfg(all(feature = "os", unix, not(blockwork_no_os)))]
 pub use crate::combine::decommit::Decommit;
-#[cfg(all(feature = "std", not(loom)))]
+#[cfg(feature = "std")]
 pub use crate::combine::thread_cached::{CachedSizes, ThreadCached};
 #[cfg(feature = "alloc")]
 pub use crate::math::size_class::ListedAt;
@@ -111,6 +112,8 @@ pub use crate::source::foreign::FromApi2_04;
 pub use crate::source::foreign::FromStd;
 #[cfg(feature = "alloc")]
 pub use crate::source::foreign::Registered;
+#[cfg(all(feature = "os", unix, not(any(loom, blockwork_no_os))))]
+pub use crate::source::guarded::Guarded;
 #[cfg(all(feature = "os", unix, not(blockwork_no_os)))]
 pub use crate::source::pages::{PageOptions, Pages, PagesWith};
 #[cfg(feature = "critical-section")]

@@ -5,6 +5,7 @@ use std::{fmt::Write as _, fs, path::Path, process::Command};
 use crate::callgrind;
 
 const SUITE: &str = "bench/target/release/suite";
+const THREADS: &str = "bench/target/release/threads";
 const TABLE: &str = "bench/peers.txt";
 /// Rounds of a workload that are counted: each is thousands of operations.
 const ROUNDS_SHORT: u32 = 1;
@@ -12,16 +13,27 @@ const ROUNDS_LONG: u32 = 3;
 
 /// Runs the suite, which prints its tables.
 pub(crate) fn run(root: &Path, args: &[&str]) -> Result<(), String> {
-    build(root)?;
-    let status = suite(root).args(args).status().map_err(|error| error.to_string())?;
-    if status.success() { Ok(()) } else { Err(format!("the suite ended with {status}")) }
+    build(root, "suite")?;
+    finish(suite(root).args(args))
+}
+
+/// Runs the candidates that threads share.
+pub(crate) fn threads(root: &Path, args: &[&str]) -> Result<(), String> {
+    build(root, "threads")?;
+    finish(Command::new(root.join(THREADS)).current_dir(root).args(args))
+}
+
+/// Runs a bench, which prints its tables.
+fn finish(bench: &mut Command) -> Result<(), String> {
+    let status = bench.status().map_err(|error| error.to_string())?;
+    if status.success() { Ok(()) } else { Err(format!("the bench ended with {status}")) }
 }
 
 /// Counts the instructions of the candidates that `filter` leaves, peers included; without a filter, into
 /// the table.
 pub(crate) fn count(root: &Path, filter: &str) -> Result<(), String> {
     callgrind::needed()?;
-    build(root)?;
+    build(root, "suite")?;
     let list = suite(root).args(["--list", filter]).output().map_err(|error| error.to_string())?;
     if !list.status.success() {
         return Err(String::from_utf8_lossy(&list.stderr).into_owned());
@@ -56,11 +68,9 @@ fn instructions(root: &Path, workload: &str, candidate: &str) -> Result<f64, Str
     Ok(more / f64::from(ROUNDS_LONG - ROUNDS_SHORT) / f64::from(operations))
 }
 
-fn build(root: &Path) -> Result<(), String> {
+fn build(root: &Path, bench: &str) -> Result<(), String> {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo
-        .args(["build", "--release", "--quiet", "--bin", "suite", "--manifest-path"])
-        .arg(root.join("bench/Cargo.toml"));
+    cargo.args(["build", "--release", "--quiet", "--bin", bench, "--manifest-path"]).arg(root.join("bench/Cargo.toml"));
     let built = cargo.status().map_err(|error| error.to_string())?;
     if built.success() { Ok(()) } else { Err("bench does not build".to_owned()) }
 }

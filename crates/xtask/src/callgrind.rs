@@ -25,12 +25,15 @@ pub(crate) fn needed() -> Result<(), String> {
 
 /// Runs `program` to its end, and counts.
 pub(crate) fn count(program: &Path, args: &[&str]) -> Result<Counted, String> {
-    let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg(program)
-        .args(args)
-        .output()
-        .map_err(|error| error.to_string())?;
+    count_preloaded(program, args, None)
+}
+
+/// The same, with `library` preloaded.
+pub(crate) fn count_preloaded(program: &Path, args: &[&str], library: Option<&Path>) -> Result<Counted, String> {
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(program).args(args);
+    valgrind.envs(library.map(|library| ("LD_PRELOAD", library)));
+    let output = valgrind.output().map_err(|error| error.to_string())?;
     let text = String::from_utf8_lossy(&output.stderr);
     let collected = text.lines().find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok());
     match collected {

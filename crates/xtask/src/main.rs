@@ -4,9 +4,13 @@ mod asm;
 mod bench;
 mod callgrind;
 mod ci;
+mod dist;
 mod embedded;
 mod instr;
 mod loom;
+mod malloc;
+mod peers;
+mod programs;
 mod run;
 mod tidy;
 
@@ -26,9 +30,16 @@ cargo xtask <task>
   instr [--bless]          instructions per operation against bench/instructions.txt
   loom [--full]            the models of what threads share, and random schedules of them;
                            --full interrupts the models more often
+  dist [--check]           the C library as it is installed, in target/dist; --check builds programs against it
   embedded [--bless]       programs without std and panics: built, run, and weighed against embedded/sizes.txt
   bench [--quick | --passes N] [FILTER]   times beside peers, as ratios
+  bench --threads [--passes N] [FILTER]   the same between threads
   bench --count [FILTER]                  instructions beside peers, into bench/peers.txt
+  peers                    builds other mallocs to preload, into target/peers
+  malloc-bench [--quick | --passes N] [--library [NAME=]FILE] [--only NAME,NAME] [FILTER]
+                           mallocs by preload: times, memory, instructions; all of it into bench/RESULTS-malloc.md
+  programs [LIBRARY] [--full] [--only NAME]
+                           real programs with a malloc preloaded print what they print without
 ";
 
 fn main() -> ExitCode {
@@ -42,13 +53,19 @@ fn main() -> ExitCode {
         ["asm"] => asm::check(&root()),
         ["instr"] => instr::check(&root()),
         ["instr", "--bless"] => instr::bless(&root()),
+        ["dist"] => dist::build(&root()),
+        ["dist", "--check"] => dist::check(&root()),
         ["embedded"] => embedded::check(&root()),
         ["embedded", "--bless"] => embedded::bless(&root()),
         ["loom"] => loom::run(&root(), ci::Gate::Fast),
         ["loom", "--full"] => loom::run(&root(), ci::Gate::Full),
         ["bench", "--count"] => bench::count(&root(), ""),
         ["bench", "--count", filter] => bench::count(&root(), filter),
+        ["bench", "--threads", rest @ ..] => bench::threads(&root(), rest),
         ["bench", rest @ ..] => bench::run(&root(), rest),
+        ["peers"] => peers::run(&root()),
+        ["malloc-bench", rest @ ..] => malloc::run(&root(), rest),
+        ["programs", rest @ ..] => programs::run(&root(), rest),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {

@@ -198,9 +198,14 @@ impl<A> Gauge for Counter<'_, A> {
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
+
+    use blockwork::notation;
+
     use super::*;
     use crate::replay::{
         books::Moment,
+        driver::heap::{NeverFreeing, Through},
         testing::{Ops, everything, steps, trace},
     };
 
@@ -237,6 +242,36 @@ mod tests {
             let (peak, requests) = measure(candidate, &everything());
             assert!(peak.held >= peak.granted && peak.granted >= peak.asked && peak.asked > 300_000, "{candidate:?}");
             assert_eq!(requests.is_some(), candidate != Candidate::System, "{candidate:?}");
+        }
+    }
+
+    #[test]
+    fn a_composition_does_what_is_written_in_its_row() {
+        let ops = Ops::new().alloc(0, 100).alloc(1, 28).realloc(0, 200).alloc(2, 5000).alloc(3, 100_000).free(1);
+        let ops = ops.alloc(4, 2000).free(0).alloc(5, 300).free(3).alloc(6, 70_000).realloc(2, 9000).alloc(7, 64);
+        let script = Script::new(&trace([ops.clone()])).unwrap();
+        for composition in Composition::ALL {
+            let candidate = Candidate::Composed(composition);
+            let text = candidate.spec(&script);
+            let over_source = text.replace("pages", "source").replace("system", "source");
+            let written = notation::Composition::parse_with(&over_source, &["source"]).unwrap();
+            let steps = steps(&ops);
+            let play = || Play { steps: &steps, table: Table::new(script.slots) };
+
+            let pages = Rc::new(Counted::new(Pages));
+            let heap = written.build_over(&[("source", pages.clone())]).unwrap();
+            let (gauge, count) = (Counter::new(&*pages), || requests(&pages));
+            let measured = Measured { play: play(), gauge, requests: count };
+            let as_written = match composition {
+                Composition::Bump => measured.play(&NeverFreeing(&heap)),
+                _ => measured.play(&Through(&heap)),
+            };
+
+            let pages = &Counted::new(Pages);
+            let (gauge, count) = (Counter::new(pages), || requests(pages));
+            let capacity = usize::try_from(candidate.capacity(&script)).unwrap();
+            let as_compiled = composition.stand_on(pages, capacity, Measured { play: play(), gauge, requests: count });
+            assert_eq!(as_written.ok(), as_compiled.ok(), "{text}");
         }
     }
 

@@ -122,7 +122,7 @@ pub(crate) unsafe fn give_back<A: Allocate + ?Sized>(parent: &A, memory: NonNull
 /// `parent`: `over_core!([A: Allocate, S: Stride] BlockPool<A, S>)`.
 ///
 /// Tools that watch memory are told which blocks are free; not with
-/// `untracked:`, for parts that give memory out by other ways as well.
+/// `untracked:`, for parts whose raw shape tells them.
 macro_rules! over_core {
     ([$($generics:tt)*] $part:ty) => {
         $crate::alloc::over_core::over_core!(@ ($crate::os::track::ON), [$($generics)*] $part);

@@ -28,6 +28,8 @@
 
 use core::alloc::Layout;
 
+#[cfg(all(feature = "std", not(loom)))]
+use super::thread_cached::{CachedSizes, ThreadCached};
 use super::{
     affix::Affix,
     checked::{Checked, Report},
@@ -37,7 +39,7 @@ use super::{
     last_resort::LastResort,
     locked::Locked,
     min_align::MinAlign,
-    observed::{Event, Observed},
+    observed::{Event, Growth, Observed},
     on_failure::{OnFailure, Retry, Stop},
     quota::Quota,
     recorded::{Record, Recorded},
@@ -100,6 +102,16 @@ pub trait Chain: Allocate {
         Self: Sized,
     {
         Observed::new(self, observer)
+    }
+
+    /// Tells `observer` how what stands above grows and shrinks:
+    /// [`Observed::growth`].
+    #[must_use]
+    fn growth_observed<F: Fn(Event)>(self, observer: F) -> Observed<Self, F, Growth>
+    where
+        Self: Sized,
+    {
+        Observed::growth(self, observer)
     }
 
     /// Puts a header before and a trailer behind every block: [`Affix::new`].
@@ -173,6 +185,17 @@ pub trait Chain: Allocate {
         Self: Sized,
     {
         Locked::new(self)
+    }
+
+    /// Keeps freed blocks of `sizes` for each thread, up to `limit` bytes of each:
+    /// [`ThreadCached::new`].
+    #[cfg(all(feature = "std", not(loom)))]
+    #[must_use]
+    fn thread_cached<S: CachedSizes>(self, sizes: S, limit: usize) -> ThreadCached<Self, S>
+    where
+        Self: Sized,
+    {
+        ThreadCached::new(self, sizes, limit)
     }
 
     /// Serves from `fallback` what this cannot: [`Fallback::new`].
@@ -282,10 +305,18 @@ mod tests {
     fn what_changes_or_hears_requests_is_chained_too() {
         let heap: Affix<MinAlign<Bump<System>, Const<64>>, u64> =
             Bump::new(System, 256).min_aligned(Const::<64>).affixed(0_u64, ());
+        let heap: Observed<_, _, Growth> = heap.growth_observed(|_| {});
         let heap: Frozen<Observed<_, _>> = heap.observed(|_| {}).freezable();
         assert!(heap.allocate(Layout::new::<u8>()).is_ok());
         heap.freeze();
         assert!(heap.allocate(Layout::new::<u8>()).is_err());
+    }
+
+    #[cfg(all(feature = "std", not(loom)))]
+    #[test]
+    fn magazines_are_chained_too() {
+        let heap: ThreadCached<Counted<System>, Quad<1024>> = System.counted().thread_cached(Quad::<1024>, 4096);
+        assert_eq!(heap.granted(Layout::new::<[u8; 100]>()), 112);
     }
 
     #[test]

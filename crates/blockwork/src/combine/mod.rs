@@ -23,7 +23,7 @@ pub mod sampled;
 pub mod scrubbed;
 pub mod segregate;
 pub mod size_classes;
-#[cfg(all(feature = "std", not(loom)))]
+#[cfg(feature = "std")]
 pub mod thread_cached;
 
 #[cfg(test)]

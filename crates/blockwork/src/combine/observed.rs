@@ -114,6 +114,20 @@ pub enum Event {
     },
 }
 
+/// Prints an event to the standard error: an observer that needs no memory.
+///
+/// ```
+/// use blockwork::{Event, Observed, System, combine::observed::print};
+///
+/// static HEAP: Observed<System, fn(Event)> = Observed::new(System, print);
+/// ```
+#[cfg(feature = "std")]
+pub fn print(event: Event) {
+    use std::io::Write as _;
+    // Who has no standard error has nobody to tell.
+    let _unheard = writeln!(std::io::stderr(), "blockwork: {event:?}");
+}
+
 /// The events of an [`Observed`] are those of requests.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Requests;
@@ -433,5 +447,28 @@ mod tests {
             Event::Shrank { block, by: 7 },
         ];
         assert_eq!(log.take(), events);
+    }
+
+    /// In a process of its own, for its standard error.
+    #[test]
+    fn what_is_printed_names_the_event() {
+        const INSIDE: &str = "BLOCKWORK_TEST_PRINT";
+        if std::env::var_os(INSIDE).is_some() {
+            let heap = Observed::new(System, print as fn(Event));
+            let layout = Layout::new::<[u8; 300]>();
+            let block = heap.allocate(layout).unwrap();
+            // SAFETY: just allocated with this layout.
+            unsafe { heap.deallocate(block, layout) };
+            return;
+        }
+        let name = "combine::observed::tests::what_is_printed_names_the_event";
+        let mut run = std::process::Command::new(std::env::current_exe().unwrap());
+        let output = run.args([name, "--exact"]).env(INSIDE, "1").output().unwrap();
+        let printed = heap::string::String::from_utf8_lossy(&output.stderr).into_owned();
+        let mut lines = printed.lines().filter(|line| line.starts_with("blockwork: "));
+        for event in ["Allocated {", "Freed {"] {
+            let line = lines.next().unwrap();
+            assert!(line.contains(event) && line.contains("300"), "{printed}");
+        }
     }
 }

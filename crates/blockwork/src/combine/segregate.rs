@@ -41,7 +41,10 @@ use core::{alloc::Layout, ptr::NonNull};
 
 use crate::{
     alloc::{AllocError, Allocate, Check, Owns, Reset, can_resize, empty},
-    math::{align::align_down, size_class::Classes},
+    math::{
+        align::align_down,
+        size_class::{Classes, last_byte},
+    },
 };
 
 /// How large a request may be to count as small.
@@ -51,11 +54,23 @@ use crate::{
 /// - [`up_to`](Self::up_to) always answers the same for the same alignment,
 ///   for copies too.
 /// - It answers the most for alignment 1.
+/// - [`takes`](Self::takes) says just what follows from that.
 pub unsafe trait Boundary: Clone {
     /// The largest size that is small when it has to be aligned to `align`;
     /// zero if none is.
     #[must_use]
     fn up_to(&self, align: usize) -> usize;
+
+    /// Whether `layout` is small; size zero is not.
+    ///
+    /// The default asks [`up_to`](Self::up_to). Others say the same by what the
+    /// small side finds out about the layout anyway.
+    #[inline]
+    #[must_use]
+    fn takes(&self, layout: Layout) -> bool {
+        // Size zero wraps to the greatest number.
+        layout.size().wrapping_sub(1) < self.up_to(layout.align())
+    }
 }
 
 /// Small is what takes at most `N` bytes when padded to its alignment.
@@ -84,6 +99,11 @@ unsafe impl<const N: usize> Boundary for UpTo<N> {
     fn up_to(&self, align: usize) -> usize {
         UpTo::at(N).up_to(align)
     }
+
+    #[inline]
+    fn takes(&self, layout: Layout) -> bool {
+        UpTo::at(N).takes(layout)
+    }
 }
 
 // SAFETY: a number that never changes, rounded down.
@@ -91,6 +111,11 @@ unsafe impl Boundary for UpToAt {
     #[inline]
     fn up_to(&self, align: usize) -> usize {
         align_down(self.size, align)
+    }
+
+    #[inline]
+    fn takes(&self, layout: Layout) -> bool {
+        last_byte(layout) < self.size
     }
 }
 
@@ -115,6 +140,11 @@ unsafe impl<C: Classes> Boundary for Within<C> {
     fn up_to(&self, align: usize) -> usize {
         self.0.max_aligned(align)
     }
+
+    #[inline]
+    fn takes(&self, layout: Layout) -> bool {
+        self.0.of(layout) < self.0.count()
+    }
 }
 
 /// Sends small requests to `S` and large ones to `L`; see the [module](self).
@@ -131,6 +161,18 @@ impl<T, S, L> Segregate<T, S, L> {
     /// `small` has to serve all that is small for requests not to fail.
     pub const fn new(boundary: T, small: S, large: L) -> Self {
         Self { boundary, small, large }
+    }
+
+    /// What serves the small requests.
+    #[must_use]
+    pub const fn small(&self) -> &S {
+        &self.small
+    }
+
+    /// What serves the large requests.
+    #[must_use]
+    pub const fn large(&self) -> &L {
+        &self.large
     }
 }
 
@@ -155,13 +197,6 @@ impl<T, S> SmallSide<T, S> {
 }
 
 impl<T: Boundary, S, L> Segregate<T, S, L> {
-    /// Whether `layout` goes to the small side; size zero does not.
-    #[inline]
-    fn is_small(&self, layout: Layout) -> bool {
-        // Size zero wraps to the greatest number.
-        layout.size().wrapping_sub(1) < self.boundary.up_to(layout.align())
-    }
-
     /// What the large side is asked for: more than the boundary, so that the
     /// block is still large when all that is known of it is its size.
     #[inline]
@@ -181,7 +216,7 @@ impl<T: Boundary, S, L> Segregate<T, S, L> {
 unsafe impl<T: Boundary, S: Allocate, L: Allocate> Allocate for Segregate<T, S, L> {
     #[inline]
     fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        if self.is_small(layout) {
+        if self.boundary.takes(layout) {
             self.small.allocate(layout)
         } else if layout.size() == 0 {
             Ok(empty(layout))
@@ -192,7 +227,7 @@ unsafe impl<T: Boundary, S: Allocate, L: Allocate> Allocate for Segregate<T, S, 
 
     #[inline]
     unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
-        if self.is_small(layout) {
+        if self.boundary.takes(layout) {
             // SAFETY: small layouts of a class are of one class there, too.
             unsafe { self.small.deallocate(block, layout) }
         } else if layout.size() != 0
@@ -205,7 +240,7 @@ unsafe impl<T: Boundary, S: Allocate, L: Allocate> Allocate for Segregate<T, S, 
 
     #[inline]
     fn granted(&self, layout: Layout) -> usize {
-        if self.is_small(layout) {
+        if self.boundary.takes(layout) {
             self.small.granted(layout).min(self.boundary.up_to(layout.align()))
         } else if layout.size() == 0 {
             0
@@ -219,7 +254,7 @@ unsafe impl<T: Boundary, S: Allocate, L: Allocate> Allocate for Segregate<T, S, 
         if !can_resize(old, new) {
             return Err(AllocError);
         }
-        match (self.is_small(old), self.is_small(new)) {
+        match (self.boundary.takes(old), self.boundary.takes(new)) {
             // SAFETY: the small side gave it; `old` is of the class it was asked for.
             (true, true) => unsafe { self.small.resize(block, old, new) },
             (false, false) => {
@@ -233,7 +268,7 @@ unsafe impl<T: Boundary, S: Allocate, L: Allocate> Allocate for Segregate<T, S, 
 
     #[inline]
     fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        if self.is_small(layout) {
+        if self.boundary.takes(layout) {
             self.small.allocate_zeroed(layout)
         } else if layout.size() == 0 {
             Ok(empty(layout))
@@ -250,7 +285,7 @@ crate::alloc::bridge!([T: Boundary, S: Allocate, L: Allocate] Segregate<T, S, L>
 unsafe impl<T: Boundary, S: Owns, L: Owns> Owns for Segregate<T, S, L> {
     #[inline]
     fn owns(&self, block: NonNull<u8>, layout: Layout) -> bool {
-        if self.is_small(layout) {
+        if self.boundary.takes(layout) {
             self.small.owns(block, layout)
         } else {
             self.inner_large(layout).is_ok_and(|inner| self.large.owns(block, inner))
@@ -304,11 +339,11 @@ mod tests {
             let whole = Layout::from_size_align(grant, layout.align()).unwrap();
             assert_eq!(heap.granted(whole), grant, "idempotent: {layout:?}");
             assert!(last.align() != layout.align() || last_grant <= grant, "monotone: {layout:?}");
-            assert_eq!(heap.is_small(whole), heap.is_small(layout), "one route: {layout:?}");
+            assert_eq!(heap.boundary.takes(whole), heap.boundary.takes(layout), "one route: {layout:?}");
             let side = |sides: &Segregate<_, Ledger, Ledger>| (sides.small.blocks(), sides.large.blocks());
             let block = heap.allocate(layout).unwrap();
             let expected = usize::from(layout.size() != 0);
-            assert_eq!(side(&heap), if heap.is_small(layout) { (expected, 0) } else { (0, expected) });
+            assert_eq!(side(&heap), if heap.boundary.takes(layout) { (expected, 0) } else { (0, expected) });
             // SAFETY: just allocated; the whole grant is of its class.
             unsafe { heap.deallocate(block, whole) };
             assert_eq!(side(&heap), (0, 0));
@@ -338,10 +373,10 @@ mod tests {
     fn a_table_with_gaps_sends_away_what_it_cannot_align() {
         keeps_the_laws(Within::new(Listed::<Gaps>::new()), 200, 1, 1);
         let heap = Segregate::new(Within::new(Listed::<Gaps>::new()), Ledger::new(), Ledger::new());
-        assert!(heap.is_small(layout(200, 8)));
-        assert!(heap.is_small(layout(48, 16)));
-        assert!(!heap.is_small(layout(49, 16)));
-        assert!(!heap.is_small(layout(16, 32)));
+        assert!(heap.boundary.takes(layout(200, 8)));
+        assert!(heap.boundary.takes(layout(48, 16)));
+        assert!(!heap.boundary.takes(layout(49, 16)));
+        assert!(!heap.boundary.takes(layout(16, 32)));
     }
 
     #[test]
@@ -349,6 +384,11 @@ mod tests {
         let (typed, valued) = (UpTo::<1000>, UpTo::at(1000));
         for align in (0..usize::BITS).map(|log| 1 << log) {
             assert_eq!(typed.up_to(align), valued.up_to(align));
+            for size in (0..=3000).filter(|size| Layout::from_size_align(*size, align).is_ok()) {
+                let layout = layout(size, align);
+                let is_small = size != 0 && size <= valued.up_to(align);
+                assert_eq!((typed.takes(layout), valued.takes(layout)), (is_small, is_small), "{layout:?}");
+            }
         }
         assert_eq!(size_of::<Segregate<UpTo<1000>, (), ()>>(), 0);
     }
@@ -367,7 +407,7 @@ mod tests {
     fn a_large_block_is_large_by_its_size_alone() {
         let heap = Segregate::new(UpTo::<8192>, Ledger::new(), Ledger::with_grain(4096));
         let grant = heap.granted(layout(16, 16384));
-        assert!(!heap.is_small(layout(grant, 1)), "{grant}");
+        assert!(!heap.boundary.takes(layout(grant, 1)), "{grant}");
     }
 
     #[test]

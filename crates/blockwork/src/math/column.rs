@@ -7,8 +7,8 @@ use super::align::padding;
 /// Blocks behind their links.
 ///
 /// ```text
-/// start                        start + first
-/// [ head | . | link | link | link | block | block | block | . ]
+/// start                 start + first
+/// [ . | link | link | link | block | block | block | . ]
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fit {
@@ -18,19 +18,18 @@ pub(crate) struct Fit {
 }
 
 /// How many blocks of `stride` fit `size` bytes at `start`, at most `most`, behind
-/// `head` bytes and a link of `link` bytes for each of them.
+/// a link of `link` bytes for each of them.
 ///
 /// The links end where the first block begins.
-pub(crate) const fn column(start: usize, size: usize, head: usize, link: usize, stride: Layout, most: usize) -> Fit {
-    let room = size.saturating_sub(head);
-    let mut blocks = match room.checked_div(stride.size().saturating_add(link)) {
+pub(crate) const fn column(start: usize, size: usize, link: usize, stride: Layout, most: usize) -> Fit {
+    let mut blocks = match size.checked_div(stride.size().saturating_add(link)) {
         Some(blocks) if blocks < most => blocks,
         Some(_) => most,
         None => 0,
     };
     // Twice at most: padding is less than a block.
     while blocks != 0 {
-        let links = head.wrapping_add(blocks.wrapping_mul(link));
+        let links = blocks.wrapping_mul(link);
         let first = links.wrapping_add(padding(start.wrapping_add(links), stride.align()));
         let body = blocks.wrapping_mul(stride.size());
         if first <= size && body <= size.wrapping_sub(first) {
@@ -52,17 +51,15 @@ mod tests {
             let stride = Layout::from_size_align(size, align).unwrap();
             for start in (0..70).chain([4095, 4096]) {
                 for room in (0..300).chain([4096, 10_000, 65_536]) {
-                    for head in [0, 12, 16] {
-                        let Fit { first, blocks } = column(start, room, head, 4, stride, usize::MAX);
-                        let fits = |blocks: usize| {
-                            let links = start + head + 4 * blocks;
-                            links.next_multiple_of(align) - start + blocks * size <= room
-                        };
-                        assert!(!fits(blocks + 1), "{size} {start} {room} {head}: one more than {blocks}");
-                        if blocks != 0 {
-                            assert!(fits(blocks) && is_aligned(start + first, align));
-                            assert!(first >= head + 4 * blocks && first + blocks * size <= room);
-                        }
+                    let Fit { first, blocks } = column(start, room, 4, stride, usize::MAX);
+                    let fits = |blocks: usize| {
+                        let links = start + 4 * blocks;
+                        links.next_multiple_of(align) - start + blocks * size <= room
+                    };
+                    assert!(!fits(blocks + 1), "{size} {start} {room}: one more than {blocks}");
+                    if blocks != 0 {
+                        assert!(fits(blocks) && is_aligned(start + first, align));
+                        assert!(first >= 4 * blocks && first + blocks * size <= room);
                     }
                 }
             }
@@ -72,8 +69,8 @@ mod tests {
     #[test]
     fn there_are_no_more_than_wanted() {
         let stride = Layout::new::<u64>();
-        assert_eq!(column(0, SIZE_MAX, 0, 4, stride, 100), Fit { first: 400, blocks: 100 });
-        assert_eq!(column(8, 7, 0, 4, stride, 100), Fit { first: 7, blocks: 0 });
-        assert!(column(usize::MAX - SIZE_MAX, SIZE_MAX, 12, 4, stride, usize::MAX).blocks > SIZE_MAX / 13);
+        assert_eq!(column(0, SIZE_MAX, 4, stride, 100), Fit { first: 400, blocks: 100 });
+        assert_eq!(column(8, 7, 4, stride, 100), Fit { first: 7, blocks: 0 });
+        assert!(column(usize::MAX - SIZE_MAX, SIZE_MAX, 4, stride, usize::MAX).blocks > SIZE_MAX / 13);
     }
 }

@@ -103,6 +103,18 @@ pub(crate) unsafe fn commit(start: NonNull<u8>, size: usize) -> Result<(), Refus
     Ok(())
 }
 
+/// Makes pages inaccessible; what they hold stays.
+///
+/// # Safety
+///
+/// - The range is mapped and the caller's alone, and nobody touches it any more.
+#[cfg(not(loom))]
+pub(crate) unsafe fn deny(start: NonNull<u8>, size: usize) -> Result<(), Refused> {
+    // SAFETY: the caller owns the range; nobody relies on it being accessible.
+    unsafe { mm::mprotect(raw(start), size, MprotectFlags::empty())? }
+    Ok(())
+}
+
 /// What the system is told about a range.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Hint {

@@ -27,6 +27,20 @@ pub(crate) fn hide(block: NonNull<u8>, len: usize) {
     }
 }
 
+/// Says that nobody is to touch `len` bytes from `start` on: no link lies there.
+#[inline]
+pub(crate) fn hide_all(start: NonNull<u8>, len: usize) {
+    if ON && len != 0 {
+        tell::hide(start.addr().get(), len);
+    }
+}
+
+/// Says that a link may lie at the start of a block that is hidden.
+#[inline]
+pub(crate) fn show_link(block: NonNull<u8>) {
+    show(block, LINK);
+}
+
 /// Says that `len` bytes from `block` on are somebody's again, and unwritten.
 #[inline]
 pub(crate) fn show(block: NonNull<u8>, len: usize) {

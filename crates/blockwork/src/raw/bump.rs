@@ -8,10 +8,12 @@
 //! ```
 //!
 //! Upwards, so that the last block ends at the cursor and can grow.
+//!
+//! Tools that watch memory are told of every block, and that the rest is nobody's.
 
 use core::{alloc::Layout, cell::Cell, ptr::NonNull};
 
-use crate::math::bump::step;
+use crate::{math::bump::step, os::track};
 
 /// The free part of a span; see the [module](self).
 ///
@@ -55,6 +57,7 @@ impl RawBump {
     pub(crate) unsafe fn open(&self, cursor: NonNull<u8>, end: NonNull<u8>) {
         self.cursor.set(cursor);
         self.end.set(end);
+        track::hide_all(cursor, self.room());
     }
 
     /// Forgets the span.
@@ -73,6 +76,7 @@ impl RawBump {
         let block = unsafe { cursor.add(step.padding) };
         // SAFETY: not past the end of the span.
         self.cursor.set(unsafe { cursor.add(step.total) });
+        track::show(block, layout.size());
         Some(block)
     }
 
@@ -85,6 +89,7 @@ impl RawBump {
     ///   or from another one that does not end where this one begins.
     #[inline]
     pub(crate) unsafe fn put(&self, block: NonNull<u8>, size: usize) {
+        track::hide_all(block, size);
         if self.is_last(block, size) {
             self.move_last(size, 0);
         }
@@ -100,13 +105,14 @@ impl RawBump {
     /// - `block` is as for [`put`](Self::put), with `old` bytes.
     #[inline]
     pub(crate) unsafe fn resize(&self, block: NonNull<u8>, old: usize, new: usize) -> bool {
-        if !self.is_last(block, old) {
-            return new <= old;
-        }
-        let most = self.end().addr().get().wrapping_sub(block.addr().get());
+        let is_last = self.is_last(block, old);
+        let most = if is_last { self.end().addr().get().wrapping_sub(block.addr().get()) } else { old };
         let fits = new <= most;
         if fits {
-            self.move_last(old, new);
+            if is_last {
+                self.move_last(old, new);
+            }
+            track::resized(block, old, new);
         }
         fits
     }

@@ -1,14 +1,14 @@
 //! [`Column`]: blocks that lie upwards from an address, and their links, which
-//! lie downwards from it.
+//! lie upwards from another one.
 //!
 //! ```text
-//!            ◄── links │ blocks ──►
-//! [ link 2 | link 1 | link 0 | block 0 | block 1 | block 2 ]
-//!                            ▲ first
+//! [ link 0 | link 1 | link 2 | block 0 | block 1 | block 2 ]
+//! ▲ links                    ▲ first
 //! ```
 //!
-//! One address finds both. The links are atomics that no block overlaps, so any
-//! thread may read any of them at any time, whoever has the block.
+//! The links are atomics that no block overlaps, so any thread may read any of
+//! them at any time, whoever has the block. From a number to a link it is one
+//! step, as a pop waits for nothing else.
 
 use core::{alloc::Layout, ptr::NonNull};
 
@@ -20,16 +20,18 @@ pub(crate) const LINK_SIZE: usize = size_of::<AtomicU32>();
 /// Where blocks and links meet; see the [module](self).
 ///
 /// Invariant, by whoever makes one: links and blocks are valid and nobody else's
-/// for as long as the column is used, and `first` is aligned for both.
+/// for as long as the column is used, and aligned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Column {
     first: NonNull<u8>,
+    links: NonNull<AtomicU32>,
 }
 
 impl Column {
-    /// The column of which the first block is at `first`.
-    pub(crate) const fn new(first: NonNull<u8>) -> Self {
-        Self { first }
+    /// The column of which the first block and the first link are there.
+    #[inline]
+    pub(crate) const fn new(first: NonNull<u8>, links: NonNull<u8>) -> Self {
+        Self { first, links: links.cast() }
     }
 
     pub(crate) const fn first(self) -> NonNull<u8> {
@@ -85,9 +87,8 @@ impl Column {
     /// - The column has a block of that number.
     #[inline]
     unsafe fn place(self, slot: usize) -> NonNull<AtomicU32> {
-        let links = self.first.cast::<AtomicU32>();
         // SAFETY: the caller's promise: inside the column.
-        unsafe { links.sub(slot.wrapping_add(1)) }
+        unsafe { self.links.add(slot) }
     }
 }
 
@@ -103,7 +104,7 @@ mod tests {
         let start = NonNull::from(&mut memory).cast::<u8>();
         // SAFETY: inside the array.
         let first = unsafe { start.add(3 * 8) };
-        let (column, stride) = (Column::new(first), Layout::new::<[u64; 4]>());
+        let (column, stride) = (Column::new(first, start), Layout::new::<[u64; 4]>());
         for slot in 0..3 {
             // SAFETY: there are three, and this is the only thread.
             unsafe { column.open(slot) };

@@ -46,6 +46,10 @@ const INDEX_MASK: u64 = (1 << INDEX_BITS) - 1;
 /// One more in the tag.
 const TAG: u64 = 1 << INDEX_BITS;
 
+/// Another thread was faster.
+#[derive(Debug)]
+struct Late;
+
 /// Numbers below [`NONE`], the last one pushed on top; see the [module](self).
 ///
 /// Fewer bits than 32 in the tag are for tests: the tag wraps around sooner.
@@ -74,20 +78,33 @@ impl<const TAG_BITS: u32> IndexStack<TAG_BITS> {
     /// the stack at most once.
     #[inline]
     pub(crate) fn push(&self, index: u32, link: &AtomicU32) {
+        if self.try_push(index, link).is_err() {
+            self.push_again(index, link);
+        }
+    }
+
+    #[inline]
+    fn try_push(&self, index: u32, link: &AtomicU32) -> Result<(), Late> {
         // Relaxed: the number below is only copied, nothing of it is looked at.
-        let (mut head, mut rounds) = (self.head.load(Ordering::Relaxed), 1);
-        loop {
-            // Relaxed: published by the exchange.
-            link.store(top(head), Ordering::Relaxed);
-            interleave();
-            // Release: who pops `index` sees the link, and what its last owner did.
-            // Pairs with Acquire in `pop`, through any exchanges in between.
-            let new = with_top(head, index);
-            match self.head.compare_exchange_weak(head, new, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => return,
-                Err(_) => rounds = back_off(rounds),
-            }
-            head = self.head.load(Ordering::Relaxed);
+        let head = self.head.load(Ordering::Relaxed);
+        // Relaxed: published by the exchange.
+        link.store(top(head), Ordering::Relaxed);
+        interleave();
+        // Release: who pops `index` sees the link, and what its last owner did.
+        // Pairs with Acquire in `try_pop`, through any exchanges in between.
+        let new = with_top(head, index);
+        let pushed = self.head.compare_exchange_weak(head, new, Ordering::Release, Ordering::Relaxed);
+        pushed.map(drop).map_err(|_| Late)
+    }
+
+    /// [`push`](Self::push), after another thread was faster: apart, so that the
+    /// usual way keeps nothing for it.
+    #[cold]
+    #[inline(never)]
+    fn push_again(&self, index: u32, link: &AtomicU32) {
+        let mut rounds = back_off(1);
+        while self.try_push(index, link).is_err() {
+            rounds = back_off(rounds);
         }
     }
 
@@ -98,26 +115,40 @@ impl<const TAG_BITS: u32> IndexStack<TAG_BITS> {
     /// of one that another thread pops meanwhile is thrown away.
     #[inline]
     pub(crate) fn pop<'a, T>(&self, locate: impl Fn(u32) -> (&'a AtomicU32, T)) -> Option<T> {
-        // Acquire, here and below: sees what was done before the push of the
-        // number on top; pairs with Release in `push`. A pop in between need not
-        // be Release: it is an exchange, so what it leaves belongs to that push.
-        let (mut head, mut rounds) = (self.head.load(Ordering::Acquire), 1);
+        self.try_pop(&locate).unwrap_or_else(|Late| self.pop_again(&locate))
+    }
+
+    #[inline]
+    fn try_pop<'a, T>(&self, locate: &impl Fn(u32) -> (&'a AtomicU32, T)) -> Result<Option<T>, Late> {
+        // Acquire: sees what was done before the push of the number on top; pairs
+        // with Release in `try_push`. A pop in between need not be Release: it is an
+        // exchange, so what it leaves belongs to that push.
+        let head = self.head.load(Ordering::Acquire);
+        let index = top(head);
+        if index == NONE {
+            return Ok(None);
+        }
+        let (link, found) = locate(index);
+        // Relaxed: the link of a number in the stack was seen by Acquire; that
+        // of any other is not used, as the tag has changed.
+        let next = link.load(Ordering::Relaxed);
+        interleave();
+        let new = with_top(head.wrapping_add(TAG) & Self::TAG_MASK, next);
+        // Acquire: as above; the exchange may see a later push of the same number.
+        let popped = self.head.compare_exchange_weak(head, new, Ordering::Acquire, Ordering::Relaxed);
+        popped.map(|_| Some(found)).map_err(|_| Late)
+    }
+
+    /// [`pop`](Self::pop), after another thread was faster; apart as well.
+    #[cold]
+    #[inline(never)]
+    fn pop_again<'a, T>(&self, locate: &impl Fn(u32) -> (&'a AtomicU32, T)) -> Option<T> {
+        let mut rounds = 1;
         loop {
-            let index = top(head);
-            if index == NONE {
-                return None;
+            rounds = back_off(rounds);
+            if let Ok(popped) = self.try_pop(locate) {
+                return popped;
             }
-            let (link, found) = locate(index);
-            // Relaxed: the link of a number in the stack was seen by Acquire; that
-            // of any other is not used, as the tag has changed.
-            let next = link.load(Ordering::Relaxed);
-            interleave();
-            let new = with_top(head.wrapping_add(TAG) & Self::TAG_MASK, next);
-            match self.head.compare_exchange_weak(head, new, Ordering::Acquire, Ordering::Relaxed) {
-                Ok(_) => return Some(found),
-                Err(_) => rounds = back_off(rounds),
-            }
-            head = self.head.load(Ordering::Acquire);
         }
     }
 
@@ -125,7 +156,7 @@ impl<const TAG_BITS: u32> IndexStack<TAG_BITS> {
     /// numbers, perhaps without an end.
     pub(crate) fn iter<'a>(&self, link: impl Fn(u32) -> &'a AtomicU32) -> impl Iterator<Item = u32> {
         let some = |index| Some(index).filter(|&index| index != NONE);
-        // Acquire: as in `pop`.
+        // Acquire: as in `try_pop`.
         let first = some(top(self.head.load(Ordering::Acquire)));
         iter::successors(first, move |&index| some(link(index).load(Ordering::Relaxed)))
     }

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     math::fill::{first_slot, slots},
-    os,
+    os::{self, track},
 };
 
 /// What a slab begins with.
@@ -116,6 +116,9 @@ impl RawSlab {
         };
         // SAFETY: valid, and as aligned as a slab that fits a header and a slot.
         unsafe { header.write(new) }
+        let first = first_slot(HEADER_SIZE, slot);
+        // SAFETY: inside the slab, or its end.
+        track::hide_all(unsafe { memory.add(first.min(size)) }, size.saturating_sub(first));
         Self(header)
     }
 
@@ -186,6 +189,7 @@ impl RawSlab {
         for index in (from..to).rev() {
             // SAFETY: below the capacity.
             let block = unsafe { self.slot_at(index) };
+            track::show_link(block);
             // SAFETY: slots hold a link, and this one was carved for nobody yet.
             unsafe { header.free.push(block) }
         }

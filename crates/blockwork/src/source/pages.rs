@@ -343,7 +343,7 @@ unsafe fn unmap(block: NonNull<u8>, layout: Layout) {
 /// # Safety
 ///
 /// - The range is mapped, and nobody uses it any more.
-unsafe fn give_back(start: NonNull<u8>, size: usize) {
+pub(super) unsafe fn give_back(start: NonNull<u8>, size: usize) {
     // SAFETY: the caller's promise.
     if let Err(Refused) = unsafe { memory::unmap(start, size) } {
         // The system joins neighbours, so that this may be the middle of a

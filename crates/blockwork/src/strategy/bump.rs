@@ -48,7 +48,7 @@ use core::{alloc::Layout, cell::Cell, ptr::NonNull};
 use crate::{
     alloc::{AllocError, Allocate, Check, Core, Owns, Reset, can_resize, empty, over_core::over_core},
     math::align::{SIZE_MAX, align_down},
-    os::{self, track},
+    os,
     raw::bump::RawBump,
     source::buffer::Buffer,
 };
@@ -258,7 +258,6 @@ impl BumpCore {
         {
             // SAFETY: less than what is used of the span.
             let cursor = unsafe { start.add(mark.used) };
-            track::hide(cursor, self.used().wrapping_sub(mark.used));
             // SAFETY: in the same span, and what was taken since has ended.
             unsafe { self.free.open(cursor, self.free.end()) }
         }
@@ -323,7 +322,7 @@ unsafe impl Core for BumpCore {
     }
 }
 
-over_core!([A: Allocate] Bump<A>);
+over_core!(untracked: [A: Allocate] Bump<A>);
 crate::alloc::bridge!([A: Allocate] Bump<A>);
 
 // SAFETY: the span is exclusively ours, so a live block inside it that is not

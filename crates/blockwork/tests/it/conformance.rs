@@ -14,7 +14,7 @@ use blockwork::{
     testing::{Audited, Failing, Misaligned, Parent, Reentrant, Shuffled, Strict, When},
 };
 #[cfg(not(blockwork_no_os))]
-use blockwork::{PageOptions, Pages};
+use blockwork::{Guarded, PageOptions, Pages};
 
 check_allocators! {
     system: |_| System, [.own_memory()];
@@ -22,6 +22,8 @@ check_allocators! {
     pages: |_| Pages, [.own_memory()];
     #[cfg(not(blockwork_no_os))]
     pages_with: |_| Pages::with(PageOptions::DEFAULT), [.own_memory()];
+    #[cfg(not(blockwork_no_os))]
+    guarded: |_| Guarded::new(), [.own_memory()];
     buffer: |parent| buffer(parent), [.region()];
 
     bump: |parent| Bump::new(parent, 256 * 1024), [.owns_spans().region()];

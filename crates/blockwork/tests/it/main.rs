@@ -30,6 +30,9 @@ mod mutants;
 #[cfg(not(blockwork_no_os))] // the compositions of its documents are over `pages`
 mod notation;
 #[cfg(test)]
+#[cfg(not(blockwork_no_os))] // as `notation`, whose parts it takes
+mod pairs;
+#[cfg(test)]
 mod policies;
 #[cfg(test)]
 mod pools;

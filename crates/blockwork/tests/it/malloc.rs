@@ -38,9 +38,9 @@ fn every_block_is_described_as_it_was_granted() {
             assert_eq!(described.size(), Malloc.granted(layout), "{layout:?}");
             assert!(described.align() >= align, "{layout:?}");
             assert!(block.addr().get().is_multiple_of(align), "{layout:?}");
-            // SAFETY: inside of what is granted.
-            let last = unsafe { block.add(described.size() - 1) };
             // SAFETY: the last byte that is granted.
+            let last = unsafe { block.add(described.size() - 1) };
+            // SAFETY: as above.
             unsafe { last.write(1) }
             // SAFETY: allocated above.
             unsafe { Malloc.deallocate(block, layout) }

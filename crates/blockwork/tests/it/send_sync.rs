@@ -5,12 +5,13 @@ use blockwork::{
     testing::{Audited, Bound, Failing, Local, Misaligned, Reentrant, Shared, Shuffled, Strict, Tied},
 };
 #[cfg(not(blockwork_no_os))]
-use blockwork::{Pages, PagesWith};
+use blockwork::{Guarded, Pages, PagesWith};
 
 #[cfg(not(blockwork_no_os))]
 send_sync! {
     Pages: Send, Sync;
     PagesWith: Send, Sync;
+    Guarded: Send, Sync;
 }
 
 send_sync! {

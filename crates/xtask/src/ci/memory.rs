@@ -60,21 +60,46 @@ pub(super) fn address_sanitizer(root: &Path, gate: Gate) -> Result<(), String> {
 
 /// Parts that tell the tools what is free in them; as the example
 /// `use_after_free` knows them.
-const TELLING: &[&str] =
-    &["block_pool", "per_chunk", "slab", "mixed_slab", "size_classes", "span_pool", "memo", "bump"];
+const TELLING: &[&str] = &[
+    "block_pool",
+    "per_chunk",
+    "concurrent_block_pool",
+    "slab",
+    "mixed_slab",
+    "size_classes",
+    "span_pool",
+    "memo",
+    "bump",
+    "arena",
+    "typed_pool",
+];
+
+/// Those that hold memory which nobody has had yet.
+const WITH_TAILS: &[&str] = &[
+    "block_pool_tail",
+    "per_chunk_tail",
+    "concurrent_block_pool_tail",
+    "slab_tail",
+    "mixed_slab_tail",
+    "size_classes_tail",
+    "span_pool_tail",
+    "bump_tail",
+    "arena_tail",
+    "typed_pool_tail",
+];
 
 /// Whether `watched`, the example `use_after_free` under a tool, ends with `words`
-/// in its report when it reads what is free inside of a part, and well when it
-/// does not.
+/// in its report when it reads what is free inside of a part, or was never given,
+/// and well when it does not.
 fn mistakes_are_found(words: &str, watched: impl Fn() -> Command) -> Result<(), String> {
-    for part in TELLING {
+    for part in TELLING.iter().chain(WITH_TAILS) {
         let run = |arguments: &[&str]| {
             let output = watched().args(arguments).output();
             output.map_err(|error| format!("cannot run the deliberate mistakes: {error}"))
         };
         let wrong = run(&[part])?;
         if wrong.status.success() || !String::from_utf8_lossy(&wrong.stderr).contains(words) {
-            return Err(format!("a use after free inside of `{part}` was not found"));
+            return Err(format!("the mistake inside of `{part}` was not found"));
         }
         let right = run(&["right", part])?;
         if !right.status.success() {

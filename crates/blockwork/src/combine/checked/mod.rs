@@ -65,15 +65,18 @@
 //! layout fits only if its size is the very same. A damaged block goes its way
 //! once it was told of.
 //!
-//! Such bytes are found when their block is next freed, resized or released.
+//! Such bytes are found when their block is next freed, resized or released. Over
+//! `Guarded`, in whose guard pages each block ends, they are found at once, and
+//! bytes that are read out of turn as well: by the processor, which ends the
+//! program at the very instruction.
 //!
 //! [`CallSites`] know who asked for a block that leaks; `Backtraces` are such.
 //!
 //! Leaks are not reported while a panic unwinds, which leaks by its nature.
 //!
 //! When not to use it: to find bytes that are read out of turn, which leaves no
-//! trace; sanitizers see that. And for a program that has no unsafe code and no
-//! allocator of its own making.
+//! trace; sanitizers see that, and guard pages. And for a program that has no unsafe
+//! code and no allocator of its own making.
 //!
 //! # Example
 //!

@@ -11,14 +11,12 @@
 
 use core::{alloc::Layout, cell::Cell, ptr::NonNull};
 
-use crate::{
-    alloc::Allocate as _,
-    raw::{
-        magazine::{Depot, Magazine},
-        roster::{Roster, Seat},
-    },
-    source::system::System,
+use crate::raw::{
+    magazine::{Depot, Magazine},
+    roster::{Roster, Seat},
 };
+#[cfg(not(loom))]
+use crate::{alloc::Allocate as _, source::system::System};
 
 /// The head of what threads share; the shelves follow.
 #[derive(Debug)]
@@ -53,12 +51,17 @@ pub(super) struct Rack {
 pub(super) struct HubRef(NonNull<Hub>);
 
 /// Records of hubs and seats that are there, to find leaks.
-#[cfg(test)]
+#[cfg(all(test, not(any(loom, shuttle))))]
 pub(super) static RECORDS: crate::sync::atomic::AtomicUsize = crate::sync::atomic::AtomicUsize::new(0);
 
 fn allocate(layout: Layout) -> Option<NonNull<u8>> {
+    #[cfg(not(loom))]
     let record = System.allocate(layout).ok()?;
-    #[cfg(test)]
+    // loom tells of what is never freed, or freed while another thread uses it.
+    #[cfg(loom)]
+    // SAFETY: no record is of size zero.
+    let record = NonNull::new(unsafe { loom::alloc::alloc(layout) })?;
+    #[cfg(all(test, not(any(loom, shuttle))))]
     RECORDS.fetch_add(1, crate::sync::atomic::Ordering::Relaxed);
     Some(record)
 }
@@ -67,10 +70,18 @@ fn allocate(layout: Layout) -> Option<NonNull<u8>> {
 ///
 /// - `record` came from `allocate` with this layout.
 unsafe fn free(record: NonNull<u8>, layout: Layout) {
-    #[cfg(test)]
+    #[cfg(all(test, not(any(loom, shuttle))))]
     RECORDS.fetch_sub(1, crate::sync::atomic::Ordering::Relaxed);
+    #[cfg(loom)]
     // SAFETY: the caller's promise.
-    unsafe { System.deallocate(record, layout) }
+    unsafe {
+        loom::alloc::dealloc(record.as_ptr(), layout);
+    }
+    #[cfg(not(loom))]
+    // SAFETY: the caller's promise.
+    unsafe {
+        System.deallocate(record, layout);
+    }
 }
 
 /// A head and an array behind it; where the array begins.

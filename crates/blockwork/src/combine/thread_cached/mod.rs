@@ -96,8 +96,12 @@ use core::{
 mod hub;
 mod threads;
 
+#[cfg(all(test, loom))]
+mod models;
+#[cfg(all(test, shuttle))]
+mod schedules;
 #[cfg(test)]
-#[cfg(not(shuttle))]
+#[cfg(not(any(loom, shuttle)))]
 mod tests;
 
 use self::{
@@ -113,7 +117,10 @@ use crate::{
         roster::Seat,
     },
     strategy::block_pool::{BlockAt, BlockOf, BlockShape},
-    sync::atomic::{AtomicPtr, Ordering},
+    sync::{
+        atomic::{AtomicPtr, Ordering},
+        const_unless_loom,
+    },
 };
 
 /// Keeps freed blocks of `A` per thread; see the [module](self).
@@ -203,12 +210,14 @@ one_size!([const SIZE: usize, const ALIGN: usize] BlockOf<SIZE, ALIGN>);
 one_size!([] BlockAt);
 
 impl<A: Allocate, S: CachedSizes> ThreadCached<A, S> {
-    /// Keeps freed blocks of `sizes` in magazines of up to `limit` bytes, and up
-    /// to 62 blocks; what is larger than `limit` is not kept.
-    ///
-    /// Takes nothing, from the parent or elsewhere, before it is used.
-    pub const fn new(parent: A, sizes: S, limit: usize) -> Self {
-        Self { key: AtomicPtr::new(ptr::null_mut()), parent, limit, sizes }
+    const_unless_loom! {
+        /// Keeps freed blocks of `sizes` in magazines of up to `limit` bytes, and up
+        /// to 62 blocks; what is larger than `limit` is not kept.
+        ///
+        /// Takes nothing, from the parent or elsewhere, before it is used.
+        pub fn new(parent: A, sizes: S, limit: usize) -> Self {
+            Self { key: AtomicPtr::new(ptr::null_mut()), parent, limit, sizes }
+        }
     }
 
     /// The allocator below.
@@ -437,7 +446,9 @@ impl<A: Allocate, S: CachedSizes> ThreadCached<A, S> {
     /// Takes all magazines from everywhere, and ends the hub; `fate` says what
     /// becomes of the blocks, as the whole does not use them any more.
     fn close(&mut self, fate: impl Fn(&Self, usize, NonNull<Magazine>)) {
-        let key = Key::from_ptr(core::mem::replace(self.key.get_mut(), ptr::null_mut()));
+        let key = self.key();
+        // Relaxed: nobody else is here.
+        self.key.store(ptr::null_mut(), Ordering::Relaxed);
         // SAFETY: our hold of it ends below.
         let Some(hub) = (unsafe { key.hub() }) else { return };
         // SAFETY: `&mut` proves that no thread is in a method of ours, and none

@@ -19,11 +19,11 @@ use core::{
     ptr::{self, NonNull},
 };
 
+#[cfg(any(loom, shuttle))]
+use heap::rc::Rc;
+
 use super::hub::{self, Hub, HubRef};
-use crate::{
-    raw::roster::Seat,
-    sync::atomic::{AtomicUsize, Ordering},
-};
+use crate::raw::roster::Seat;
 
 /// Buckets: with more instances than this on one thread, some share one.
 const BUCKETS: usize = 16;
@@ -58,11 +58,60 @@ struct Thread {
 }
 
 /// Leaves all seats when the thread ends.
+#[cfg(not(any(loom, shuttle)))]
 struct AtExit;
+/// The same, which keeps what a model takes away.
+#[cfg(any(loom, shuttle))]
+struct AtExit(Rc<Thread>);
 
+#[cfg(not(any(loom, shuttle)))]
 std::thread_local! {
     static THREAD: Thread = const { Thread::new() };
     static AT_EXIT: AtExit = const { AtExit };
+}
+#[cfg(loom)]
+loom::thread_local! {
+    static THREAD: Rc<Thread> = Rc::new(Thread::new());
+    static AT_EXIT: AtExit = AtExit(THREAD.with(Rc::clone));
+}
+#[cfg(shuttle)]
+shuttle::thread_local! {
+    static THREAD: Rc<Thread> = Rc::new(Thread::new());
+    static AT_EXIT: AtExit = AtExit(THREAD.with(Rc::clone));
+}
+
+/// Runs `run` with what this thread knows.
+#[cfg(not(any(loom, shuttle)))]
+#[inline]
+fn here<R>(run: impl FnOnce(&Thread) -> R) -> R {
+    THREAD.with(run)
+}
+
+/// In a model a variable is gone for destructors of others, destructor or not:
+/// then the thread is one that has left its seats.
+#[cfg(any(loom, shuttle))]
+fn here<R>(run: impl FnOnce(&Thread) -> R) -> R {
+    let thread = THREAD.try_with(Rc::clone).unwrap_or_else(|_| {
+        let gone = Thread::new();
+        gone.phase.set(Phase::Closed);
+        Rc::new(gone)
+    });
+    run(&thread)
+}
+
+/// The number of the next key: another bucket each time.
+#[cfg(not(any(loom, shuttle)))]
+fn next_number() -> usize {
+    use crate::sync::atomic::{AtomicUsize, Ordering};
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    // Relaxed: any number will do.
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// In a model all instances share a bucket, as every run has to be alike.
+#[cfg(any(loom, shuttle))]
+const fn next_number() -> usize {
+    0
 }
 
 /// The name that threads know an instance by.
@@ -74,9 +123,7 @@ pub(super) struct Key(*mut ());
 impl Key {
     /// A key for `hub`, with the number that is next.
     pub(super) fn new(hub: HubRef) -> Self {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        // Relaxed: any number will do.
-        let bucket = NEXT.fetch_add(1, Ordering::Relaxed) % BUCKETS;
+        let bucket = next_number() % BUCKETS;
         Self(hub.as_ptr().as_ptr().map_addr(|address| address | (bucket << SHIFT)).cast())
     }
 
@@ -106,7 +153,7 @@ impl Key {
 /// This thread's seat at `key`, if it is the first of its bucket.
 #[inline]
 pub(super) fn seat(key: Key) -> Option<NonNull<Seat>> {
-    THREAD.with(|thread| {
+    here(|thread| {
         let bucket = thread.bucket(key);
         if !ptr::addr_eq(bucket.key.get(), key.0) {
             return None;
@@ -124,7 +171,7 @@ pub(super) fn seat(key: Key) -> Option<NonNull<Seat>> {
 /// - `key` is that of an instance that stays while this runs.
 #[cold]
 pub(super) unsafe fn find_or_enter(key: Key) -> Option<NonNull<Seat>> {
-    THREAD.with(|thread| {
+    here(|thread| {
         if thread.phase.get() == Phase::Closed {
             return None;
         }
@@ -135,7 +182,7 @@ pub(super) unsafe fn find_or_enter(key: Key) -> Option<NonNull<Seat>> {
 
 /// Drops what this thread knows of `key`, whose instance has closed its seats.
 pub(super) fn forget(key: Key) {
-    THREAD.with(|thread| {
+    here(|thread| {
         if let Some(seat) = thread.find(key) {
             thread.bucket(key).pop();
             // SAFETY: this thread sat there.
@@ -192,6 +239,24 @@ impl Thread {
         }
         (self.phase.get() == Phase::Open).then_some(())
     }
+
+    /// Leaves all seats, and takes none any more.
+    fn close(&self) {
+        self.phase.set(Phase::Closed);
+        for bucket in &self.buckets {
+            while let Some(seat) = bucket.pop() {
+                // SAFETY: this thread sat there.
+                unsafe { hub::leave(seat) }
+            }
+        }
+    }
+}
+
+/// What the end of the calling thread does, before it ends: in a model a thread is
+/// joined before its variables go.
+#[cfg(all(test, loom))]
+pub(super) fn end() {
+    here(Thread::close);
 }
 
 impl Bucket {
@@ -244,14 +309,9 @@ impl Bucket {
 
 impl Drop for AtExit {
     fn drop(&mut self) {
-        THREAD.with(|thread| {
-            thread.phase.set(Phase::Closed);
-            for bucket in &thread.buckets {
-                while let Some(seat) = bucket.pop() {
-                    // SAFETY: this thread sat there.
-                    unsafe { hub::leave(seat) }
-                }
-            }
-        });
+        #[cfg(not(any(loom, shuttle)))]
+        here(Thread::close);
+        #[cfg(any(loom, shuttle))]
+        self.0.close();
     }
 }

@@ -15,16 +15,17 @@ use super::{
     part::{Part, Table},
 };
 use crate::{
-    alloc::{AllocError, Allocate, Check, Owns, Valid},
+    alloc::{AllocError, Allocate, Check, Head, Owns, Valid},
     combine::{
         affix::Affix,
-        checked::Checked,
+        checked::{Below, Checked, Unsited},
         counted::Counted,
         fallback::Fallback,
         frozen::Frozen,
         last_resort::LastResort,
         locked::Locked,
         min_align::MinAlign,
+        observed::{self, Event, Observed},
         on_failure::{OnFailure, Stop},
         quota::Quota,
         scrubbed::Scrubbed,
@@ -36,11 +37,11 @@ use crate::{
     source::{null::Null, system::System},
     strategy::{
         arena::Arena,
-        block_pool::BlockPool,
+        block_pool::{BlockPool, BlockPoolHead},
         bump::Bump,
         concurrent_block_pool::ConcurrentBlockPool,
         memo::Memo,
-        slab::{MixedSlab, Slab, SlabHead, SlabPolicy},
+        slab::{MixedSlab, Slab, SlabHead},
         span_pool::SpanPool,
     },
 };
@@ -83,8 +84,8 @@ impl Composition {
     ///
     /// # Errors
     ///
-    /// A source is not there: `pages` without the feature `os`, or one of the
-    /// caller's.
+    /// A source is not there: `pages` and `guarded` without the feature `os`, or
+    /// one of the caller's.
     pub fn build(&self) -> Result<Composed<'static>, BuildError> {
         self.build_over(&[])
     }
@@ -253,6 +254,7 @@ macro_rules! by_part {
         match $part {
             Part::System => Built::Plain(Box::new(System)),
             Part::Pages => Built::Plain(Box::new(pages()?)),
+            Part::Guarded => Built::Plain(Box::new(guarded()?)),
             Part::Null => Built::Owning(Box::new(Null)),
             Part::Segregate { bounds } => {
                 let mut small = Vec::with_capacity(bounds.len());
@@ -279,11 +281,16 @@ macro_rules! by_part {
             Part::Affix => Built::Plain(Box::new(Affix::new($child()?.plain(), 0_usize, 0_usize))),
             Part::MinAlign { align } => min_aligned!($child()?, *align),
             Part::Frozen => around!($child()?, |parent| Frozen::new(parent)),
+            Part::Observed { growth: false } => around!($child()?, |parent| Observed::new(parent, PRINT)),
+            Part::Observed { growth: true } => around!($child()?, |parent| Observed::growth(parent, PRINT)),
             Part::ThreadCached { table, limit } => thread_cached!($child()?, table, *limit),
             $($others)*
         }
     };
 }
+
+/// Who is told by `observed`.
+const PRINT: fn(Event) = observed::print;
 
 fn refused(what: &str) -> BuildError {
     BuildError { what: what.to_owned() }
@@ -298,6 +305,17 @@ const fn pages() -> Result<crate::source::pages::Pages, BuildError> {
 #[cfg(not(all(feature = "os", unix, not(blockwork_no_os))))]
 fn pages() -> Result<Null, BuildError> {
     Err(refused("`pages` is not there without the feature `os`"))
+}
+
+#[cfg(all(feature = "os", unix, not(blockwork_no_os)))]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere there are no pages")]
+const fn guarded() -> Result<crate::source::guarded::Guarded, BuildError> {
+    Ok(crate::source::guarded::Guarded::new())
+}
+
+#[cfg(not(all(feature = "os", unix, not(blockwork_no_os))))]
+fn guarded() -> Result<Null, BuildError> {
+    Err(refused("`guarded` is not there without the feature `os`"))
 }
 
 /// Where a composition for one thread is built.
@@ -354,13 +372,10 @@ impl<'c, 'a, F: FnMut(&str) -> Option<Box<dyn Member + 'a>>> Site<'c, 'a, F> {
             Part::Bump { capacity } => Built::Owning(Box::new(Bump::new(child()?.plain(), *capacity))),
             Part::Arena(config) => Built::Plain(Box::new(Arena::new(child()?.plain(), *config))),
             Part::BlockPool { config, .. } => Built::Plain(Box::new(BlockPool::new(child()?.plain(), *config))),
+            Part::BlockPoolClasses { table, policy } => by_class::<BlockPoolHead>(child()?, table, *policy),
             Part::SpanPool { config, .. } => Built::Owning(Box::new(SpanPool::new(child()?.plain(), *config))),
             Part::Slab(config) => Built::Plain(Box::new(Slab::new(child()?.plain(), *config))),
-            Part::SlabClasses { table, policy } => match table {
-                Table::Pow2 { table, .. } => slabs(child()?, *table, *policy),
-                Table::Quad { table, .. } => slabs(child()?, *table, *policy),
-                Table::List { table, .. } => slabs(child()?, table.clone(), *policy),
-            },
+            Part::SlabClasses { table, policy } => by_class::<SlabHead<usize>>(child()?, table, *policy),
             Part::MixedSlab(policy) => Built::Plain(Box::new(MixedSlab::new(child()?.plain(), *policy))),
             Part::Memo { table, limit } => {
                 let (parent, limit) = (child()?, *limit);
@@ -375,14 +390,24 @@ impl<'c, 'a, F: FnMut(&str) -> Option<Box<dyn Member + 'a>>> Site<'c, 'a, F> {
             }
             Part::Counted => around!(child()?, |parent| Counted::new(parent)),
             Part::Quota { limit } => around!(child()?, |parent| Quota::new(parent, *limit)),
-            Part::Checked => around!(child()?, |parent| Checked::new(parent, Stop)),
+            Part::Checked(scrutiny) => {
+                Built::Owning(Box::new(Checked::with(child()?.plain(), Stop, Below, Unsited, *scrutiny)))
+            }
             Part::Locked => around!(child()?, |parent| Locked::new(parent)),
         ))
     }
 }
 
-fn slabs<'a, C: Classes>(parent: Local<'a>, table: C, policy: Valid<SlabPolicy>) -> Local<'a> {
-    Built::Plain(Box::new(SizeClasses::<C, SlabHead<usize>, _>::with_table(parent.plain(), table, policy)))
+/// A head for each class of `table`.
+fn by_class<'a, K: Head + 'a>(parent: Local<'a>, table: &Table, config: Valid<K::Config>) -> Local<'a> {
+    fn heads<'a, C: Classes, K: Head + 'a>(parent: Local<'a>, table: C, config: Valid<K::Config>) -> Local<'a> {
+        Built::Plain(Box::new(SizeClasses::<C, K, _>::with_table(parent.plain(), table, config)))
+    }
+    match table {
+        Table::Pow2 { table, .. } => heads::<_, K>(parent, *table, config),
+        Table::Quad { table, .. } => heads::<_, K>(parent, *table, config),
+        Table::List { table, .. } => heads::<_, K>(parent, table.clone(), config),
+    }
 }
 
 /// Parts of one thread that go about together: nothing outside has a pointer to

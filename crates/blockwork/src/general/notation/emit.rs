@@ -14,11 +14,14 @@ use super::{
     Composition, Node,
     part::{Keep, Part, Table},
 };
-use crate::strategy::{
-    arena::ArenaConfig,
-    block_pool::ChunkSize,
-    slab::{SlabConfig, SlabPolicy},
-    span_pool::{SpanPoolConfig, Threshold},
+use crate::{
+    combine::checked::Scrutiny,
+    strategy::{
+        arena::ArenaConfig,
+        block_pool::ChunkSize,
+        slab::{SlabConfig, SlabPolicy},
+        span_pool::{SpanPoolConfig, Threshold},
+    },
 };
 
 impl Composition {
@@ -176,6 +179,10 @@ impl<'c> Printer<'c> {
         match part {
             Part::System => self.source("System"),
             Part::Pages => self.source("Pages"),
+            Part::Guarded => {
+                let Typed { kind, .. } = self.source("Guarded");
+                Typed { made: format!("{kind}::new()"), kind }
+            }
             Part::Null => self.source("Null"),
             Part::Bump { capacity } => self.over("Bump", child(), "", &capacity.to_string()),
             Part::Arena(config) => {
@@ -185,14 +192,16 @@ impl<'c> Printer<'c> {
                 self.over("Arena", child(), "", &config)
             }
             Part::BlockPool { size, align, config } => {
-                let (of, chunk) = (self.of("BlockOf"), self.of("ChunkSize"));
-                let chunk = match config.get().chunk {
-                    ChunkSize::Bytes(bytes) => format!("{chunk}::Bytes({bytes})"),
-                    ChunkSize::Blocks(blocks) => format!("{chunk}::Blocks({blocks})"),
-                };
+                let (of, chunk) = (self.of("BlockOf"), self.chunk(config.get().chunk));
                 let config = self.of("BlockPoolConfig");
                 let config = format!("const {{ valid({config} {{ block: {of}, chunk: {chunk} }}.check()) }}");
                 self.over("BlockPool", child(), &format!(", {of}<{size}, {align}>"), &config)
+            }
+            Part::BlockPoolClasses { table, policy } => {
+                let (policy, chunk) = (self.of("BlockPoolPolicy"), self.chunk(policy.get().chunk));
+                let config = format!("const {{ valid({policy} {{ chunk: {chunk} }}.check()) }}");
+                let head = self.of("BlockPoolHead");
+                self.by_class(child(), table, head, &config)
             }
             Part::ConcurrentBlockPool { size, align, config } => {
                 let (of, chunk_size) = (self.of("BlockOf"), config.get().chunk_size);
@@ -216,13 +225,8 @@ impl<'c> Printer<'c> {
                 self.over("Slab", child(), &format!(", {constant}<{slot_size}>, {constant}<{slab_size}>"), &config)
             }
             Part::SlabClasses { table, policy } => {
-                let parent = child();
-                let (classes, head, table) = (self.of("SizeClasses"), self.of("SlabHead"), self.table(table).kind);
-                let (config, slab) = self.policy(policy.get());
-                Typed {
-                    kind: format!("{classes}<{table}, {head}<{slab}>, {}>", parent.kind),
-                    made: format!("{classes}::new({}, {config})", parent.made),
-                }
+                let (head, (config, slab)) = (self.of("SlabHead"), self.policy(policy.get()));
+                self.by_class(child(), table, &format!("{head}<{slab}>"), &config)
             }
             Part::MixedSlab(policy) => {
                 let (config, slab) = self.policy(policy.get());
@@ -258,9 +262,17 @@ impl<'c> Printer<'c> {
                 self.over("Quota", child(), &format!(", {constant}<{limit}>"), constant)
             }
             Part::Scrubbed => self.over("Scrubbed", child(), "", ""),
-            Part::Checked => {
-                let stop = self.of("Stop");
-                self.over("Checked", child(), &format!(", {stop}"), stop)
+            Part::Checked(scrutiny) => self.checked(child(), *scrutiny),
+            Part::Observed { growth } => {
+                let Typed { kind, made } = child();
+                let (name, event, print) = (self.of("Observed"), self.of("Event"), self.of("combine::observed::print"));
+                let print = print.rsplit("::").next().unwrap_or(print);
+                let (place, make) =
+                    if *growth { (format!(", {}", self.of("Growth")), "growth") } else { (String::new(), "new") };
+                Typed {
+                    kind: format!("{name}<{kind}, fn({event}){place}>"),
+                    made: format!("{name}::{make}({made}, {print} as fn({event}))"),
+                }
             }
             Part::Affix => {
                 let Typed { kind, made } = child();
@@ -296,6 +308,37 @@ impl<'c> Printer<'c> {
         let comma = if argument.is_empty() { "" } else { ", " };
         let Typed { kind, made } = parent;
         Typed { kind: format!("{name}<{kind}{parameters}>"), made: format!("{name}::new({made}{comma}{argument})") }
+    }
+
+    /// Heads of the type `head` with `config`, one for each class of `table`.
+    fn by_class(&mut self, parent: Typed, table: &Table, head: &str, config: &str) -> Typed {
+        let (classes, table) = (self.of("SizeClasses"), self.table(table).kind);
+        let Typed { kind, made } = parent;
+        Typed { kind: format!("{classes}<{table}, {head}, {kind}>"), made: format!("{classes}::new({made}, {config})") }
+    }
+
+    fn checked(&mut self, parent: Typed, scrutiny: Scrutiny) -> Typed {
+        let stop = self.of("Stop");
+        if scrutiny == Scrutiny::PLAIN {
+            return self.over("Checked", parent, &format!(", {stop}"), stop);
+        }
+        let (name, below, unsited, kind) =
+            (self.of("Checked"), self.of("Below"), self.of("Unsited"), self.of("Scrutiny"));
+        let Scrutiny { fence, fill, quarantine } = scrutiny;
+        let scrutiny = format!("{kind} {{ fence: {fence}, fill: {fill}, quarantine: {quarantine} }}");
+        let Typed { kind, made } = parent;
+        Typed {
+            kind: format!("{name}<{kind}, {stop}>"),
+            made: format!("{name}::with({made}, {stop}, {below}, {unsited}, {scrutiny})"),
+        }
+    }
+
+    fn chunk(&mut self, chunk: ChunkSize) -> String {
+        let name = self.of("ChunkSize");
+        match chunk {
+            ChunkSize::Bytes(bytes) => format!("{name}::Bytes({bytes})"),
+            ChunkSize::Blocks(blocks) => format!("{name}::Blocks({blocks})"),
+        }
     }
 
     fn two(&mut self, name: &'static str, one: &Typed, other: &Typed) -> Typed {
@@ -391,7 +434,7 @@ fn is_sync(node: &Node, sync: &[bool]) -> bool {
         Node::Shared(index) => sync.get(*index).copied().unwrap_or(false),
         Node::Source(_) => true,
         Node::Part(part, below) => match part {
-            Part::System | Part::Pages | Part::Null => true,
+            Part::System | Part::Pages | Part::Guarded | Part::Null => true,
             Part::ConcurrentBlockPool { .. }
             | Part::Segregate { .. }
             | Part::Fallback
@@ -401,6 +444,7 @@ fn is_sync(node: &Node, sync: &[bool]) -> bool {
             | Part::Affix
             | Part::MinAlign { .. }
             | Part::Frozen
+            | Part::Observed { .. }
             | Part::ThreadCached { .. } => all(below),
             Part::Locked => below.iter().all(|child| is_send(child, sync)),
             _ => false,
@@ -432,7 +476,7 @@ fn camel(name: &str) -> String {
 /// means something else by it.
 fn variable(name: &str) -> String {
     const TAKEN: &str = " abstract as async await become box break const continue crate do dyn else enum extern false \
-        final fn for gen if impl in let loop macro match mod move mut override priv pub ref return self static struct \
+        final fn for gen if impl in let loop macro match mod move mut override print priv pub ref return self static struct \
         super trait true try type typeof unsafe unsized use valid virtual where while yield ";
     let is_taken = TAKEN.contains(&format!(" {name} "));
     if is_taken || name.starts_with(|first: char| !first.is_ascii_lowercase()) {

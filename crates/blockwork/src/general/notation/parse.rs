@@ -7,7 +7,7 @@
 //!             | "segregate" "(" { "<=" size ":" node "," } "else" node ")"
 //!             | ( "fallback" | "last_resort" ) "(" node "," node ")"
 //! arguments   = argument { "," argument }
-//! argument    = [ word ] value
+//! argument    = word | [ word ] value
 //! value       = size [ "%" ] [ ".." size [ "%" ] ] | size { "|" size } | word [ value ]
 //! ```
 
@@ -168,7 +168,8 @@ impl<'a> Parser<'a> {
         if is_key {
             self.next = self.next.saturating_add(1);
         }
-        let value = self.value()?;
+        let is_alone = is_key && [",", ")"].contains(&self.peek().text);
+        let value = if is_alone { Value::Said } else { self.value()? };
         Ok(Argument { at: first.at, key: is_key.then_some(first.text), value })
     }
 

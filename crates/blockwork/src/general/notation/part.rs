@@ -10,16 +10,17 @@ use heap::{
 
 use super::{Node, error::suggest};
 use crate::{
-    alloc::{ConfigError, Valid},
+    alloc::{ConfigError, Head, Valid},
+    combine::checked::Scrutiny,
     math::{
         align::natural_align,
-        size_class::{Listed, ListedAt, Pow2, Pow2At, Quad, QuadAt},
+        size_class::{Classes, Listed, ListedAt, Pow2, Pow2At, Quad, QuadAt},
     },
     strategy::{
         arena::ArenaConfig,
-        block_pool::{BlockAt, BlockPoolConfig, ChunkSize},
+        block_pool::{BlockAt, BlockPoolConfig, BlockPoolHead, BlockPoolPolicy, ChunkSize},
         concurrent_block_pool::ConcurrentBlockPoolConfig,
-        slab::{SlabConfig, SlabPolicy},
+        slab::{SlabConfig, SlabHead, SlabPolicy},
         span_pool::{Retain, SpanPoolConfig, Threshold},
     },
 };
@@ -58,13 +59,14 @@ const fn info(name: &'static str, form: &'static str, meaning: &'static str, sha
 pub const PARTS: &[PartInfo] = &[
     info("system", "system", "the allocator of std: `malloc`", Shape::Source),
     info("pages", "pages", "pages from the operating system", Shape::Source),
+    info("guarded", "guarded", "pages for each block, which ends before one that nobody may touch", Shape::Source),
     info("null", "null", "refuses everything", Shape::Source),
     info("bump", "bump(64k) over …", "one span of so many bytes, carved from front to back", Shape::Over),
     info("arena", "arena[(4k..1M)] over …", "a chain of spans, the first and the largest of these sizes", Shape::Over),
     info(
         "block_pool",
         "block_pool(48[, align 16][, chunk 64k][, blocks 100]) over …",
-        "blocks of one size, in chunks of so many bytes or blocks",
+        "blocks of one size, or of classes, in chunks of so many bytes or blocks",
         Shape::Over,
     ),
     info(
@@ -108,7 +110,18 @@ pub const PARTS: &[PartInfo] = &[
     info("counted", "counted over …", "counts blocks and bytes", Shape::Over),
     info("quota", "quota(1M) over …", "lets at most so many bytes be live", Shape::Over),
     info("scrubbed", "scrubbed over …", "overwrites what is freed", Shape::Over),
-    info("checked", "checked over …", "ends the program when a block is misused", Shape::Over),
+    info(
+        "checked",
+        "checked[(fence 16, fill, quarantine 256)] over …",
+        "ends the program when a block is misused; with any of these, also when bytes around it, or of one freed, are written",
+        Shape::Over,
+    ),
+    info(
+        "observed",
+        "observed[(growth)] over …",
+        "prints every request, or how what stands above grows and shrinks, to the standard error",
+        Shape::Over,
+    ),
     info("affix", "affix over …", "keeps a word before and a word behind every block", Shape::Over),
     info("min_align", "min_align(64) over …", "aligns every block to so many bytes at least", Shape::Over),
     info("frozen", "frozen over …", "refuses everything once it is frozen, by the Rust that is printed", Shape::Over),
@@ -127,10 +140,12 @@ pub const PARTS: &[PartInfo] = &[
 pub(super) enum Part {
     System,
     Pages,
+    Guarded,
     Null,
     Bump { capacity: usize },
     Arena(Valid<ArenaConfig>),
     BlockPool { size: usize, align: usize, config: Valid<BlockPoolConfig<BlockAt>> },
+    BlockPoolClasses { table: Table, policy: Valid<BlockPoolPolicy> },
     ConcurrentBlockPool { size: usize, align: usize, config: Valid<ConcurrentBlockPoolConfig<BlockAt>> },
     SpanPool { config: Valid<SpanPoolConfig>, keep: Keep },
     Slab(Valid<SlabConfig>),
@@ -143,7 +158,8 @@ pub(super) enum Part {
     Counted,
     Quota { limit: usize },
     Scrubbed,
-    Checked,
+    Checked(Scrutiny),
+    Observed { growth: bool },
     Affix,
     MinAlign { align: usize },
     Frozen,
@@ -175,6 +191,16 @@ impl Table {
     pub(super) fn list(sizes: Vec<usize>) -> Result<Self, &'static str> {
         let table = Listed::at(&sizes).ok_or("sizes of a list ascend, are multiples of 8, and at most 32k")?;
         Ok(Self::List { sizes, table })
+    }
+}
+
+impl Table {
+    fn max(&self) -> usize {
+        match self {
+            Self::Pow2 { table, .. } => table.max(),
+            Self::Quad { table, .. } => table.max(),
+            Self::List { table, .. } => table.max(),
+        }
     }
 }
 
@@ -235,6 +261,8 @@ pub(super) enum Value {
     /// In hundredths.
     Shares(usize, usize),
     Table(Table),
+    /// Nothing behind a word that says all.
+    Said,
     /// A word, and what follows it.
     Word(String, Option<Box<Self>>),
 }
@@ -265,6 +293,10 @@ impl Arguments<'_, '_> {
 
     fn size(&mut self, key: Option<&str>) -> Option<(usize, usize)> {
         self.take(key, |value| if let Value::Size(bytes) = value { Some(*bytes) } else { None })
+    }
+
+    fn says(&mut self, key: &str) -> bool {
+        self.take(Some(key), |value| matches!(value, Value::Said).then_some(())).is_some()
     }
 
     fn table(&mut self) -> Option<Table> {
@@ -306,6 +338,7 @@ impl Part {
         Ok(match name {
             "system" => Self::System,
             "pages" => Self::Pages,
+            "guarded" => Self::Guarded,
             "null" => Self::Null,
             "bump" => {
                 let capacity = arguments.size(None);
@@ -329,7 +362,12 @@ impl Part {
                 Self::Quota { limit: arguments.needs(limit)?.1 }
             }
             "scrubbed" => Self::Scrubbed,
-            "checked" => Self::Checked,
+            "checked" => {
+                let mut amount = |key| arguments.size(Some(key)).map_or(0, |(_, amount)| amount);
+                let (fence, quarantine) = (amount("fence"), amount("quarantine"));
+                Self::Checked(Scrutiny { fence, fill: arguments.says("fill"), quarantine })
+            }
+            "observed" => Self::Observed { growth: arguments.says("growth") },
             "affix" => Self::Affix,
             "min_align" => {
                 let align = arguments.size(None);
@@ -364,15 +402,20 @@ impl Part {
     }
 
     fn block_pool(arguments: &mut Arguments<'_, '_>) -> Result<Self, Refusal> {
-        let block = arguments.size(None);
-        let (_, size) = arguments.needs(block)?;
-        let align = arguments.size(Some("align")).map_or(natural_align(size), |(_, align)| align);
         let chunk = match (arguments.size(Some("chunk")), arguments.size(Some("blocks"))) {
             (Some((_, bytes)), None) => ChunkSize::Bytes(bytes),
             (None, Some((_, blocks))) => ChunkSize::Blocks(blocks),
             (None, None) => ChunkSize::Bytes(CHUNK_DEFAULT),
             (Some(_), Some((at, _))) => return Err((Some(at), "a chunk has a size or a number of blocks".to_owned())),
         };
+        if let Some(table) = arguments.table() {
+            let policy = valid(BlockPoolPolicy { chunk }.check())?;
+            valid(BlockPoolHead::validate(policy.get(), table.max()))?;
+            return Ok(Self::BlockPoolClasses { table, policy });
+        }
+        let block = arguments.size(None);
+        let (_, size) = arguments.needs(block)?;
+        let align = arguments.size(Some("align")).map_or(natural_align(size), |(_, align)| align);
         let block = valid(BlockAt::new(size, align))?;
         Ok(Self::BlockPool { size, align, config: valid(BlockPoolConfig { block, chunk }.check())? })
     }
@@ -399,7 +442,9 @@ impl Part {
 
     fn slab(arguments: &mut Arguments<'_, '_>) -> Result<Self, Refusal> {
         if let Some(table) = arguments.table() {
-            return Ok(Self::SlabClasses { table, policy: policy(arguments)? });
+            let policy = policy(arguments)?;
+            valid(SlabHead::validate(policy.get(), table.max()))?;
+            return Ok(Self::SlabClasses { table, policy });
         }
         let slot = arguments.size(None);
         let (_, slot_size) = arguments.needs(slot)?;
@@ -426,7 +471,7 @@ impl Part {
     /// Whether what is built from it, over `below`, is [`Owns`](crate::Owns).
     pub(super) fn owns(&self, below: &[Node]) -> bool {
         match self {
-            Self::Null | Self::Bump { .. } | Self::SpanPool { .. } => true,
+            Self::Null | Self::Bump { .. } | Self::SpanPool { .. } | Self::Checked(_) => true,
             Self::Memo { .. }
             | Self::Segregate { .. }
             | Self::Fallback
@@ -434,7 +479,7 @@ impl Part {
             | Self::Counted
             | Self::Quota { .. }
             | Self::Scrubbed
-            | Self::Checked
+            | Self::Observed { .. }
             | Self::MinAlign { .. }
             | Self::Frozen
             | Self::OrStop
@@ -448,10 +493,11 @@ impl Part {
         match self {
             Self::System => "system",
             Self::Pages => "pages",
+            Self::Guarded => "guarded",
             Self::Null => "null",
             Self::Bump { .. } => "bump",
             Self::Arena(_) => "arena",
-            Self::BlockPool { .. } => "block_pool",
+            Self::BlockPool { .. } | Self::BlockPoolClasses { .. } => "block_pool",
             Self::ConcurrentBlockPool { .. } => "concurrent_block_pool",
             Self::SpanPool { .. } => "span_pool",
             Self::Slab(_) | Self::SlabClasses { .. } => "slab",
@@ -463,7 +509,8 @@ impl Part {
             Self::Counted => "counted",
             Self::Quota { .. } => "quota",
             Self::Scrubbed => "scrubbed",
-            Self::Checked => "checked",
+            Self::Checked(_) => "checked",
+            Self::Observed { .. } => "observed",
             Self::Affix => "affix",
             Self::MinAlign { .. } => "min_align",
             Self::Frozen => "frozen",
@@ -480,6 +527,11 @@ impl Part {
             let slab = (slab_size != usual.slab_size).then(|| size(slab_size));
             slab.into_iter().chain((keep != usual.keep).then(|| format!("keep {keep}")))
         };
+        let chunk = |chunk| match chunk {
+            ChunkSize::Bytes(CHUNK_DEFAULT) => None,
+            ChunkSize::Bytes(bytes) => Some(format!("chunk {}", size(bytes))),
+            ChunkSize::Blocks(blocks) => Some(format!("blocks {blocks}")),
+        };
         match self {
             Self::Bump { capacity } => [size(*capacity)].into(),
             Self::Arena(config) => {
@@ -489,17 +541,14 @@ impl Part {
             }
             Self::BlockPool { size: bytes, align, config } => {
                 let align = (*align != natural_align(*bytes)).then(|| format!("align {}", size(*align)));
-                let chunk = match config.get().chunk {
-                    ChunkSize::Bytes(CHUNK_DEFAULT) => None,
-                    ChunkSize::Bytes(bytes) => Some(format!("chunk {}", size(bytes))),
-                    ChunkSize::Blocks(blocks) => Some(format!("blocks {blocks}")),
-                };
-                [size(*bytes)].into_iter().chain(align).chain(chunk).collect()
+                [size(*bytes)].into_iter().chain(align).chain(chunk(config.get().chunk)).collect()
+            }
+            Self::BlockPoolClasses { table, policy } => {
+                [table.to_string()].into_iter().chain(chunk(policy.get().chunk)).collect()
             }
             Self::ConcurrentBlockPool { size: bytes, align, config } => {
                 let align = (*align != natural_align(*bytes)).then(|| format!("align {}", size(*align)));
-                let chunk_size = config.get().chunk_size;
-                let chunk = (chunk_size != CHUNK_DEFAULT).then(|| format!("chunk {}", size(chunk_size)));
+                let chunk = chunk(ChunkSize::Bytes(config.get().chunk_size));
                 [size(*bytes)].into_iter().chain(align).chain(chunk).collect()
             }
             Self::SpanPool { config, keep } => {
@@ -522,6 +571,12 @@ impl Part {
             }
             Self::Quota { limit } => [size(*limit)].into(),
             Self::MinAlign { align } => [size(*align)].into(),
+            Self::Checked(Scrutiny { fence, fill, quarantine }) => {
+                let amount = |key, amount| (amount != 0).then(|| format!("{key} {}", size(amount)));
+                let fill = fill.then(|| "fill".to_owned());
+                amount("fence", *fence).into_iter().chain(fill).chain(amount("quarantine", *quarantine)).collect()
+            }
+            Self::Observed { growth } => growth.then(|| "growth".to_owned()).into_iter().collect(),
             Self::ThreadCached { table, limit } => {
                 let limit = (*limit != LIMIT_DEFAULT).then(|| format!("limit {}", size(*limit)));
                 [table.to_string()].into_iter().chain(limit).collect()

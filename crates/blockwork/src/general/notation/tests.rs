@@ -21,6 +21,7 @@ use crate::{
 const TEXTS: &[&str] = &[
     "system",
     "pages",
+    "guarded",
     "null",
     "bump(64k) over system",
     "arena over pages",
@@ -29,6 +30,9 @@ const TEXTS: &[&str] = &[
     "block_pool(48, align 8) over system",
     "block_pool(100, align 64, blocks 10) over system",
     "block_pool(4k, chunk 1M) over pages",
+    "block_pool(pow2 16..1k) over pages",
+    "block_pool(quad 16..4k, chunk 32k) over system",
+    "block_pool(24|48|200, blocks 10) over system",
     "concurrent_block_pool(48) over system",
     "concurrent_block_pool(100, align 64, chunk 4k) over pages",
     "span_pool(64k) over pages",
@@ -56,6 +60,10 @@ const TEXTS: &[&str] = &[
     "fallback(bump(4k) over system, system)",
     "last_resort(quota(1M) over system, span_pool(64) over pages)",
     "counted over quota(1M) over scrubbed over checked over or_stop over locked over system",
+    "checked(fence 16) over system",
+    "checked(fence 8, fill, quarantine 100) over arena over pages",
+    "fallback(checked(fill) over quota(1M) over system, system)",
+    "segregate(<=1M: bump(4k) over observed(growth) over system, else observed over system)",
     "affix over system",
     "fallback(min_align(64) over bump(4k) over system, frozen over affix over system)",
     "let root = quota(64k) over system; segregate(<=64: quota(1k) over root, else quota(60k) over root)",
@@ -84,6 +92,9 @@ fn spaces_and_usual_values_may_be_left_out_or_said() {
         ("span_pool(4096, keep 25..50%) over pages", "span_pool(4k, keep 25%..50%) over pages"),
         ("block_pool(chunk 65536, align 16, 48) over system", "block_pool(48) over system"),
         ("arena(4k..1M) over pages", "arena over pages"),
+        ("checked(fill, fence 8) over system", "checked(fence 8, fill) over system"),
+        ("checked(fence 0) over system", "checked over system"),
+        ("block_pool(chunk 64k, pow2 16..1k) over pages", "block_pool(pow2 16..1k) over pages"),
     ] {
         assert_eq!(read(said).to_string(), printed);
     }
@@ -94,7 +105,7 @@ fn buildable(text: &str) -> String {
     if cfg!(all(feature = "os", unix, not(blockwork_no_os))) {
         text.to_owned()
     } else {
-        text.replace("pages", "system")
+        text.replace("pages", "system").replace("guarded", "system")
     }
 }
 
@@ -167,6 +178,18 @@ fn errors_say_where_and_what_instead() {
             0,
             "the first side of `fallback` has to know its own blocks, as `bump` and `span_pool` do",
         ),
+        (
+            "slab(quad 16..64k) over pages",
+            0,
+            "`slab_size` must have room for a header of eight words and the largest slot",
+        ),
+        ("block_pool(pow2 16..1k, chunk 512) over pages", 0, "`chunk` must have room for a block and a pointer"),
+        (
+            "checked(fill 3) over system",
+            8,
+            "not understood here: `checked` is written `checked[(fence 16, fill, quarantine 256)] over …`",
+        ),
+        ("memo(limit) over pages", 5, "not understood here: `memo` is written `memo[(quad 16..1M, limit 1M)] over …`"),
         ("min_align(48) over system", 10, "an alignment is a power of two"),
         ("counted over ¿", 13, "expected a part or a name, found `¿`"),
     ] {
@@ -221,6 +244,8 @@ fn what_is_for_one_thread_stands_behind_a_lock() {
         "thread_cached(quad 16..1k) over locked over slab(quad 16..1k) over pages",
         "fallback(thread_cached(16|32) over locked over span_pool(64) over pages, system)",
         "locked over thread_cached(pow2 8..64) over counted over system",
+        "segregate(<=1k: guarded, else observed over system)",
+        "locked over checked(fence 16, fill, quarantine 8) over block_pool(quad 16..1k) over pages",
     ] {
         let heap = read(&buildable(text)).build_sync().unwrap();
         thread::scope(|scope| {

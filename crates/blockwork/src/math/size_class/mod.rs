@@ -215,7 +215,7 @@ mod sealed {
 /// the steps between classes are finer than `align`, the padded size is itself
 /// a class.
 #[inline]
-const fn last_byte(layout: Layout) -> usize {
+pub(crate) const fn last_byte(layout: Layout) -> usize {
     layout.pad_to_align().size().wrapping_sub(1)
 }
 

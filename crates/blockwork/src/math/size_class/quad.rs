@@ -42,17 +42,22 @@ impl Quad<0> {
 /// The class of the bytes up to and including number `last`.
 #[inline]
 const fn class(last: usize) -> usize {
-    let doublings = doublings(last);
-    // From four steps on, what is left of `last` is four to seven: the step
-    // within its octave, plus four for the classes below the first octave.
-    ((last / STEP) >> doublings).wrapping_add(doublings.wrapping_mul(4))
+    let log = octave(last);
+    // The three bits of `last` from its first one on are four to seven; below the
+    // first octave less, since zeroes stand for what is not there. For each octave
+    // four more, so that the first class is zero.
+    (last.wrapping_shl(2) >> log).wrapping_add(log.wrapping_mul(4)).wrapping_sub(4 * FIRST_OCTAVE)
 }
 
-/// How often the step has doubled where byte number `last` is.
+/// The power of two that byte number `last` is in the octave of: from the first
+/// one with four steps on.
 #[inline]
-const fn doublings(last: usize) -> usize {
-    (((last / STEP) | 4).ilog2() as usize).wrapping_sub(2)
+const fn octave(last: usize) -> usize {
+    (last | (4 * STEP)).ilog2() as usize
 }
+
+/// The first octave with four steps.
+const FIRST_OCTAVE: usize = (4 * STEP).ilog2() as usize;
 
 /// The size of `class`, if that is a class.
 #[inline]
@@ -94,7 +99,7 @@ impl Classes for QuadAt {
     #[inline]
     fn round(&self, layout: Layout) -> Option<usize> {
         let last = last_byte(layout);
-        let step = shifted(STEP, doublings(last));
+        let step = shifted(1, octave(last).wrapping_sub(2));
         if last < self.max { Some((last | step.wrapping_sub(1)).wrapping_add(1)) } else { None }
     }
 

@@ -5,7 +5,7 @@ use core::{alloc::Layout, cell::Cell, ptr::NonNull};
 use super::{ArenaConfig, SPAN_ALIGN};
 use crate::{
     alloc::{AllocError, Allocate, Core, Valid, can_resize, empty},
-    os,
+    os::{self, track},
     raw::{
         bump::RawBump,
         span_stack::{FOOTER_ALIGN, FOOTER_SIZE, Span, SpanStack, body_of},
@@ -143,6 +143,7 @@ impl ArenaCore {
             && let Some(span) = self.used.pop()
         {
             let spare = if self.is_large(span.asked()) { &self.spare_large } else { &self.spare };
+            track::hide_all(span.start(), span.body());
             spare.insert(span);
         }
         os::check(self.used.top() == mark.newest, "the mark is from before a rewind or reset");

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     alloc::{AllocError, Allocate},
     math::{align::padding, books::Books},
+    os::track,
     raw::chunk::{Chunks, FOOTER_SIZE},
 };
 
@@ -90,8 +91,7 @@ impl<S: BlockShape, F: FreePolicy> Told<'_, S, F> {
         }
     }
 
-    #[cold]
-    #[inline(never)]
+    #[inline]
     fn grow<A: Allocate + ?Sized>(&self, parent: &A) -> Result<NonNull<u8>, AllocError> {
         loop {
             match self.growth {
@@ -156,6 +156,7 @@ impl<S: BlockShape, F: FreePolicy> Told<'_, S, F> {
     }
 
     fn set_tail(&self, first: NonNull<u8>, body: usize) {
+        track::hide_all(first, body);
         self.tail.set(first);
         // SAFETY: the body of a chunk or span, which is ours.
         self.tail_end.set(unsafe { first.add(body) });

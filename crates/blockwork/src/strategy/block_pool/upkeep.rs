@@ -10,6 +10,7 @@ use super::{
 use crate::{
     alloc::{AllocError, Allocate},
     math::align::SIZE_MAX,
+    os::track,
     raw::{chunk::Chunks, free_list::FreeList},
 };
 
@@ -59,6 +60,10 @@ impl<S: BlockShape, F: FreePolicy> Told<'_, S, F> {
         match self.growth {
             Growth::Chunks(size) => {
                 if let Ok(plan) = self.plan(parent, size) {
+                    if track::ON {
+                        // SAFETY: all chunks have this body.
+                        unsafe { self.used.iter(plan.body) }.for_each(|base| track::hide_all(base, plan.body));
+                    }
                     move_chunks(&self.used, &self.spare, plan.body);
                 }
             }

@@ -2,7 +2,7 @@
 
 use core::alloc::Layout;
 
-use super::growing::{CHUNK_SIZE_MAX, fit};
+use super::growing::{CHUNK_SIZE_MAX, blocks};
 use crate::{
     alloc::{ConfigError, Valid},
     strategy::block_pool::{BlockAt, BlockOf, BlockShape},
@@ -31,7 +31,7 @@ pub struct ConcurrentBlockPoolConfig<S> {
     pub block: S,
     /// Bytes that are asked of the parent when no block is free: a power of two,
     /// to which the chunk is aligned. Each block takes its stride of them, and
-    /// four bytes; a dozen more are the chunk's own.
+    /// four bytes; eight more are the chunk's own.
     pub chunk_size: usize,
 }
 
@@ -80,7 +80,7 @@ const fn check(chunk_size: usize, stride: Layout) -> Result<(), ConfigError> {
     if chunk_size > CHUNK_SIZE_MAX {
         return Err(ConfigError::new(FIELD, "must not exceed 2 GiB"));
     }
-    if chunk_size < stride.align() || fit(chunk_size, stride).blocks == 0 {
+    if chunk_size < stride.align() || blocks(chunk_size, stride) == 0 {
         return Err(ConfigError::new(FIELD, "must have room for a block and its book-keeping"));
     }
     Ok(())

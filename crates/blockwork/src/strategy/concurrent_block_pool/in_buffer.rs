@@ -6,6 +6,7 @@ use super::places::{Places, to_usize};
 use crate::{
     alloc::{AllocError, Allocate},
     math::column::{Fit, column},
+    os::track,
     raw::{
         column::{Column, LINK_SIZE},
         index_stack::NONE,
@@ -21,7 +22,7 @@ use crate::{
 ///
 /// ```text
 /// region  [ . | link … link | block | block | … | . ]
-///                           ▲ first
+///             ▲ links       ▲ first
 /// ```
 #[derive(Debug)]
 pub struct InBuffer {
@@ -30,6 +31,8 @@ pub struct InBuffer {
     /// The first block, once one was handed out: an address is not known when a
     /// static is made. Everybody who writes it writes the same.
     first: AtomicPtr<u8>,
+    /// The first link, likewise.
+    links: AtomicPtr<u8>,
 }
 
 // SAFETY: stands for bytes that the pool has borrowed exclusively, for whoever
@@ -43,14 +46,19 @@ impl InBuffer {
     const_unless_loom! {
         /// All of `region`, which the pool has for itself.
         pub(super) fn new(region: NonNull<[u8]>) -> Self {
-            Self { start: region.cast(), size: region.len(), first: AtomicPtr::new(ptr::null_mut()) }
+            Self {
+                start: region.cast(),
+                size: region.len(),
+                first: AtomicPtr::new(ptr::null_mut()),
+                links: AtomicPtr::new(ptr::null_mut()),
+            }
         }
     }
 
     /// How many blocks there are, and where the first one is.
     pub(super) fn fit(&self, stride: Layout) -> Fit {
         // As many as have a number.
-        column(self.start.addr().get(), self.size, 0, LINK_SIZE, stride, to_usize(NONE))
+        column(self.start.addr().get(), self.size, LINK_SIZE, stride, to_usize(NONE))
     }
 
     /// # Safety
@@ -58,9 +66,11 @@ impl InBuffer {
     /// - A number was opened, which happened before.
     #[inline]
     unsafe fn column(&self) -> Column {
-        // Relaxed: it was written before.
+        // Relaxed, twice: it was written before.
         // SAFETY: so it is not null.
-        Column::new(unsafe { NonNull::new_unchecked(self.first.load(Ordering::Relaxed)) })
+        let first = unsafe { NonNull::new_unchecked(self.first.load(Ordering::Relaxed)) };
+        // SAFETY: as above.
+        Column::new(first, unsafe { NonNull::new_unchecked(self.links.load(Ordering::Relaxed)) })
     }
 }
 
@@ -93,11 +103,16 @@ unsafe impl Places for InBuffer {
     }
 
     unsafe fn open(&self, index: u32, stride: Layout) -> NonNull<u8> {
+        let Fit { first, blocks } = self.fit(stride);
         // SAFETY: inside the region.
-        let first = unsafe { self.start.add(self.fit(stride).first) };
-        // Relaxed: who looks there has a number or a block that was opened before.
+        let first = unsafe { self.start.add(first) };
+        // SAFETY: there is room for all links before the first block.
+        let links = unsafe { first.sub(blocks.wrapping_mul(LINK_SIZE)) };
+        // Relaxed, twice: who looks there has a number or a block that was opened
+        // before.
         self.first.store(first.as_ptr(), Ordering::Relaxed);
-        let column = Column::new(first);
+        self.links.store(links.as_ptr(), Ordering::Relaxed);
+        let column = Column::new(first, links);
         // SAFETY: the column has this block, which is opened once.
         unsafe { column.open(to_usize(index)) };
         // SAFETY: as above.
@@ -112,5 +127,7 @@ unsafe impl Places for InBuffer {
         to_usize(index)
     }
 
-    unsafe fn release<A: Allocate + ?Sized>(&mut self, _parent: &A) {}
+    unsafe fn release<A: Allocate + ?Sized>(&mut self, _parent: &A) {
+        track::show(self.start, self.size);
+    }
 }

@@ -10,15 +10,16 @@
 //!
 //! | | |
 //! |---|---|
-//! | time | two compare-exchanges for a block taken and freed; 31 instructions in a buffer, 45 over a parent |
-//! | space | blocks are rounded up to the stride; four bytes for each, a dozen for a chunk, one word for a chunk's place |
+//! | time | two compare-exchanges for a block taken and freed; 27 instructions in a buffer, 46 over a parent |
+//! | space | blocks are rounded up to the stride; four bytes for each, eight for a chunk, one word for a chunk's place |
 //! | sharing | `Sync` where the parent is; in a buffer always |
 //! | failure | for more than a block, or when the parent has no chunk |
 //! | granted | the stride, for whatever fits a block |
 //! | offers | [`Reset`]; over a parent [`trim`](ConcurrentBlockPool::trim), in a buffer [`Owns`] |
 //!
 //! [`ConcurrentBlockPool::new`] grows by chunks, each a power of two that it is
-//! aligned to, so that a block finds its number by a mask.
+//! aligned to, so that a block finds its number by a mask. The chunk in which a block was freed
+//! last is known without the table of chunks.
 //! [`ConcurrentBlockPool::new_all`] shares out a buffer, and never grows. Both fit
 //! a `static`. Chunks stay until [`trim`](ConcurrentBlockPool::trim) or the end of
 //! the pool, which `&mut` says nobody else is using: while it is shared, a slow
@@ -75,17 +76,17 @@
 //!
 //! Time of a block taken and freed, for each thread, on two processors, beside a
 //! fixed stack with a tag and with links in its blocks, written by hand: what two
-//! runs said on a machine that others used, too.
+//! runs said (`cargo xtask bench --threads`) on a machine that others used, too.
 //!
 //! | pool | one thread | two threads |
 //! |---|---|---|
 //! | the stack by hand | 1 | 1 |
-//! | this, in a buffer | 0.96 to 1.02 | 0.17 to 0.38 |
-//! | this, over a parent | 1.24 to 1.29 | 0.21 to 0.43 |
-//! | `Locked<BlockPool, SpinLock>` | 0.58 to 0.61 | 0.12 to 0.27 |
-//! | `Locked<BlockPool, Mutex>` | 1.18 to 1.24 | 1.13 to 1.19 |
-//! | heapless | 2.1 to 2.2 | 1.5 to 3.4 |
-//! | jemalloc, which has a cache for each thread | 0.5 | 0.06 to 0.07 |
+//! | this, in a buffer | 1.02 to 1.06 | 0.12 to 0.20 |
+//! | this, over a parent, in any chunk | 1.05 to 1.11 | 0.12 to 0.24 |
+//! | `Locked<BlockPool, SpinLock>` | 0.65 | 0.11 |
+//! | `Locked` by `parking_lot`'s mutex, by `std`'s | 1.43, 1.33 | 0.32, 1.41 |
+//! | heapless | 2.1 to 2.2 | 0.9 to 1.4 |
+//! | jemalloc, which has a cache for each thread | 0.67 | 0.04 to 0.09 |
 //!
 //! A spin lock is one exchange for each operation and a plain store, and with two
 //! threads that always run it is faster. What it cannot do is go on while its holder
@@ -153,6 +154,7 @@ pub use self::{
 };
 use crate::{
     alloc::{AllocError, Allocate, Check, ConfigError, Owns, Reset, Valid, over_core::over_core},
+    os::track,
     source::buffer::Buffer,
     strategy::block_pool::BlockShape,
     sync::const_unless_loom,
@@ -222,7 +224,7 @@ impl<A: Allocate, S: BlockShape> ConcurrentBlockPool<A, S> {
     /// Blocks in each chunk.
     #[must_use]
     pub fn blocks_per_chunk(&self) -> usize {
-        self.core.places.fit(self.core.stride()).blocks
+        self.core.places.blocks(self.core.stride())
     }
 }
 
@@ -269,7 +271,11 @@ impl<A: Allocate, S: BlockShape, P: Places> ConcurrentBlockPool<A, S, P> {
     #[inline]
     pub fn alloc_block(&self) -> Result<NonNull<u8>, AllocError> {
         // SAFETY: always this parent.
-        unsafe { self.core.alloc_block(&self.parent) }
+        let block = unsafe { self.core.alloc_block(&self.parent)? };
+        if track::ON {
+            track::show(block, self.core.stride().size());
+        }
+        Ok(block)
     }
 
     /// Takes a block back, which any thread may have taken.
@@ -279,6 +285,9 @@ impl<A: Allocate, S: BlockShape, P: Places> ConcurrentBlockPool<A, S, P> {
     /// - `block` is live and came from this pool.
     #[inline]
     pub unsafe fn free_block(&self, block: NonNull<u8>) {
+        if track::ON {
+            track::hide(block, self.core.stride().size());
+        }
         // SAFETY: the caller's promise.
         unsafe { self.core.free_block(block) }
     }

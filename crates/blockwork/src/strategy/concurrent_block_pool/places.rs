@@ -38,6 +38,18 @@ pub unsafe trait Places {
     ///   before.
     unsafe fn number(&self, block: NonNull<u8>, stride: Layout) -> (u32, &AtomicU32);
 
+    /// The same of a block that is about to be freed, so that it is the next one to
+    /// be [found](Self::find).
+    ///
+    /// # Safety
+    ///
+    /// - As for [`number`](Self::number).
+    #[inline]
+    unsafe fn freed(&self, block: NonNull<u8>, stride: Layout) -> (u32, &AtomicU32) {
+        // SAFETY: the caller's promise.
+        unsafe { self.number(block, stride) }
+    }
+
     /// The number after `index`, if there is memory for the block of `index`.
     fn after(&self, index: u32, stride: Layout) -> Option<u32>;
 

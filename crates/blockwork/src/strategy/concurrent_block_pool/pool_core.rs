@@ -26,7 +26,7 @@ pub struct ConcurrentBlockPoolCore<S, P = Growing> {
     free: IndexStack,
     /// The number of the next block that was never used. Invariant: those below,
     /// and no others, were opened or are just being.
-    carved: AtomicU32,
+    pub(super) carved: AtomicU32,
     pub(super) places: P,
     shape: S,
 }
@@ -85,7 +85,7 @@ impl<S: BlockShape, P: Places> ConcurrentBlockPoolCore<S, P> {
         os::check(is_aligned(block.addr().get(), self.stride().align()), "block is not from this pool");
         // SAFETY: the caller's promise; who has the block was given it after it was
         // opened.
-        let (index, link) = unsafe { self.places.number(block, self.stride()) };
+        let (index, link) = unsafe { self.places.freed(block, self.stride()) };
         self.free.push(index, link);
     }
 

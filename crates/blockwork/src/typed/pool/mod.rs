@@ -101,8 +101,9 @@ use self::{
 };
 use super::or_panic;
 use crate::{
-    alloc::{AllocError, Allocate, Check},
+    alloc::{AllocError, Allocate, Check, give_back},
     math::doubling,
+    os::track,
     raw::free_list::FreeList,
 };
 
@@ -310,8 +311,11 @@ impl<T, A: Allocate> Pool<T, A> {
     #[inline]
     fn take(&self) -> Result<SlotRef<'_, T>, AllocError> {
         match self.free.pop() {
-            // SAFETY: what is in the list is a slot with its tag.
-            Some(slot) => Ok(unsafe { SlotRef::new(slot.cast()) }),
+            Some(slot) => {
+                track::show(slot, size_of::<T>());
+                // SAFETY: what is in the list is a slot with its tag.
+                Ok(unsafe { SlotRef::new(slot.cast()) })
+            }
             None => self.carve_or_grow(),
         }
     }
@@ -327,6 +331,7 @@ impl<T, A: Allocate> Pool<T, A> {
         // SAFETY: a slot is at least as large and as aligned as a link, and the
         // caller gives it up.
         unsafe { self.free.push(slot) }
+        track::hide(slot, size_of::<T>());
     }
 
     #[cold]
@@ -343,6 +348,7 @@ impl<T, A: Allocate> Pool<T, A> {
                     self.carved.set(index.wrapping_add(1));
                     // SAFETY: in the row.
                     let slot = unsafe { first.add(offset) };
+                    track::show(slot.cast(), size_of::<Slot<T>>());
                     // SAFETY: a slot that nobody has had; rows stay as long as
                     // the pool is borrowed.
                     return Ok(unsafe { SlotRef::init(slot, NonZeroU32::MIN.saturating_add(index), self.start.get()) });
@@ -365,6 +371,7 @@ impl<T, A: Allocate> Pool<T, A> {
             // SAFETY: from this parent with this layout, and unused.
             unsafe { self.parent.deallocate(first, layout) }
         } else {
+            track::hide_all(first, layout.size());
             place.set(Some(first.cast()));
         }
         Ok(())
@@ -378,7 +385,7 @@ impl<T, A: Allocate> Pool<T, A> {
                 && let Some(first) = place.take()
             {
                 // SAFETY: from this parent with this layout; no slot is used.
-                unsafe { self.parent.deallocate(first.cast(), layout) }
+                unsafe { give_back(&self.parent, first.cast(), layout) }
             }
         }
     }

@@ -11,7 +11,7 @@ use blockwork::{
     testing::{Audited, Failing, Misaligned, Reentrant, Shuffled, Strict},
 };
 #[cfg(not(blockwork_no_os))]
-use blockwork::{Pages, PagesWith};
+use blockwork::{Guarded, Pages, PagesWith};
 
 /// What each of them speaks, where std's trait can be implemented.
 #[cfg(blockwork_std_allocator)]
@@ -42,6 +42,7 @@ const fn keeps_books<A: Polyglot + Check>() {}
 const _: () = {
     keeps_books::<Pages>();
     keeps_books::<PagesWith>();
+    keeps_books::<Guarded>();
 };
 
 /// Compiling is the test.

@@ -29,6 +29,20 @@ pub mod c1 {
 }
 
 pub mod c2 {
+    pub const TEXT: &str = "guarded";
+
+    use blockwork::Guarded;
+
+    /// `guarded`
+    pub type Heap = Guarded;
+
+    /// Makes a [`Heap`]; takes no memory yet.
+    pub const fn heap() -> Heap {
+        Guarded::new()
+    }
+}
+
+pub mod c3 {
     pub const TEXT: &str = "null";
 
     use blockwork::Null;
@@ -42,7 +56,7 @@ pub mod c2 {
     }
 }
 
-pub mod c3 {
+pub mod c4 {
     pub const TEXT: &str = "bump(64k) over system";
 
     use blockwork::{Bump, System};
@@ -56,7 +70,7 @@ pub mod c3 {
     }
 }
 
-pub mod c4 {
+pub mod c5 {
     pub const TEXT: &str = "arena over pages";
 
     use blockwork::{Arena, ArenaConfig, ConfigError, Pages, Valid};
@@ -78,7 +92,7 @@ pub mod c4 {
     }
 }
 
-pub mod c5 {
+pub mod c6 {
     pub const TEXT: &str = "arena(8k..64k) over pages";
 
     use blockwork::{Arena, ArenaConfig, ConfigError, Pages, Valid};
@@ -100,7 +114,7 @@ pub mod c5 {
     }
 }
 
-pub mod c6 {
+pub mod c7 {
     pub const TEXT: &str = "block_pool(48) over system";
 
     use blockwork::{BlockOf, BlockPool, BlockPoolConfig, ChunkSize, ConfigError, System, Valid};
@@ -122,7 +136,7 @@ pub mod c6 {
     }
 }
 
-pub mod c7 {
+pub mod c8 {
     pub const TEXT: &str = "block_pool(48, align 8) over system";
 
     use blockwork::{BlockOf, BlockPool, BlockPoolConfig, ChunkSize, ConfigError, System, Valid};
@@ -144,7 +158,7 @@ pub mod c7 {
     }
 }
 
-pub mod c8 {
+pub mod c9 {
     pub const TEXT: &str = "block_pool(100, align 64, blocks 10) over system";
 
     use blockwork::{BlockOf, BlockPool, BlockPoolConfig, ChunkSize, ConfigError, System, Valid};
@@ -166,7 +180,7 @@ pub mod c8 {
     }
 }
 
-pub mod c9 {
+pub mod c10 {
     pub const TEXT: &str = "block_pool(4k, chunk 1M) over pages";
 
     use blockwork::{BlockOf, BlockPool, BlockPoolConfig, ChunkSize, ConfigError, Pages, Valid};
@@ -188,7 +202,82 @@ pub mod c9 {
     }
 }
 
-pub mod c10 {
+pub mod c11 {
+    pub const TEXT: &str = "block_pool(pow2 16..1k) over pages";
+
+    use blockwork::{BlockPoolHead, BlockPoolPolicy, ChunkSize, ConfigError, Pages, Pow2, SizeClasses, Valid};
+
+    /// `block_pool(pow2 16..1k) over pages`
+    pub type Heap = SizeClasses<Pow2<16, 1024>, BlockPoolHead, Pages>;
+
+    /// Makes a [`Heap`]; takes no memory yet.
+    pub const fn heap() -> Heap {
+        SizeClasses::new(Pages, const { valid(BlockPoolPolicy { chunk: ChunkSize::Bytes(65536) }.check()) })
+    }
+
+    /// A configuration that is checked while this compiles.
+    const fn valid<C: Copy>(checked: Result<Valid<C>, ConfigError>) -> Valid<C> {
+        match checked {
+            Ok(valid) => valid,
+            Err(error) => panic!("{}", error.rule),
+        }
+    }
+}
+
+pub mod c12 {
+    pub const TEXT: &str = "block_pool(quad 16..4k, chunk 32k) over system";
+
+    use blockwork::{BlockPoolHead, BlockPoolPolicy, ChunkSize, ConfigError, Quad, SizeClasses, System, Valid};
+
+    /// `block_pool(quad 16..4k, chunk 32k) over system`
+    pub type Heap = SizeClasses<Quad<4096>, BlockPoolHead, System>;
+
+    /// Makes a [`Heap`]; takes no memory yet.
+    pub const fn heap() -> Heap {
+        SizeClasses::new(System, const { valid(BlockPoolPolicy { chunk: ChunkSize::Bytes(32768) }.check()) })
+    }
+
+    /// A configuration that is checked while this compiles.
+    const fn valid<C: Copy>(checked: Result<Valid<C>, ConfigError>) -> Valid<C> {
+        match checked {
+            Ok(valid) => valid,
+            Err(error) => panic!("{}", error.rule),
+        }
+    }
+}
+
+pub mod c13 {
+    pub const TEXT: &str = "block_pool(24|48|200, blocks 10) over system";
+
+    use blockwork::{BlockPoolHead, BlockPoolPolicy, ChunkSize, ConfigError, Listed, SizeClasses, Sizes, System, Valid, math::size_class::Initial};
+
+    /// Sizes of classes.
+    #[derive(Clone, Copy, Debug, Default)]
+    pub struct Sizes0;
+
+    impl Sizes for Sizes0 {
+        const SIZES: &'static [usize] = &[24, 48, 200];
+        type PerSize<T: Initial> = [T; 3];
+    }
+
+    /// `block_pool(24|48|200, blocks 10) over system`
+    pub type Heap = SizeClasses<Listed<Sizes0>, BlockPoolHead, System>;
+
+    /// Makes a [`Heap`]; takes no memory yet.
+    pub const fn heap() -> Heap {
+        SizeClasses::new(System, const { valid(BlockPoolPolicy { chunk: ChunkSize::Blocks(10) }.check()) })
+    }
+
+    /// A configuration that is checked while this compiles.
+    const fn valid<C: Copy>(checked: Result<Valid<C>, ConfigError>) -> Valid<C> {
+        match checked {
+            Ok(valid) => valid,
+            Err(error) => panic!("{}", error.rule),
+        }
+    }
+}
+
+pub mod c14 {
     pub const TEXT: &str = "concurrent_block_pool(48) over system";
 
     use blockwork::{BlockOf, ConcurrentBlockPool, ConcurrentBlockPoolConfig, ConfigError, System, Valid};
@@ -210,7 +299,7 @@ pub mod c10 {
     }
 }
 
-pub mod c11 {
+pub mod c15 {
     pub const TEXT: &str = "concurrent_block_pool(100, align 64, chunk 4k) over pages";
 
     use blockwork::{BlockOf, ConcurrentBlockPool, ConcurrentBlockPoolConfig, ConfigError, Pages, Valid};
@@ -232,7 +321,7 @@ pub mod c11 {
     }
 }
 
-pub mod c12 {
+pub mod c16 {
     pub const TEXT: &str = "span_pool(64k) over pages";
 
     use blockwork::{ConfigError, Pages, SpanPool, SpanPoolConfig, Valid};
@@ -254,7 +343,7 @@ pub mod c12 {
     }
 }
 
-pub mod c13 {
+pub mod c17 {
     pub const TEXT: &str = "span_pool(4k, 64k) over pages";
 
     use blockwork::{ConfigError, Pages, SpanPool, SpanPoolConfig, Valid};
@@ -276,7 +365,7 @@ pub mod c13 {
     }
 }
 
-pub mod c14 {
+pub mod c18 {
     pub const TEXT: &str = "span_pool(4k, 64k, keep all, capacity 1000) over pages";
 
     use blockwork::{ConfigError, Pages, Retain, SpanPool, SpanPoolConfig, Valid};
@@ -298,7 +387,7 @@ pub mod c14 {
     }
 }
 
-pub mod c15 {
+pub mod c19 {
     pub const TEXT: &str = "span_pool(4k, keep 10%..90%) over pages";
 
     use blockwork::{ConfigError, Pages, Retain, SpanPool, SpanPoolConfig, Threshold, Valid};
@@ -320,7 +409,7 @@ pub mod c15 {
     }
 }
 
-pub mod c16 {
+pub mod c20 {
     pub const TEXT: &str = "span_pool(4k, keep eagerly 64k..1M) over pages";
 
     use blockwork::{ConfigError, Pages, Retain, SpanPool, SpanPoolConfig, Threshold, Valid};
@@ -342,7 +431,7 @@ pub mod c16 {
     }
 }
 
-pub mod c17 {
+pub mod c21 {
     pub const TEXT: &str = "slab(64) over pages";
 
     use blockwork::{ConfigError, Const, Pages, Slab, SlabConfig, Valid};
@@ -364,7 +453,7 @@ pub mod c17 {
     }
 }
 
-pub mod c18 {
+pub mod c22 {
     pub const TEXT: &str = "slab(104, 4k, keep 3) over pages";
 
     use blockwork::{ConfigError, Const, Pages, Slab, SlabConfig, Valid};
@@ -386,7 +475,7 @@ pub mod c18 {
     }
 }
 
-pub mod c19 {
+pub mod c23 {
     pub const TEXT: &str = "slab(quad 16..1k) over pages";
 
     use blockwork::{ConfigError, Const, Pages, Quad, SizeClasses, SlabHead, SlabPolicy, Valid};
@@ -408,7 +497,7 @@ pub mod c19 {
     }
 }
 
-pub mod c20 {
+pub mod c24 {
     pub const TEXT: &str = "slab(pow2 8..4k, 16k, keep 0) over pages";
 
     use blockwork::{ConfigError, Const, Pages, Pow2, SizeClasses, SlabHead, SlabPolicy, Valid};
@@ -430,7 +519,7 @@ pub mod c20 {
     }
 }
 
-pub mod c21 {
+pub mod c25 {
     pub const TEXT: &str = "slab(24|48|200|1000, 8k) over pages";
 
     use blockwork::{ConfigError, Const, Listed, Pages, SizeClasses, Sizes, SlabHead, SlabPolicy, Valid, math::size_class::Initial};
@@ -461,7 +550,7 @@ pub mod c21 {
     }
 }
 
-pub mod c22 {
+pub mod c26 {
     pub const TEXT: &str = "mixed_slab over pages";
 
     use blockwork::{ConfigError, Const, MixedSlab, Pages, SlabPolicy, Valid};
@@ -483,7 +572,7 @@ pub mod c22 {
     }
 }
 
-pub mod c23 {
+pub mod c27 {
     pub const TEXT: &str = "mixed_slab(16k) over pages";
 
     use blockwork::{ConfigError, Const, MixedSlab, Pages, SlabPolicy, Valid};
@@ -505,7 +594,7 @@ pub mod c23 {
     }
 }
 
-pub mod c24 {
+pub mod c28 {
     pub const TEXT: &str = "memo over system";
 
     use blockwork::{Memo, System};
@@ -519,7 +608,7 @@ pub mod c24 {
     }
 }
 
-pub mod c25 {
+pub mod c29 {
     pub const TEXT: &str = "memo(limit 1M) over system";
 
     use blockwork::{Memo, System};
@@ -533,7 +622,7 @@ pub mod c25 {
     }
 }
 
-pub mod c26 {
+pub mod c30 {
     pub const TEXT: &str = "memo(quad 16..1M, limit 1000) over system";
 
     use blockwork::{Memo, Quad, System};
@@ -547,7 +636,7 @@ pub mod c26 {
     }
 }
 
-pub mod c27 {
+pub mod c31 {
     pub const TEXT: &str = "memo(pow2 16..1k) over system";
 
     use blockwork::{Memo, Pow2, System};
@@ -561,7 +650,7 @@ pub mod c27 {
     }
 }
 
-pub mod c28 {
+pub mod c32 {
     pub const TEXT: &str = "memo(16|32|56) over system";
 
     use blockwork::{Listed, Memo, Sizes, System, math::size_class::Initial};
@@ -584,7 +673,7 @@ pub mod c28 {
     }
 }
 
-pub mod c29 {
+pub mod c33 {
     pub const TEXT: &str = "thread_cached(quad 16..1k) over system";
 
     use blockwork::{Quad, System, ThreadCached};
@@ -598,7 +687,7 @@ pub mod c29 {
     }
 }
 
-pub mod c30 {
+pub mod c34 {
     pub const TEXT: &str = "thread_cached(pow2 8..4k, limit 4k) over locked over span_pool(64) over pages";
 
     use blockwork::{ConfigError, Locked, Pages, Pow2, SpanPool, SpanPoolConfig, ThreadCached, Valid};
@@ -620,7 +709,7 @@ pub mod c30 {
     }
 }
 
-pub mod c31 {
+pub mod c35 {
     pub const TEXT: &str = "thread_cached(16|32|104, limit 1M) over counted over system";
 
     use blockwork::{Counted, Listed, Sizes, System, ThreadCached, math::size_class::Initial};
@@ -643,7 +732,7 @@ pub mod c31 {
     }
 }
 
-pub mod c32 {
+pub mod c36 {
     pub const TEXT: &str = "segregate(<=64: system, else pages)";
 
     use blockwork::{Pages, Segregate, System, UpTo};
@@ -657,7 +746,7 @@ pub mod c32 {
     }
 }
 
-pub mod c33 {
+pub mod c37 {
     pub const TEXT: &str = "segregate(<=64: slab(64) over pages, <=1k: slab(pow2 128..1k) over pages, else system)";
 
     use blockwork::{ConfigError, Const, Pages, Pow2, Segregate, SizeClasses, Slab, SlabConfig, SlabHead, SlabPolicy, System, UpTo, Valid};
@@ -679,7 +768,7 @@ pub mod c33 {
     }
 }
 
-pub mod c34 {
+pub mod c38 {
     pub const TEXT: &str = "fallback(bump(4k) over system, system)";
 
     use blockwork::{Bump, Fallback, System};
@@ -693,7 +782,7 @@ pub mod c34 {
     }
 }
 
-pub mod c35 {
+pub mod c39 {
     pub const TEXT: &str = "last_resort(quota(1M) over system, span_pool(64) over pages)";
 
     use blockwork::{ConfigError, Const, LastResort, Pages, Quota, SpanPool, SpanPoolConfig, System, Valid};
@@ -715,7 +804,7 @@ pub mod c35 {
     }
 }
 
-pub mod c36 {
+pub mod c40 {
     pub const TEXT: &str = "counted over quota(1M) over scrubbed over checked over or_stop over locked over system";
 
     use blockwork::{Checked, Const, Counted, Locked, OnFailure, Quota, Scrubbed, Stop, System};
@@ -729,7 +818,71 @@ pub mod c36 {
     }
 }
 
-pub mod c37 {
+pub mod c41 {
+    pub const TEXT: &str = "checked(fence 16) over system";
+
+    use blockwork::{Below, Checked, Scrutiny, Stop, System, Unsited};
+
+    /// `checked(fence 16) over system`
+    pub type Heap = Checked<System, Stop>;
+
+    /// Makes a [`Heap`]; takes no memory yet.
+    pub const fn heap() -> Heap {
+        Checked::with(System, Stop, Below, Unsited, Scrutiny { fence: 16, fill: false, quarantine: 0 })
+    }
+}
+
+pub mod c42 {
+    pub const TEXT: &str = "checked(fence 8, fill, quarantine 100) over arena over pages";
+
+    use blockwork::{Arena, ArenaConfig, Below, Checked, ConfigError, Pages, Scrutiny, Stop, Unsited, Valid};
+
+    /// `checked(fence 8, fill, quarantine 100) over arena over pages`
+    pub type Heap = Checked<Arena<Pages>, Stop>;
+
+    /// Makes a [`Heap`]; takes no memory yet.
+    pub const fn heap() -> Heap {
+        Checked::with(Arena::new(Pages, const { valid(ArenaConfig { span_first: 4096, span_max: 1048576, ..ArenaConfig::DEFAULT }.check()) }), Stop, Below, Unsited, Scrutiny { fence: 8, fill: true, quarantine: 100 })
+    }
+
+    /// A configuration that is checked while this compiles.
+    const fn valid<C: Copy>(checked: Result<Valid<C>, ConfigError>) -> Valid<C> {
+        match checked {
+            Ok(valid) => valid,
+            Err(error) => panic!("{}", error.rule),
+        }
+    }
+}
+
+pub mod c43 {
+    pub const TEXT: &str = "fallback(checked(fill) over quota(1M) over system, system)";
+
+    use blockwork::{Below, Checked, Const, Fallback, Quota, Scrutiny, Stop, System, Unsited};
+
+    /// `fallback(checked(fill) over quota(1M) over system, system)`
+    pub type Heap = Fallback<Checked<Quota<System, Const<1048576>>, Stop>, System>;
+
+    /// Makes a [`Heap`]; takes no memory yet.
+    pub const fn heap() -> Heap {
+        Fallback::new(Checked::with(Quota::new(System, Const), Stop, Below, Unsited, Scrutiny { fence: 0, fill: true, quarantine: 0 }), System)
+    }
+}
+
+pub mod c44 {
+    pub const TEXT: &str = "segregate(<=1M: bump(4k) over observed(growth) over system, else observed over system)";
+
+    use blockwork::{Bump, Event, Growth, Observed, Segregate, System, UpTo, combine::observed::print};
+
+    /// `segregate(<=1M: bump(4k) over observed(growth) over system, else observed over system)`
+    pub type Heap = Segregate<UpTo<1048576>, Bump<Observed<System, fn(Event), Growth>>, Observed<System, fn(Event)>>;
+
+    /// Makes a [`Heap`]; takes no memory yet.
+    pub const fn heap() -> Heap {
+        Segregate::new(UpTo, Bump::new(Observed::growth(System, print as fn(Event)), 4096), Observed::new(System, print as fn(Event)))
+    }
+}
+
+pub mod c45 {
     pub const TEXT: &str = "affix over system";
 
     use blockwork::{Affix, System};
@@ -743,7 +896,7 @@ pub mod c37 {
     }
 }
 
-pub mod c38 {
+pub mod c46 {
     pub const TEXT: &str = "fallback(min_align(64) over bump(4k) over system, frozen over affix over system)";
 
     use blockwork::{Affix, Bump, Const, Fallback, Frozen, MinAlign, System};
@@ -757,7 +910,7 @@ pub mod c38 {
     }
 }
 
-pub mod c39 {
+pub mod c47 {
     pub const TEXT: &str = "let root = quota(64k) over system; segregate(<=64: quota(1k) over root, else quota(60k) over root)";
 
     use std::rc::Rc;
@@ -776,7 +929,7 @@ pub mod c39 {
     }
 }
 
-pub mod c40 {
+pub mod c48 {
     pub const TEXT: &str = "let s = span_pool(64k) over pages; segregate(<=32k: slab(pow2 16..32k) over s, else s)";
 
     use std::rc::Rc;
@@ -803,7 +956,7 @@ pub mod c40 {
     }
 }
 
-pub mod c41 {
+pub mod c49 {
     pub const TEXT: &str = "let a = bump(64M) over pages; let b = memo over a; fallback(counted over bump(4k) over b, segregate(<=100: a, else b))";
 
     use std::rc::Rc;
@@ -828,6 +981,6 @@ pub mod c41 {
 
 /// Calls a macro with every module.
 macro_rules! every {
-    ($call:ident) => { $call!(c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, c15, c16, c17, c18, c19, c20, c21, c22, c23, c24, c25, c26, c27, c28, c29, c30, c31, c32, c33, c34, c35, c36, c37, c38, c39, c40, c41) };
+    ($call:ident) => { $call!(c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, c15, c16, c17, c18, c19, c20, c21, c22, c23, c24, c25, c26, c27, c28, c29, c30, c31, c32, c33, c34, c35, c36, c37, c38, c39, c40, c41, c42, c43, c44, c45, c46, c47, c48, c49) };
 }
 pub(super) use every;

@@ -206,6 +206,28 @@ fn a_race_for_growth_ends_with_one_chunk_and_a_block_for_each() {
     });
 }
 
+/// Who sees the number of a block that was carved sees the chunk it is in: else it
+/// would ask the parent for one that is there, and be refused although blocks are
+/// free. Fails unless `carve_or_grow` reads the number with Acquire and writes it
+/// with Release.
+#[test]
+fn who_sees_that_a_chunk_was_carved_from_sees_the_chunk() {
+    check(|| {
+        // One chunk, and nobody waits for who is asking for it.
+        let model = growing(1, 0);
+        let other = {
+            let model = Arc::clone(&model);
+            thread::spawn(move || model.take().is_some())
+        };
+        // Relaxed: says nothing of the chunk.
+        while model.pool.core.carved.load(Ordering::Relaxed) == 0 {
+            thread::yield_now();
+        }
+        assert!(model.take().is_some(), "refused while blocks are free");
+        other.join().unwrap();
+    });
+}
+
 /// One thread fills the first chunk, which is all that the first table has room for,
 /// while another takes a block: a chunk that the longer table lacked would be lost.
 #[test]

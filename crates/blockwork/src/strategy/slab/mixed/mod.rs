@@ -49,6 +49,7 @@ use crate::{
         amount::Amount,
         bins::{self, BinSet},
     },
+    os::track,
     raw::{
         list::{Linked, Links, List},
         mixed_slab::{HEADER_SIZE, MixedHeader, RawMixedSlab},
@@ -349,7 +350,10 @@ impl<S: Amount> MixedSlabCore<S> {
     ///
     /// - `parent` is the usual one.
     unsafe fn grow<A: Allocate + ?Sized>(&self, parent: &A) -> Result<RawMixedSlab, AllocError> {
-        let memory = parent.allocate(slab_layout(self.slab_size())?)?;
+        let layout = slab_layout(self.slab_size())?;
+        let memory = parent.allocate(layout)?;
+        track::hide_all(memory, layout.size());
+        track::show(memory, HEADER_SIZE);
         // SAFETY: fresh, of that size and so aligned.
         let slab = unsafe { RawMixedSlab::make(memory) };
         self.empties.set(self.empties.get().wrapping_add(1));

@@ -139,10 +139,7 @@ impl SpanPoolCore {
 unsafe impl Core for SpanPoolCore {
     #[inline]
     unsafe fn allocate<A: Allocate + ?Sized>(&self, parent: &A, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        match self.hit(layout) {
-            Some(block) => Ok(block),
-            None => self.miss(parent, layout),
-        }
+        self.allocate_near(parent, layout)
     }
 
     #[inline]
@@ -193,7 +190,7 @@ unsafe impl Core for SpanPoolCore {
 
 /// Taking, cutting and joining runs: nothing here asks the parent for memory.
 impl SpanPoolCore {
-    /// A span by any way but the [usual](Self::hit) one.
+    /// A span by any way but the usual one.
     #[cold]
     #[inline(never)]
     fn miss<A: Allocate + ?Sized>(&self, parent: &A, layout: Layout) -> Result<NonNull<u8>, AllocError> {

@@ -8,6 +8,7 @@ use super::{Run, SpanPoolCore, Want};
 use crate::{
     alloc::{AllocError, Allocate},
     math::bins::{LEN_MAX, class_of},
+    os::track,
     raw::{
         directory::Table,
         shelf::Shelf,
@@ -67,6 +68,7 @@ impl SpanPoolCore {
     /// request; `books` are for its length.
     fn adopt(&self, books: Books, head: ChunkHead) -> Run {
         let (base, len) = (head.base, head.len);
+        track::hide_all(base, self.shape.bytes(len as usize));
         // SAFETY: `take_books` gave zeroed memory for this length, ours alone.
         let chunk = unsafe { Chunk::open(books.memory, head) };
         if self.is_listed(chunk) {

@@ -6,28 +6,43 @@
 use core::{alloc::Layout, ptr::NonNull};
 
 use super::{Chunk, Run, SpanPoolCore};
-use crate::{alloc::Allocate, math::bins::plainly_share_bin, os};
+use crate::{
+    alloc::{AllocError, Allocate},
+    math::bins::plainly_share_bin,
+    os,
+};
 
 impl SpanPoolCore {
     /// A span from the front of a run that is sure to fit, in a chunk that is
-    /// busy and in the directory.
+    /// busy and in the directory; any other way if there is none.
     #[inline(never)]
-    pub(super) fn hit(&self, layout: Layout) -> Option<NonNull<u8>> {
+    pub(super) fn allocate_near<A: Allocate + ?Sized>(
+        &self,
+        parent: &A,
+        layout: Layout,
+    ) -> Result<NonNull<u8>, AllocError> {
         if layout.align() > self.shape.block {
-            return None;
+            return self.miss(parent, layout);
         }
-        let len = self.shape.short_len_of(layout)?;
-        match self.bins.near(len) {
-            Some(bin) => self.take_first(bin, len),
-            None => self.take_far(len),
+        let Some(len) = self.shape.short_len_of(layout) else { return self.miss(parent, layout) };
+        let Some(bin) = self.bins.near(len) else { return self.allocate_far(parent, layout, len) };
+        match self.take_first(bin, len) {
+            Some(span) => Ok(span),
+            None => self.miss(parent, layout),
         }
     }
 
-    /// [`take_first`](Self::take_first), from a much longer run.
+    /// The same, from a much longer run.
     #[cold]
     #[inline(never)]
-    fn take_far(&self, len: u32) -> Option<NonNull<u8>> {
-        self.take_first(self.bins.far(len)?, len)
+    fn allocate_far<A: Allocate + ?Sized>(
+        &self,
+        parent: &A,
+        layout: Layout,
+        len: u32,
+    ) -> Result<NonNull<u8>, AllocError> {
+        let span = self.bins.far(len).and_then(|bin| self.take_first(bin, len));
+        span.map_or_else(|| self.miss(parent, layout), Ok)
     }
 
     /// `len` blocks from the first run of `bin`, which is sure to hold them.

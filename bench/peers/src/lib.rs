@@ -1,0 +1,1 @@
+//! Nothing: only the packages that `Cargo.toml` names matter; see `cargo xtask peers`.
