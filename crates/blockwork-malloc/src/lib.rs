@@ -19,6 +19,8 @@
 #[cfg(test)]
 extern crate std;
 
-pub use blockwork::Malloc;
+pub use blockwork::{Malloc, MallocClass, MallocOptions, MallocStats, OnMisuse};
 
 pub mod c;
+pub mod options;
+pub mod report;

@@ -9,7 +9,7 @@
 //! | | |
 //! |---|---|
 //! | time | a counter per free; a walk over the free runs for every `keep` freed bytes, and a system call for each run that loses its memory; a page fault for each page that is used again |
-//! | space | two words |
+//! | space | six words |
 //! | sharing | that of the parent |
 //! | failure | whenever the parent fails |
 //! | zeroed blocks | at no cost where the memory is known to be new |
@@ -17,7 +17,12 @@
 //!
 //! Less than twice `keep` bytes have memory that nobody uses: so much may be freed
 //! before it looks. The pool joins neighbours all the same, so addresses do
-//! not run out; and what is asked for again soon still has its memory.
+//! not run out; and what is asked for again soon still has its memory. With a
+//! [share](Decommit::with_share), a program that uses much keeps more, in
+//! proportion to what is live.
+//!
+//! What is kept and not needed goes too, if someone says when: what nobody took
+//! from one [round](Decommit::round) to the next.
 //!
 //! When not to use it: over a pool that gives its chunks back soon enough, or where
 //! the blocks are smaller than a page of the system.
@@ -48,9 +53,16 @@ use crate::{
 #[derive(Debug)]
 pub struct Decommit<A> {
     parent: A,
-    keep: usize,
+    keep: Cell<usize>,
+    /// Thousandths of the live bytes that may be kept, if that is more.
+    share: usize,
+    live: Cell<usize>,
     /// Bytes freed since the last look.
     freed: Cell<usize>,
+    /// Free bytes that may have memory, as far as was counted since the round began.
+    free: Cell<usize>,
+    /// The fewest there were in this round.
+    fewest: Cell<usize>,
 }
 
 impl<A> Decommit<A> {
@@ -62,13 +74,58 @@ impl<A> Decommit<A> {
     ///   file, zero at first.
     #[must_use]
     pub const unsafe fn new(parent: A, keep: usize) -> Self {
-        Self { parent, keep, freed: Cell::new(0) }
+        Self {
+            parent,
+            keep: Cell::new(keep),
+            share: 0,
+            live: Cell::new(0),
+            freed: Cell::new(0),
+            free: Cell::new(0),
+            fewest: Cell::new(0),
+        }
+    }
+
+    /// The same, but it keeps so many thousandths of the bytes that are live where
+    /// that is more.
+    #[must_use]
+    pub const fn with_share(mut self, permille: u16) -> Self {
+        self.share = permille as usize;
+        self
+    }
+
+    /// Lets `keep` bytes keep their memory from now on.
+    pub fn set_keep(&self, keep: usize) {
+        self.keep.set(keep);
+    }
+
+    /// Bytes that are live.
+    #[must_use]
+    pub const fn live(&self) -> usize {
+        self.live.get()
     }
 
     /// Where the blocks come from.
     #[must_use]
     pub const fn parent(&self) -> &A {
         &self.parent
+    }
+
+    fn limit(&self) -> usize {
+        self.keep.get().max((self.live.get() / 1000).saturating_mul(self.share))
+    }
+
+    /// Counts `bytes` as live.
+    fn took(&self, bytes: usize) {
+        self.live.set(self.live.get().saturating_add(bytes));
+        self.free.set(self.free.get().saturating_sub(bytes));
+        self.fewest.set(self.fewest.get().min(self.free.get()));
+    }
+
+    /// Counts `bytes` as free.
+    fn gave(&self, bytes: usize) {
+        self.live.set(self.live.get().saturating_sub(bytes));
+        self.free.set(self.free.get().saturating_add(bytes));
+        self.freed.set(self.freed.get().saturating_add(bytes));
     }
 }
 
@@ -78,10 +135,30 @@ impl<A: Purge> Decommit<A> {
         self.purge_to(0)
     }
 
+    /// Ends a round: gives memory back that nobody has needed in it; returns its
+    /// bytes.
+    ///
+    /// A round is what the program makes of it: so many milliseconds, a request
+    /// served.
+    pub fn round(&self) -> usize {
+        let unneeded = self.fewest.get();
+        let purged = match unneeded {
+            0 => 0,
+            _ => self.purge_to(self.parent.unclean().saturating_sub(unneeded)),
+        };
+        // The count drifts, as what is taken need not have had memory.
+        let unclean = self.parent.unclean();
+        self.free.set(unclean);
+        self.fewest.set(unclean);
+        purged
+    }
+
     #[cold]
     #[inline(never)]
     fn purge_to(&self, keep: usize) -> usize {
         self.freed.set(0);
+        self.free.set(self.free.get().min(keep));
+        self.fewest.set(self.fewest.get().min(keep));
         // SAFETY: nobody's, and memory of pages, as was promised to `new`.
         self.parent.purge(keep, &mut |range| unsafe { Pages::decommit(range) }.is_ok())
     }
@@ -92,17 +169,19 @@ impl<A: Purge> Decommit<A> {
 unsafe impl<A: Purge> Allocate for Decommit<A> {
     #[inline]
     fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        self.parent.allocate(layout)
+        let block = self.parent.allocate(layout)?;
+        self.took(self.parent.granted(layout));
+        Ok(block)
     }
 
     #[inline]
     unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
-        let freed = self.freed.get().saturating_add(self.parent.granted(layout));
-        self.freed.set(freed);
+        self.gave(self.parent.granted(layout));
         // SAFETY: the caller's promise to us is the promise `A` asks for.
         unsafe { self.parent.deallocate(block, layout) }
-        if freed > self.keep {
-            self.purge_to(self.keep);
+        let limit = self.limit();
+        if self.freed.get() > limit {
+            self.purge_to(limit);
         }
     }
 
@@ -114,14 +193,23 @@ unsafe impl<A: Purge> Allocate for Decommit<A> {
     #[inline]
     unsafe fn resize(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<(), AllocError> {
         // SAFETY: the caller's promise to us is the promise `A` asks for.
-        unsafe { self.parent.resize(block, old, new) }
+        unsafe { self.parent.resize(block, old, new)? }
+        let (old, new) = (self.parent.granted(old), self.parent.granted(new));
+        if new > old {
+            self.took(new.wrapping_sub(old));
+        } else {
+            self.gave(old.wrapping_sub(new));
+        }
+        Ok(())
     }
 
     fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         let (block, clean) = self.parent.allocate_noting(layout)?;
+        let granted = self.parent.granted(layout);
+        self.took(granted);
         if !clean {
             // SAFETY: a fresh block is valid for writes of its granted size.
-            unsafe { block.write_bytes(0, self.parent.granted(layout)) }
+            unsafe { block.write_bytes(0, granted) }
         }
         Ok(block)
     }
@@ -204,6 +292,41 @@ mod tests {
         for &block in held.iter().skip(3).step_by(2) {
             soil(&spans, block, layout(1));
         }
+    }
+
+    #[test]
+    fn a_round_gives_back_what_nobody_took_in_it() {
+        let spans = spans(usize::MAX);
+        let [keeper, used, unused] = [(); 3].map(|()| spans.allocate(layout(1)).unwrap());
+        soil(&spans, used, layout(1));
+        soil(&spans, unused, layout(1));
+        spans.round();
+        // A program that takes one again and again keeps that.
+        for _ in 0..3 {
+            let again = spans.allocate(layout(1)).unwrap();
+            spans.round();
+            soil(&spans, again, layout(1));
+        }
+        assert_eq!(spans.live(), BLOCK);
+        // The one of the end of the last round, which then is not needed.
+        spans.round();
+        assert!(spans.round() >= BLOCK);
+        assert_eq!((spans.round(), spans.parent().unclean()), (0, 0));
+        soil(&spans, keeper, layout(1));
+    }
+
+    #[test]
+    fn who_uses_much_keeps_more() {
+        let spans = spans(BLOCK).with_share(500);
+        let held: Vec<_> = (0..30).map(|_| spans.allocate(layout(1)).unwrap()).collect();
+        for &block in held.iter().take(9) {
+            soil(&spans, block, layout(1));
+        }
+        assert_eq!(spans.freed.get(), 9 * BLOCK, "a half of 21 may stay");
+        for &block in held.iter().skip(9) {
+            soil(&spans, block, layout(1));
+        }
+        assert!(spans.freed.get() <= 2 * BLOCK, "nothing is live");
     }
 
     #[test]

@@ -45,6 +45,16 @@ pub(crate) fn at_fork(before: unsafe extern "C" fn(), after: unsafe extern "C" f
     let _status = unsafe { libc::pthread_atfork(Some(before), Some(after), Some(after)) };
 }
 
+/// Milliseconds since some moment, to within a few; wraps.
+pub(crate) fn milliseconds() -> u32 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `now` may be written. There is such a clock, and it touches no `errno`.
+    let _status = unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut now) };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "wraps")]
+    let (seconds, part) = (now.tv_sec as u32, (now.tv_nsec / 1_000_000) as u32);
+    seconds.wrapping_mul(1000).wrapping_add(part)
+}
+
 /// Writes `bytes` to the standard error.
 pub(crate) fn print(mut bytes: &[u8]) {
     while !bytes.is_empty() {

@@ -155,6 +155,23 @@ impl<T: Zeroed> PageMap<T> {
         region.compare_exchange(0, offset, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 
+    /// Calls `look` with every `T` that may have been written.
+    pub(crate) fn for_each(&'static self, mut look: impl FnMut(NonNull<T>)) {
+        for region in &self.regions {
+            // Acquire: as in `of`.
+            let offset = region.load(Ordering::Acquire);
+            if offset == 0 {
+                continue;
+            }
+            let leaf = self.base().wrapping_add(offset).wrapping_add(LEAF_AT);
+            for page in 0..PAGES {
+                let at = leaf.wrapping_add(page.wrapping_mul(size_of::<T>()));
+                // SAFETY: inside a leaf, which is not at zero.
+                look(unsafe { NonNull::new_unchecked(core::ptr::with_exposed_provenance_mut(at)) });
+            }
+        }
+    }
+
     #[inline(always)]
     fn region(&self, place: Place) -> &AtomicUsize {
         let index = if REGIONS == 1 { 0 } else { place.region as usize };
@@ -216,5 +233,12 @@ mod tests {
         {
             assert_eq!(entry(&MAP, address).load(Ordering::Relaxed), expected, "{address:#x}");
         }
+        let (mut entries, mut sum) = (0, 0);
+        MAP.for_each(|entry| {
+            entries += 1;
+            // SAFETY: entries live as long as the map, and are atomics.
+            sum += unsafe { entry.as_ref() }.0.load(Ordering::Relaxed);
+        });
+        assert_eq!((entries, sum), (PAGES, 7));
     }
 }

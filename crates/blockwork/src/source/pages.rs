@@ -312,7 +312,8 @@ fn map_and_trim(size: usize, align: usize, access: Access) -> Result<NonNull<u8>
     // Both are multiples of the page, so the padding is one too.
     let padded = size.checked_add(align).map(|sum| sum.wrapping_sub(memory::page_size())).ok_or(AllocError)?;
     let start = memory::map(padded, access).map_err(refused)?;
-    let head = start.align_offset(align);
+    // Not `align_offset`, which has a panic for what is no power of two.
+    let head = start.addr().get().wrapping_neg() & align.wrapping_sub(1);
     let tail = padded.wrapping_sub(size).wrapping_sub(head);
     // SAFETY: `head <= align - page`, inside the mapping.
     let block = unsafe { start.add(head) };

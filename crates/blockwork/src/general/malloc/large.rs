@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The largest block that is a span; larger ones are mapped by themselves.
-const SPAN_MAX: usize = 16 << 20;
+pub(super) const SPAN_MAX: usize = 16 << 20;
 
 /// Spans and mappings, whose first page says how long they are.
 #[derive(Debug)]

@@ -4,7 +4,7 @@
 //! size ≤ 32 KiB ─► heap of this thread ─► slab of that class ─┐
 //! size ≤ 16 MiB ──────────────────────────────────────────────┼─► Spans
 //! beyond ─► Pages                                             │
-//!                               Locked ─► Decommit ─► SpanPool ─► Pages
+//!                     Spans: Locked ─► Decommit ─► SpanPool ─► Pages
 //! ```
 //!
 //! | | |
@@ -20,9 +20,10 @@
 //!
 //! # What it keeps
 //!
-//! Up to 32 MiB of freed spans, and 1 MiB of slabs for each thread. Everything
-//! beyond goes back to the system as it is freed, and what is kept by
-//! [`trim`](Malloc::trim).
+//! Up to 32 MiB of freed spans, or 6 % of the live ones where that is more, and
+//! 1 MiB of slabs for each thread. Everything beyond goes back to the system as it
+//! is freed; what is kept, when nobody has needed it for a second while threads
+//! still allocate, or by [`trim`](Malloc::trim). There is no thread for that.
 //!
 //! # When not to use it
 //!
@@ -47,43 +48,32 @@ use core::{alloc::Layout, ptr::NonNull};
 
 use crate::{
     alloc::{AllocError, Allocate, Check, Describe, can_resize, empty, reallocate},
-    combine::{decommit::Decommit, locked::Locked},
     math::size_class::{Classes, Quad},
-    os::{futex::FutexLock, slot::thread_slot},
+    os::slot::thread_slot,
     raw::page_map::{PAGE, PageMap},
     source::pages::Pages,
-    strategy::{
-        span_pool::{Retain, SpanPool, SpanPoolConfig},
-        thread_heaps::{Heap, Page, SLAB_MAX, ThreadHeaps, class_of},
-    },
+    strategy::thread_heaps::{Heap, Page, SLAB_MAX, ThreadHeaps, class_of},
 };
 
+mod clock;
 mod large;
+mod options;
+mod spans;
+mod stats;
 mod threads;
 
-use self::large::{Large, inner, is_span};
-
-/// The spans that all heaps share.
-type Spans = Locked<Decommit<SpanPool<Pages>>, FutexLock>;
-
-/// Bytes of free spans that keep their memory.
-const KEPT: usize = 32 << 20;
-
-const SPANS: SpanPoolConfig = SpanPoolConfig {
-    block: PAGE,
-    backing_request: Some(32 << 20),
-    retain: Retain::bytes(0..=64 << 20),
-    ..SpanPoolConfig::DEFAULT
+use self::{
+    large::{Large, inner, is_span},
+    spans::Spans,
+};
+pub use self::{
+    options::{MallocOptions, OnMisuse},
+    stats::{MallocClass, MallocStats},
 };
 
 static MAP: PageMap<Page> = PageMap::new();
 
-static SHARED_SPANS: Spans = {
-    let Ok(config) = SPANS.check() else { panic!("a valid configuration") };
-    // SAFETY: a pool over pages.
-    let spans = unsafe { Decommit::new(SpanPool::new(Pages, config), KEPT) };
-    Locked::with_lock(spans, FutexLock::new())
-};
+static SHARED_SPANS: Spans = Spans::new();
 
 type Heaps = ThreadHeaps<&'static Spans, Pages>;
 
@@ -168,7 +158,8 @@ impl Malloc {
     /// - `block` is live and came from this allocator.
     pub unsafe fn reallocate(self, block: NonNull<u8>, new: Layout) -> Result<NonNull<u8>, AllocError> {
         let Some(old) = self.describe(block) else {
-            threads::misuse("realloc of what is no block of this allocator", block)
+            threads::misuse("realloc of what is no block of this allocator", block);
+            return Err(AllocError);
         };
         let fits = new.size() <= old.size() && new.align() <= old.align();
         if fits && old.size() / 2 <= new.size() {
@@ -180,16 +171,14 @@ impl Malloc {
     }
 
     /// Gives everything back to the system that is only kept for later: by this
-    /// thread, by those that have ended, and of the shared spans.
-    pub fn trim(self) {
+    /// thread, by those that have ended, and of the shared spans. Returns the bytes
+    /// that may have gone.
+    pub fn trim(self) -> usize {
         if let Some(heap) = threads::own() {
             HEAPS.tidy(heap);
         }
         HEAPS.tidy_idle();
-        SHARED_SPANS.with_parent(|spans| {
-            spans.parent().trim();
-            spans.purge();
-        });
+        SHARED_SPANS.with_pool(|spans| spans.parent().trim().saturating_add(spans.purge()))
     }
 }
 
@@ -201,7 +190,12 @@ const ALIGN: usize = 16;
 #[inline(never)]
 fn allocate_far(layout: Layout) -> Result<NonNull<u8>, AllocError> {
     with_room(|heap| match class_of(layout) {
-        Some(class) => HEAPS.refill(heap, class),
+        Some(class) => {
+            if HEAPS.is_time_to_look(heap) {
+                clock::look(heap);
+            }
+            HEAPS.refill(heap, class)
+        }
         None => large(heap, layout),
     })
 }

@@ -240,6 +240,10 @@ unsafe impl<A: Allocate> Purge for SpanPool<A> {
         self.core.purge(keep, decommit)
     }
 
+    fn unclean(&self) -> usize {
+        self.core.unclean()
+    }
+
     fn allocate_noting(&self, layout: Layout) -> Result<(NonNull<u8>, bool), AllocError> {
         // SAFETY: always this parent.
         unsafe { self.core.allocate_noting(&self.parent, layout) }

@@ -21,7 +21,7 @@ pub(crate) const SLAB_MAX: usize = 32 * 1024;
 
 /// The classes.
 pub(super) const TABLE: Quad<SLAB_MAX> = Quad;
-pub(super) const CLASSES: usize = Quad::<SLAB_MAX>::class_of(SLAB_MAX) + 1;
+pub(crate) const CLASSES: usize = Quad::<SLAB_MAX>::class_of(SLAB_MAX) + 1;
 
 /// Sizes up to this find their class in a table.
 const LISTED_MAX: usize = 1024;
@@ -58,6 +58,8 @@ pub(crate) struct Heap {
     pub(super) spares: Spares,
     /// Times that a list ran dry; wraps.
     pub(super) refills: Cell<u32>,
+    /// When the round began that its spares were last looked at in.
+    pub(super) round: Cell<u32>,
     /// The next heap without a thread.
     pub(super) next: Cell<Option<&'static Self>>,
     notices: Notices,
@@ -84,6 +86,7 @@ impl Heap {
             outbox: Outbox::new(),
             spares: Spares::new(),
             refills: Cell::new(0),
+            round: Cell::new(0),
             next: Cell::new(None),
             notices: Notices(Mail::new()),
         }
@@ -139,6 +142,6 @@ pub(crate) fn class_of(layout: Layout) -> Option<usize> {
 }
 
 /// Bytes of a block of `class`.
-pub(super) fn class_size(class: usize) -> usize {
+pub(crate) fn class_size(class: usize) -> usize {
     TABLE.size(class)
 }

@@ -18,7 +18,10 @@ use crate::{
     alloc::{AllocError, Allocate},
     os::futex::FutexLock,
     raw::page_map::{PAGE, PageMap},
-    sync::Lock,
+    sync::{
+        Lock,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 mod heap;
@@ -26,17 +29,17 @@ mod outbox;
 mod page;
 mod spares;
 
-use self::{
-    heap::{CLASSES, class_size},
-    page::Due,
-};
+use self::page::Due;
 pub(crate) use self::{
-    heap::{Heap, SLAB_MAX, class_of},
+    heap::{CLASSES, Heap, SLAB_MAX, class_of, class_size},
     page::Page,
 };
 
 /// Every so many refills, what is gathered for other heaps is sent.
 const SEND_EVERY: u32 = 32;
+
+/// Every so many refills, it is time to look at the clock.
+const LOOK_EVERY: u32 = 16;
 
 /// The span that is a slab.
 const SLAB: Layout = match Layout::from_size_align(PAGE, PAGE) {
@@ -52,6 +55,8 @@ pub(crate) struct ThreadHeaps<S, M> {
     map: &'static PageMap<Page>,
     spans: S,
     books: M,
+    /// Heaps that were ever made.
+    made: AtomicUsize,
     /// Heaps without a thread.
     idle: Idle,
 }
@@ -70,6 +75,10 @@ impl Idle {
         self.lock.with(|| heap.next.set(self.first.replace(Some(heap))));
     }
 
+    fn count(&self) -> usize {
+        self.lock.with(|| core::iter::successors(self.first.get(), |heap| heap.next.get()).count())
+    }
+
     fn pop(&self) -> Option<&'static Heap> {
         self.lock.with(|| {
             let heap = self.first.get()?;
@@ -81,7 +90,13 @@ impl Idle {
 
 impl<S: Allocate, M: Allocate> ThreadHeaps<S, M> {
     pub(crate) const fn new(map: &'static PageMap<Page>, spans: S, books: M) -> Self {
-        Self { map, spans, books, idle: Idle { lock: FutexLock::new(), first: Cell::new(None) } }
+        Self {
+            map,
+            spans,
+            books,
+            made: AtomicUsize::new(0),
+            idle: Idle { lock: FutexLock::new(), first: Cell::new(None) },
+        }
     }
 
     /// Lets no thread come or go until the [`release`](Self::release).
@@ -100,6 +115,8 @@ impl<S: Allocate, M: Allocate> ThreadHeaps<S, M> {
             return Ok(heap);
         }
         let memory = self.books.allocate(Layout::new::<Heap>())?.cast::<Heap>();
+        // Relaxed: statistics.
+        self.made.fetch_add(1, Ordering::Relaxed);
         // SAFETY: just allocated for a heap.
         unsafe { memory.write(Heap::new()) }
         // SAFETY: written, and never freed.
@@ -125,12 +142,13 @@ impl<S: Allocate, M: Allocate> ThreadHeaps<S, M> {
                 next = unsafe { queue.after(page) };
                 // SAFETY: records stay.
                 let page = unsafe { page.as_ref() };
+                page.tell();
                 if page.used() == 0 {
                     self.retire(heap, page);
                 }
             }
         }
-        self.shed(heap, true);
+        self.shed(heap, 0);
     }
 
     /// Takes the mail of heaps without threads, and gives up what is free there.
@@ -143,6 +161,27 @@ impl<S: Allocate, M: Allocate> ThreadHeaps<S, M> {
         while let Some(heap) = seen {
             seen = heap.next.take();
             self.idle.push(heap);
+        }
+    }
+
+    /// Heaps, and those of them without a thread.
+    pub(crate) fn heaps(&self) -> (usize, usize) {
+        // Relaxed: statistics.
+        (self.made.load(Ordering::Relaxed), self.idle.count())
+    }
+
+    /// Whether `heap`, of this thread, has been refilled so often since the last
+    /// time that someone should look at the clock.
+    #[inline]
+    pub(crate) fn is_time_to_look(&self, heap: &Heap) -> bool {
+        heap.refills.get().is_multiple_of(LOOK_EVERY)
+    }
+
+    /// Gives up half of the free pages that `heap`, of this thread, keeps, if this
+    /// is another round than the last time.
+    pub(crate) fn end_round(&self, heap: &Heap, round: u32) {
+        if heap.round.replace(round) != round {
+            self.shed(heap, heap.spares.pages() / 2);
         }
     }
 
@@ -215,14 +254,14 @@ impl<S: Allocate, M: Allocate> ThreadHeaps<S, M> {
             // SAFETY: the caller's promise.
             unsafe { self.spans.deallocate(span, layout) }
         } else if heap.spares.is_full() {
-            self.shed(heap, false);
+            self.shed(heap, spares::MOST / 2);
         }
     }
 
-    /// Gives up spans that `heap` has kept.
+    /// Gives up spans that `heap` has kept, but for `keep` pages.
     #[cold]
-    fn shed(&self, heap: &Heap, all: bool) {
-        for (span, layout) in heap.spares.shed(all) {
+    fn shed(&self, heap: &Heap, keep: usize) {
+        for (span, layout) in heap.spares.shed(keep) {
             // SAFETY: allocated for as many pages, and nobody's.
             unsafe { self.spans.deallocate(span, layout) }
         }

@@ -39,7 +39,7 @@ use crate::{
         mail::Parcel,
         page_map::{PAGE, PageMap, Zeroed},
     },
-    sync::atomic::{AtomicPtr, AtomicUsize, Ordering},
+    sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering},
 };
 
 /// The part of a detached slab that is free when it is queued again: one block
@@ -87,6 +87,21 @@ struct Shared {
     base: AtomicPtr<u8>,
     /// Bytes of the slab or span; zero if the page is nobody's.
     len: AtomicUsize,
+    /// For statistics: the slab's class plus one, zero if it is none; what was
+    /// carved and in use when the owner last looked after it.
+    class_told: AtomicU32,
+    carved_told: AtomicU32,
+    used_told: AtomicU32,
+}
+
+/// What a slab says of itself for statistics.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Told {
+    pub(crate) class: usize,
+    /// Blocks that were ever made.
+    pub(crate) carved: usize,
+    /// Blocks in use.
+    pub(crate) used: usize,
 }
 
 const _: () = assert!(size_of::<Page>() == 128);
@@ -198,8 +213,34 @@ impl Page {
         let base = self.base();
         // Relaxed: no block of it is live, so nobody asks.
         self.owner.store(ptr::null_mut(), Ordering::Relaxed);
+        // Relaxed: statistics.
+        self.shared.class_told.store(0, Ordering::Relaxed);
         self.set_extent(base, 0);
         base
+    }
+
+    /// Notes for statistics how many blocks are in use.
+    pub(crate) fn tell(&self) {
+        // Relaxed, like the next two: statistics.
+        self.shared.class_told.store(self.class.get().wrapping_add(1), Ordering::Relaxed);
+        self.shared.carved_told.store(self.carved.get(), Ordering::Relaxed);
+        self.shared.used_told.store(self.used(), Ordering::Relaxed);
+    }
+
+    /// The same, if the page is a slab of `owner`, which is this thread's.
+    pub(crate) fn tell_of(&self, owner: &Heap) {
+        if ptr::eq(self.owner(), owner) {
+            self.tell();
+        }
+    }
+
+    /// What was noted last; none if the page is no slab.
+    pub(crate) fn told(&self) -> Option<Told> {
+        // Relaxed, like the next two: statistics.
+        let class = self.shared.class_told.load(Ordering::Relaxed).checked_sub(1)? as usize;
+        let carved = self.shared.carved_told.load(Ordering::Relaxed) as usize;
+        let used = self.shared.used_told.load(Ordering::Relaxed) as usize;
+        Some(Told { class, carved, used })
     }
 
     /// Takes back a block; whether something is [due](Self::due).
@@ -229,12 +270,14 @@ impl Page {
         let (countdown, due) = (self.countdown.get(), self.due());
         self.countdown.set(countdown.saturating_sub(count));
         self.beyond.set(self.beyond.get().wrapping_sub(count.saturating_sub(countdown)));
+        self.tell();
         (count >= countdown).then_some(due)
     }
 
     /// The slab is in its queue again; whether all of it is free.
     pub(crate) fn attach(&self) -> bool {
         self.countdown.set(self.countdown.get().wrapping_add(self.beyond.take()));
+        self.tell();
         self.countdown.get() == 0
     }
 
@@ -273,6 +316,7 @@ impl Page {
             self.carve(batch, list);
         }
         self.countdown.set(self.carved.get());
+        self.tell();
     }
 
     /// Makes up to `batch` blocks, in front of those in `list`.

@@ -8,7 +8,7 @@ use crate::raw::{free_list::FreeList, page_map::PAGE};
 const LONGEST: usize = 4;
 
 /// Pages that are kept: when there are more, half of them go.
-const MOST: usize = 16;
+pub(super) const MOST: usize = 16;
 
 /// Free spans, whose first bytes link them; see the [module](self).
 #[derive(Debug)]
@@ -51,14 +51,18 @@ impl Spares {
         true
     }
 
+    /// Pages that are kept.
+    pub(super) const fn pages(&self) -> usize {
+        self.pages.get()
+    }
+
     /// Whether there is more than should be.
     pub(super) const fn is_full(&self) -> bool {
         self.pages.get() > MOST
     }
 
-    /// Takes what goes when there is too much, or all; the longest first.
-    pub(super) fn shed(&self, all: bool) -> impl Iterator<Item = (NonNull<u8>, Layout)> {
-        let keep = if all { 0 } else { MOST / 2 };
+    /// Takes all but `keep` pages, the longest spans first.
+    pub(super) fn shed(&self, keep: usize) -> impl Iterator<Item = (NonNull<u8>, Layout)> {
         let mut lengths = (1..=LONGEST).rev().peekable();
         core::iter::from_fn(move || {
             while self.pages.get() > keep {
@@ -98,14 +102,14 @@ mod tests {
         assert_eq!(spares.take(less), Some(three));
         // SAFETY: as above.
         assert!(unsafe { spares.keep(three, less) });
-        assert_eq!(spares.shed(false).count(), 0);
-        assert_eq!(spares.shed(true).collect::<Vec<_>>(), [(three, layout(3)), (one, layout(1))]);
+        assert_eq!(spares.shed(MOST / 2).count(), 0);
+        assert_eq!(spares.shed(0).collect::<Vec<_>>(), [(three, layout(3)), (one, layout(1))]);
         assert_eq!(spares.pages.get(), 0);
         for _ in 0..5 {
             assert!(!spares.is_full());
             assert!(keep(span(4), 4));
         }
         assert!(spares.is_full());
-        assert_eq!(spares.shed(false).count(), 3);
+        assert_eq!(spares.shed(MOST / 2).count(), 3);
     }
 }

@@ -14,11 +14,9 @@ impl SpanPoolCore {
     ///
     /// What it is to do is in [`Purge::purge`](crate::alloc::Purge::purge).
     pub(crate) fn purge(&self, keep: usize, decommit: &mut dyn FnMut(NonNull<[u8]>) -> bool) -> usize {
-        let dirty = |list| self.chunks_of(list).filter(|chunk| chunk.head().dirty.get());
-        let lists = [&self.idle_large, &self.idle, &self.busy];
-        let mut kept: usize = lists.into_iter().flat_map(dirty).map(|chunk| self.free_bytes(chunk)).sum();
+        let mut kept = self.unclean();
         let mut purged = 0_usize;
-        for chunk in lists.into_iter().flat_map(dirty) {
+        for chunk in self.dirty_chunks() {
             if kept <= keep {
                 break;
             }
@@ -26,6 +24,16 @@ impl SpanPoolCore {
             purged = purged.saturating_add(self.clean(chunk, decommit));
         }
         purged
+    }
+
+    /// See [`Purge::unclean`](crate::Purge::unclean).
+    pub(crate) fn unclean(&self) -> usize {
+        self.dirty_chunks().map(|chunk| self.free_bytes(chunk)).sum()
+    }
+
+    fn dirty_chunks(&self) -> impl Iterator<Item = Chunk> {
+        let lists = [&self.idle_large, &self.idle, &self.busy];
+        lists.into_iter().flat_map(|list| self.chunks_of(list)).filter(|chunk| chunk.head().dirty.get())
     }
 
     /// As [`Core::allocate`], and whether no free memory of the span's chunk has
