@@ -60,6 +60,8 @@ mod large;
 mod options;
 mod spans;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod threads;
 
 use self::{
