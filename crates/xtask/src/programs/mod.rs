@@ -49,10 +49,11 @@ enum Verdict {
 /// Runs all programs under the library that `args` name, or under this
 /// project's own.
 pub(crate) fn run(root: &Path, args: &[&str]) -> Result<(), String> {
-    let (mut full, mut only, mut named) = (false, "", None);
+    let (mut quick, mut full, mut only, mut named) = (false, false, "", None);
     let mut args = args.iter();
     while let Some(&arg) = args.next() {
         match arg {
+            "--quick" => quick = true,
             "--full" => full = true,
             "--only" => only = args.next().ok_or("--only needs a part of a name")?,
             file => named = Some(file),
@@ -65,7 +66,9 @@ pub(crate) fn run(root: &Path, args: &[&str]) -> Result<(), String> {
     let folder = root.join("target/programs");
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let mut programs = scripts(root, &folder)?;
-    programs.extend(python::tests(root, full));
+    if !quick {
+        programs.extend(python::tests(root, full));
+    }
     programs.retain(|program| program.name.contains(only));
     println!("  programs under {}", malloc.library.display());
     let (mut same, mut wrong) = (0, Vec::new());
