@@ -228,7 +228,6 @@ impl<A: Allocate + Check> Check for Heap<A> {
 }
 
 #[cfg(test)]
-#[expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
 mod tests {
     use heap::vec::Vec;
 
