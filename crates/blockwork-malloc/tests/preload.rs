@@ -144,7 +144,7 @@ fn hit(function: &str) -> usize {
 #[cfg(target_arch = "x86_64")]
 fn hits_are_as_short_as_the_page_says() {
     assert_eq!(hit("malloc"), 13);
-    assert_eq!(hit("_Znwm"), 14);
+    assert!(hit("_Znwm") <= 14);
     assert_eq!(hit("free"), 18);
 }
 
