@@ -4,7 +4,12 @@
 //! is built first, once. The programs check for themselves, and say `done`.
 //! With `BLOCKWORK_TEST_LONG` set the ones that depend on chance try for longer.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
-#![expect(clippy::unwrap_used, reason = "what a test cannot do fails it")]
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "what a test cannot do fails it"
+)]
 
 use std::{
     env, fs,
@@ -105,6 +110,42 @@ fn nothing_is_exported_but_what_is_on_the_list() {
     let mut exported = names(&["-D", "--defined-only"]);
     exported.sort_unstable();
     assert_eq!(exported, expected);
+}
+
+/// Instructions of `function` from its start to the return, when a block is in hand:
+/// what it tests for is there, and nothing else is the case.
+fn hit(function: &str) -> usize {
+    let symbols = text(&Command::new("nm").arg(library()).output().unwrap().stdout);
+    let start = symbols.lines().find_map(|line| line.strip_suffix(&format!(" T {function}"))).unwrap();
+    let start = usize::from_str_radix(start, 16).unwrap();
+    let mut objdump = Command::new("objdump");
+    objdump.args(["-d", "--no-show-raw-insn"]).arg(format!("--start-address={start}")).arg(library());
+    objdump.arg(format!("--stop-address={}", start + 256));
+    let listing = text(&objdump.output().unwrap().stdout);
+    let lines = listing.lines().filter_map(|line| line.trim().split_once(":\t"));
+    let code: Vec<_> = lines.map(|(at, what)| (at, what.trim())).collect();
+    let (mut place, mut count, mut before) = (0, 0, "");
+    while let Some(&(_, what)) = code.get(place) {
+        count += 1;
+        let mut words = what.split_whitespace();
+        let (operation, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        if operation == "ret" {
+            return count;
+        }
+        assert_ne!(operation, "call", "{function}");
+        let jumps = operation == "jmp" || (operation == "jne" && before == "test");
+        place = if jumps { code.iter().position(|&(at, _)| at == target).unwrap() } else { place + 1 };
+        before = operation;
+    }
+    panic!("{function} does not return:\n{listing}")
+}
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn hits_are_as_short_as_the_page_says() {
+    assert_eq!(hit("malloc"), 13);
+    assert!(hit("_Znwm") <= 14);
+    assert_eq!(hit("free"), 18);
 }
 
 #[test]

@@ -102,6 +102,7 @@ pub mod typed;
 pub use crate::combine::decommit::Decommit;
 #[cfg(feature = "std")]
 pub use crate::combine::thread_cached::{CachedSizes, ThreadCached};
+pub use crate::general::heap::Heap;
 #[cfg(feature = "alloc")]
 pub use crate::math::size_class::ListedAt;
 #[cfg(feature = "allocator-api2-02")]

@@ -105,6 +105,16 @@ impl<C: Classes, K: Head, A: Allocate> SizeClasses<C, K, A> {
         Ok(Self { heads: C::PerClass::<K>::INITIAL, classes, config, parent })
     }
 
+    /// Where the heads' memory comes from.
+    pub const fn parent(&self) -> &A {
+        &self.parent
+    }
+
+    /// The same, changeable, for whoever has released everything.
+    pub(crate) const fn parent_mut(&mut self) -> &mut A {
+        &mut self.parent
+    }
+
     /// Gives back what the heads keep without need.
     pub fn trim(&self) {
         for (class, head) in self.heads().enumerate() {

@@ -42,6 +42,7 @@ impl FreeList {
     ///
     /// - Every link of the chain from `head` on is the start of a block that may
     ///   be [pushed](Self::push), and is in no other list.
+    #[cfg(any(feature = "std", feature = "malloc", test))]
     pub(super) const unsafe fn of_chain(head: Option<NonNull<Link>>) -> Self {
         Self { head: Cell::new(head) }
     }
@@ -51,6 +52,7 @@ impl FreeList {
     }
 
     /// The block in front, which stays there.
+    #[cfg(any(feature = "std", feature = "malloc", test))]
     pub(super) const fn head(&self) -> Option<NonNull<Link>> {
         self.head.get()
     }
@@ -97,7 +99,7 @@ impl FreeList {
     /// # Safety
     ///
     /// - Each of them may be [pushed](Self::push).
-    #[cfg(not(loom))]
+    #[cfg(all(feature = "malloc", target_os = "linux", not(any(loom, shuttle, blockwork_no_os))))]
     pub(crate) unsafe fn push_row(&self, first: NonNull<u8>, stride: usize, count: usize) {
         let Some(more) = count.checked_sub(1) else { return };
         let mut last = first;
@@ -114,7 +116,7 @@ impl FreeList {
     }
 
     /// Exchanges all blocks with those of `other`.
-    #[cfg(not(loom))]
+    #[cfg(all(feature = "malloc", target_os = "linux", not(any(loom, shuttle, blockwork_no_os))))]
     pub(crate) fn swap(&self, other: &Self) {
         self.head.swap(&other.head);
     }
@@ -122,7 +124,7 @@ impl FreeList {
     /// Puts `front`, all of it, before the blocks that are in the list.
     ///
     /// A step for each block of `front`, unless the list is empty.
-    #[cfg(not(loom))]
+    #[cfg(all(feature = "malloc", target_os = "linux", not(any(loom, shuttle, blockwork_no_os))))]
     pub(crate) fn prepend(&self, front: Self) {
         let head = self.head.replace(front.head.get());
         if head.is_some()

@@ -71,6 +71,7 @@ impl Parcel {
     }
 
     /// How many blocks it holds.
+    #[cfg(any(all(feature = "malloc", target_os = "linux", not(any(loom, shuttle, blockwork_no_os))), test))]
     pub(crate) const fn len(&self) -> usize {
         self.len.get()
     }
@@ -84,7 +85,7 @@ impl Parcel {
     }
 
     /// All that is in it; what stays behind is a parcel of nothing.
-    #[cfg(not(loom))]
+    #[cfg(all(feature = "malloc", target_os = "linux", not(any(loom, shuttle, blockwork_no_os))))]
     pub(crate) fn take(&self) -> Self {
         let taken = Self::new();
         taken.blocks.swap(&self.blocks);

@@ -1,11 +1,14 @@
 //! The malloc: one for the whole of this program, beside the one that it has.
 
 use blockwork::{
-    Allocate, Decommit, Describe, FutexLock, Malloc, Pages, SpanPool, SpanPoolConfig, check_allocator, send_sync,
+    Allocate, Check, Counted, Decommit, Describe, FutexLock, Heap, Malloc, Pages, SpanPool, SpanPoolConfig, System,
+    check_allocator, send_sync,
+    testing::{Failing, When},
 };
 use core::{alloc::Layout, ptr::NonNull};
 
 check_allocator!(malloc, |_| Malloc, .own_memory());
+check_allocator!(heap, |_| Heap::new(Pages), .own_memory());
 check_allocator!(
     decommit,
     |_| {
@@ -20,6 +23,7 @@ send_sync! {
     Malloc: Send, Sync;
     FutexLock: Send, Sync;
     Decommit<SpanPool<Pages>>: Send, !Sync;
+    Heap<Pages>: Send, !Sync;
 }
 
 fn layout(size: usize, align: usize) -> Layout {
@@ -60,3 +64,27 @@ fn addresses_of_others_are_not_described() {
 }
 
 static STATIC: u64 = 0;
+
+#[test]
+fn a_heap_survives_whatever_request_its_parent_refuses() {
+    for when in (0..10).map(When::Once).chain((2..5).map(When::Every)).chain((0..10).map(When::From)) {
+        let parent = Failing::new(Counted::new(System), when);
+        let heap = Heap::new(&parent);
+        let mut blocks = Vec::new();
+        for size in [1, 5000, 100_000, 300_000, 2 << 20].into_iter().cycle().take(100) {
+            let layout = layout(size, 8);
+            if let Ok(block) = heap.allocate(layout) {
+                blocks.push((block, layout));
+            }
+            assert_eq!(heap.check(), Ok(()), "{when:?}");
+        }
+        assert!(parent.failures() != 0, "{when:?}");
+        // Half of them; the others go with the heap.
+        for (block, layout) in blocks.into_iter().step_by(2) {
+            // SAFETY: allocated above with this layout.
+            unsafe { heap.deallocate(block, layout) }
+        }
+        drop(heap);
+        assert_eq!(parent.parent().counts().blocks_live, 0, "{when:?}");
+    }
+}

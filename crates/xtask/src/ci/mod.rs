@@ -4,6 +4,7 @@
 mod memory;
 mod narrow;
 mod package;
+mod preload;
 mod threads;
 
 use std::{path::Path, process::Command};
@@ -36,9 +37,10 @@ const FEATURE_SETS: &[&str] = &[
     "lock-api",
     "portable-atomic",
     "notation",
+    "malloc",
     "valgrind",
     "testing",
-    "std,os,allocator-api2-02,allocator-api2-04,critical-section,lock-api,notation,testing",
+    "std,os,allocator-api2-02,allocator-api2-04,critical-section,lock-api,notation,malloc,testing",
 ];
 
 /// Runs every step of `gate`, and the tests unless they have just been; the
@@ -67,6 +69,7 @@ pub(crate) fn run(root: &Path, gate: Gate, tested: bool) -> Result<(), String> {
     memory::address_sanitizer(root, gate)?;
     threads::thread_sanitizer(root, gate)?;
     embedded(root)?;
+    preload::check(root, gate)?;
     dist::check(root)?;
     benches(root)?;
     if let Some(worked) = processor_seconds() {
@@ -105,9 +108,12 @@ fn docs(root: &Path) -> Result<(), String> {
     // `nightly` needs an unstable compiler, so `--all-features` is spelled out for the library.
     let mut library = Command::new(env!("CARGO"));
     library.args(["doc", "-p", "blockwork", "--no-deps", "--features"]);
-    library.args(["std,os,allocator-api2-02,allocator-api2-04,critical-section,lock-api,notation,testing"]);
+    library.args(["std,os,allocator-api2-02,allocator-api2-04,critical-section,lock-api,notation,malloc,testing"]);
     library.env("RUSTDOCFLAGS", "-Dwarnings");
     step(root, "doc -p blockwork", &mut library)?;
+    let mut malloc = Command::new(env!("CARGO"));
+    malloc.args(["doc", "-p", "blockwork-malloc", "--no-deps"]).env("RUSTDOCFLAGS", "-Dwarnings");
+    step(root, "doc -p blockwork-malloc", &mut malloc)?;
     let mut others = Command::new(env!("CARGO"));
     others.args(["doc", "-p", "blockwork-lab", "-p", "blockwork-c", "--no-deps"]).env("RUSTDOCFLAGS", "-Dwarnings");
     step(root, "doc -p blockwork-lab -p blockwork-c", &mut others)

@@ -112,6 +112,7 @@ impl Classes for QuadAt {
 impl<const MAX: usize> Quad<MAX> {
     /// The class of `size` bytes of any alignment up to 16, in a `const` too: as
     /// [`of`](Classes::of), but that no size is the class of one byte less.
+    #[cfg(all(feature = "malloc", target_os = "linux", not(any(loom, shuttle, blockwork_no_os))))]
     #[inline(always)]
     pub(crate) const fn class_of(size: usize) -> usize {
         class(size.wrapping_sub(1))

@@ -176,7 +176,7 @@ impl Threshold {
     const RULE: &'static str = "must have a least that is not above the most, and shares of at most the whole";
 
     /// Keeps nothing.
-    pub(super) const NOTHING: Valid<Self> = Valid::vouch(Self::Bytes { min: 0, max: 0 });
+    pub(crate) const NOTHING: Valid<Self> = Valid::vouch(Self::Bytes { min: 0, max: 0 });
 
     /// From `min` to `max` bytes.
     #[must_use]

@@ -29,7 +29,9 @@ use shuttle::sync::atomic as given;
 
 #[cfg(any(loom, shuttle, feature = "portable-atomic", all(target_has_atomic = "64", not(blockwork_no_cas64))))]
 pub(crate) use self::given::AtomicU64;
-pub(crate) use self::given::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+#[cfg(any(feature = "std", feature = "malloc", test))]
+pub(crate) use self::given::AtomicUsize;
+pub(crate) use self::given::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 #[cfg(not(any(
     loom,
     shuttle,

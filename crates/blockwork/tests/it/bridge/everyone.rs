@@ -5,8 +5,8 @@ use core::alloc::GlobalAlloc;
 
 use blockwork::{
     Affix, Allocate, Arena, ArenaScope, Beside, BlockOf, BlockPool, Buffer, Bump, Check, Checked, ConcurrentBlockPool,
-    Const, Counted, Event, Fallback, FromApi2_02, FromApi2_04, FromGlobal, Frozen, Growth, Ignore, LastResort, Locked,
-    Memo, MinAlign, MixedSlab, Null, Observed, OnFailure, PerChunk, Quad, Quota, Recorded, Sampled, Scrubbed,
+    Const, Counted, Event, Fallback, FromApi2_02, FromApi2_04, FromGlobal, Frozen, Growth, Heap, Ignore, LastResort,
+    Locked, Memo, MinAlign, MixedSlab, Null, Observed, OnFailure, PerChunk, Quad, Quota, Recorded, Sampled, Scrubbed,
     Segregate, SizeClasses, Slab, SlabHead, SpanPool, SpinLock, Stop, System, ThreadCached, UpTo, current,
     testing::{Audited, Failing, Misaligned, Reentrant, Shuffled, Strict},
 };
@@ -65,6 +65,7 @@ const _: () = {
     keeps_books::<MixedSlab<System>>();
     keeps_books::<SizeClasses<Quad<128>, SlabHead<usize>, System>>();
     keeps_books::<Segregate<UpTo<64>, System, System>>();
+    keeps_books::<Heap<System>>();
     keeps_books::<Counted<System>>();
     keeps_books::<Recorded<System, ()>>();
     keeps_books::<Sampled<System>>();
