@@ -4,21 +4,25 @@
 use std::{path::Path, process::Command};
 
 use super::Gate;
-use crate::run::{step, test};
+use crate::{
+    programs,
+    run::{report, step, test},
+};
 
-/// Looks at the library's source, and runs the programs: in `--full` those that
-/// depend on chance run for longer.
+/// Looks at the library's source, and runs real programs under it. Those in C and
+/// C++ are among the tests of the workspace; in `--full` they run for longer.
 pub(super) fn check(root: &Path, gate: Gate) -> Result<(), String> {
     let folder = root.join("crates/blockwork-preload");
     let cargo =
         |line: &str| step(&folder, &format!("preload: {line}"), Command::new(env!("CARGO")).args(line.split(' ')));
     cargo("fmt --check")?;
     cargo("clippy --release -- -D warnings")?;
-    let line = "test -p blockwork-malloc --test preload";
-    let mut programs = Command::new(env!("CARGO"));
-    programs.args(line.split(' '));
-    if gate == Gate::Full {
-        programs.env("BLOCKWORK_TEST_LONG", "1");
+    let programs = |args: &[&str]| report("programs", || programs::run(root, args));
+    if gate == Gate::Fast {
+        return programs(&["--quick"]);
     }
-    test(root, line, &mut programs)
+    let line = "test -p blockwork-malloc --test preload";
+    let mut command = Command::new(env!("CARGO"));
+    test(root, line, command.args(line.split(' ')).env("BLOCKWORK_TEST_LONG", "1"))?;
+    programs(&["--full"])
 }
