@@ -22,8 +22,10 @@ use libc::{EINVAL, ENOMEM, c_int};
 const ALIGN: usize = 16;
 
 fn set_errno(error: c_int) {
-    // SAFETY: the address of this thread's own.
-    unsafe { *libc::__errno_location() = error }
+    // SAFETY: always may be called.
+    let errno = unsafe { libc::__errno_location() };
+    // SAFETY: this thread's own.
+    unsafe { errno.write(error) }
 }
 
 /// Null, and why.
@@ -39,6 +41,7 @@ fn or_fail(block: Option<NonNull<u8>>) -> *mut u8 {
 
 /// As `malloc` of C.
 #[inline(always)]
+#[must_use]
 pub fn malloc(size: usize) -> *mut u8 {
     match Malloc.hit(size) {
         Some(block) => block.as_ptr(),
@@ -54,6 +57,7 @@ fn miss(size: usize) -> *mut u8 {
 
 /// As `calloc` of C.
 #[inline]
+#[must_use]
 pub fn calloc(count: usize, size: usize) -> *mut u8 {
     let layout = count.checked_mul(size).and_then(|size| Layout::from_size_align(size.max(1), ALIGN).ok());
     or_fail(layout.and_then(|layout| Malloc.allocate_zeroed(layout).ok()))
@@ -108,6 +112,7 @@ fn aligned(align: usize, size: usize) -> Option<NonNull<u8>> {
 
 /// As `aligned_alloc` of C, and `memalign` of glibc.
 #[inline]
+#[must_use]
 pub fn aligned_alloc(align: usize, size: usize) -> *mut u8 {
     if align.is_power_of_two() { or_fail(aligned(align, size)) } else { fail(EINVAL) }
 }
@@ -132,11 +137,13 @@ fn page_size() -> usize {
 }
 
 /// As `valloc` of glibc: at the start of a page.
+#[must_use]
 pub fn valloc(size: usize) -> *mut u8 {
     or_fail(aligned(page_size(), size))
 }
 
 /// As `pvalloc` of glibc: whole pages.
+#[must_use]
 pub fn pvalloc(size: usize) -> *mut u8 {
     let whole = size.max(1).checked_next_multiple_of(page_size());
     or_fail(whole.and_then(|size| aligned(page_size(), size)))
@@ -144,6 +151,7 @@ pub fn pvalloc(size: usize) -> *mut u8 {
 
 /// As `malloc_usable_size` of glibc: zero for null.
 #[inline]
+#[must_use]
 pub fn usable_size(block: *mut u8) -> usize {
     NonNull::new(block).and_then(|block| Malloc.describe(block)).map_or(0, |layout| layout.size())
 }

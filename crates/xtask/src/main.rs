@@ -4,6 +4,7 @@ mod asm;
 mod bench;
 mod callgrind;
 mod ci;
+mod dist;
 mod embedded;
 mod instr;
 mod loom;
@@ -26,6 +27,7 @@ cargo xtask <task>
   instr [--bless]          instructions per operation against bench/instructions.txt
   loom [--full]            the models of what threads share, and random schedules of them;
                            --full interrupts the models more often
+  dist [--check]           the C library as it is installed, in target/dist; --check builds programs against it
   embedded [--bless]       programs without std and panics: built, run, and weighed against embedded/sizes.txt
   bench [--quick | --passes N] [FILTER]   times beside peers, as ratios
   bench --count [FILTER]                  instructions beside peers, into bench/peers.txt
@@ -42,6 +44,8 @@ fn main() -> ExitCode {
         ["asm"] => asm::check(&root()),
         ["instr"] => instr::check(&root()),
         ["instr", "--bless"] => instr::bless(&root()),
+        ["dist"] => dist::build(&root()),
+        ["dist", "--check"] => dist::check(&root()),
         ["embedded"] => embedded::check(&root()),
         ["embedded", "--bless"] => embedded::bless(&root()),
         ["loom"] => loom::run(&root(), ci::Gate::Fast),

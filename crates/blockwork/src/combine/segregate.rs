@@ -132,6 +132,18 @@ impl<T, S, L> Segregate<T, S, L> {
     pub const fn new(boundary: T, small: S, large: L) -> Self {
         Self { boundary, small, large }
     }
+
+    /// What serves the small requests.
+    #[must_use]
+    pub const fn small(&self) -> &S {
+        &self.small
+    }
+
+    /// What serves the large requests.
+    #[must_use]
+    pub const fn large(&self) -> &L {
+        &self.large
+    }
 }
 
 /// A [`Segregate`] that has no large side yet.

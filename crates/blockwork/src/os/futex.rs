@@ -21,7 +21,8 @@ const WAITED_FOR: u32 = 2;
 /// Looks at the word before going to sleep.
 const LOOKS: u32 = 100;
 
-/// A lock whose waiters sleep; see the [module](self).
+/// A lock of one word whose waiters sleep: for allocators, since it allocates
+/// nothing and needs no std.
 #[derive(Debug, Default)]
 pub struct FutexLock {
     state: AtomicU32,

@@ -160,3 +160,148 @@ mod tests {
         assert_eq!(unsafe { mail.take(page) }.1, 0);
     }
 }
+
+#[cfg(all(test, loom))]
+mod models {
+    use heap::boxed::Box;
+
+    use loom::{cell::UnsafeCell, sync::Arc, thread};
+
+    use super::*;
+    use crate::{
+        raw::mail::Mail,
+        sync::{Lock, SpinLock},
+    };
+
+    /// Blocks of a page; loom watches what is written in them.
+    #[repr(C)]
+    struct Block {
+        link: usize,
+        text: UnsafeCell<u32>,
+    }
+
+    /// A page and its owner's notices.
+    struct Slab {
+        page: NonNull<u8>,
+        stride: usize,
+        mail: CountedMail,
+        link: Box<core::cell::UnsafeCell<Link>>,
+        notices: Mail,
+        /// What the owner found; the lock is what a heap changes hands by.
+        found: UnsafeCell<u32>,
+        owner: SpinLock,
+    }
+
+    // SAFETY: what the models are about.
+    unsafe impl Send for Slab {}
+    // SAFETY: as above.
+    unsafe impl Sync for Slab {}
+
+    impl Slab {
+        fn new(blocks: usize) -> Self {
+            let stride = size_of::<Block>().next_multiple_of(GRAIN);
+            let memory = Box::leak(heap::vec![0_u128; blocks * stride / 16].into_boxed_slice());
+            let page = NonNull::from(memory).cast::<u8>();
+            for number in 0..blocks {
+                // SAFETY: inside of the memory, and aligned.
+                let block = unsafe { page.add(number * stride) }.cast::<Block>();
+                // SAFETY: as above.
+                unsafe { block.write(Block { link: 0, text: UnsafeCell::new(0) }) }
+            }
+            Self {
+                page,
+                stride,
+                mail: CountedMail::new(),
+                link: Box::new(core::cell::UnsafeCell::new(Link::NONE)),
+                notices: Mail::new(),
+                found: UnsafeCell::new(0),
+                owner: SpinLock::new(),
+            }
+        }
+
+        /// Writes into blocks, frees them, and tells the owner.
+        fn free(&self, numbers: &[usize]) {
+            let parcel = Parcel::new();
+            for number in numbers {
+                // SAFETY: inside of the page.
+                let block = unsafe { self.page.add(number * self.stride) };
+                // SAFETY: written when the page was made; this thread has it.
+                let text = unsafe { &block.cast::<Block>().as_ref().text };
+                // SAFETY: loom tells if another thread looks at the same time.
+                text.with_mut(|text| unsafe { *text = 1 });
+                // SAFETY: room for a link.
+                unsafe { parcel.push(block) }
+            }
+            // SAFETY: blocks of this page.
+            if unsafe { self.mail.post(self.page, parcel) } {
+                let notice = Parcel::new();
+                // SAFETY: ours, since the mail was empty.
+                unsafe { notice.push(NonNull::from(&*self.link).cast()) }
+                self.notices.post(notice);
+            }
+        }
+
+        /// Takes the mail, if there is a notice of it.
+        fn collect(&self) {
+            let notices = self.notices.take();
+            while notices.pop().is_some() {
+                // SAFETY: the page of all that was posted.
+                let (blocks, count) = unsafe { self.mail.take(self.page) };
+                assert_ne!(count, 0, "a notice of nothing");
+                let mut walked = 0;
+                while let Some(block) = blocks.pop() {
+                    // SAFETY: a block of the page.
+                    let text = unsafe { &block.cast::<Block>().as_ref().text };
+                    // SAFETY: loom tells if it is still being written.
+                    walked += text.with_mut(|text| unsafe { core::mem::take(&mut *text) });
+                }
+                assert_eq!(walked, count, "as many as the word says, each once");
+                // SAFETY: loom tells if two collect at once.
+                self.found.with_mut(|found| unsafe { *found += count });
+            }
+        }
+
+        fn found(&self) -> u32 {
+            // SAFETY: loom tells if someone collects at the same time.
+            self.found.with(|found| unsafe { *found })
+        }
+    }
+
+    #[test]
+    fn what_two_threads_free_is_counted_once_and_noticed() {
+        loom::model(|| {
+            let slab = Arc::new(Slab::new(3));
+            let others = [&[0, 1][..], &[2]].map(|numbers| {
+                let slab = Arc::clone(&slab);
+                thread::spawn(move || slab.free(numbers))
+            });
+            slab.collect();
+            others.into_iter().for_each(|other| other.join().unwrap());
+            slab.collect();
+            assert_eq!(slab.found(), 3);
+        });
+    }
+
+    #[test]
+    fn what_is_freed_while_the_heap_changes_hands_is_found_by_either_owner() {
+        loom::model(|| {
+            let slab = Arc::new(Slab::new(2));
+            let other = {
+                let slab = Arc::clone(&slab);
+                thread::spawn(move || {
+                    slab.free(&[0]);
+                    slab.free(&[1]);
+                })
+            };
+            let second = {
+                let slab = Arc::clone(&slab);
+                thread::spawn(move || slab.owner.with(|| slab.collect()))
+            };
+            slab.owner.with(|| slab.collect());
+            other.join().unwrap();
+            second.join().unwrap();
+            slab.collect();
+            assert_eq!(slab.found(), 2);
+        });
+    }
+}

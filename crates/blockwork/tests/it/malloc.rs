@@ -39,7 +39,9 @@ fn every_block_is_described_as_it_was_granted() {
             assert!(described.align() >= align, "{layout:?}");
             assert!(block.addr().get().is_multiple_of(align), "{layout:?}");
             // SAFETY: the last byte that is granted.
-            unsafe { block.add(described.size() - 1).write(1) }
+            let last = unsafe { block.add(described.size() - 1) };
+            // SAFETY: as above.
+            unsafe { last.write(1) }
             // SAFETY: allocated above.
             unsafe { Malloc.deallocate(block, layout) }
         }
@@ -96,7 +98,7 @@ fn dice(seed: u64) -> impl FnMut(usize) -> usize {
     let mut state = seed;
     move |end| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(state >> 33).unwrap() % end
+        usize::try_from(state >> 33).unwrap().checked_rem(end).unwrap()
     }
 }
 

@@ -9,7 +9,7 @@ mod threads;
 use std::{path::Path, process::Command};
 
 use crate::{
-    asm, bench, embedded, instr, loom,
+    asm, bench, dist, embedded, instr, loom,
     run::{UNOPTIMISED, has, processor_seconds, report, rustup, skipped, step, test},
     tidy,
 };
@@ -67,6 +67,7 @@ pub(crate) fn run(root: &Path, gate: Gate, tested: bool) -> Result<(), String> {
     memory::address_sanitizer(root, gate)?;
     threads::thread_sanitizer(root, gate)?;
     embedded(root)?;
+    dist::check(root)?;
     benches(root)?;
     if let Some(worked) = processor_seconds() {
         println!("  {worked:.0} s of processor in all");
@@ -106,9 +107,9 @@ fn docs(root: &Path) -> Result<(), String> {
     library.args(["std,os,allocator-api2-02,allocator-api2-04,critical-section,lock-api,notation,testing"]);
     library.env("RUSTDOCFLAGS", "-Dwarnings");
     step(root, "doc -p blockwork", &mut library)?;
-    let mut lab = Command::new(env!("CARGO"));
-    lab.args(["doc", "-p", "blockwork-lab", "--no-deps"]).env("RUSTDOCFLAGS", "-Dwarnings");
-    step(root, "doc -p blockwork-lab", &mut lab)
+    let mut others = Command::new(env!("CARGO"));
+    others.args(["doc", "-p", "blockwork-lab", "-p", "blockwork-c", "--no-deps"]).env("RUSTDOCFLAGS", "-Dwarnings");
+    step(root, "doc -p blockwork-lab -p blockwork-c", &mut others)
 }
 
 /// The edge to std's `Allocator` where that is unstable, or with it every test

@@ -7,7 +7,7 @@ use std::{fs, path::Path, process::Command};
 
 use crate::run::step;
 
-const PACKAGES: &[&str] = &["blockwork-0.1.0", "blockwork-lab-0.1.0"];
+const PACKAGES: &[&str] = &["blockwork-0.1.0", "blockwork-lab-0.1.0", "blockwork-c-0.1.0"];
 /// Cargo takes nothing in here for a member of the workspace around it.
 const FOLDER: &str = "target/package";
 

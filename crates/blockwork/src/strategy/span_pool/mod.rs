@@ -68,7 +68,7 @@
 //! | `index_type` | [`SpanPoolConfig::capacity`], in force |
 //! | `secure_wipe_freed_memory` | the part `Scrubbed` on top: the pool never writes to a block |
 //! | `safety_checks`, `safety_check_severity` | the part `Checked` on top |
-//! | `alloc_error_behavior` | [`AllocError`](crate::AllocError), or the part `OnFailure` |
+//! | `alloc_error_behavior` | [`AllocError`], or the part `OnFailure` |
 //! | `BlockAllocator`, the whole span | [`granted`](Allocate::granted) |
 //! | `shrink_if_possible`, `release_all_memory` | [`SpanPool::trim_to`], [`SpanPool::release_all`], drop |
 //! | – | [`SpanPool::trim_aged`]: by how long a chunk has been free |
