@@ -13,12 +13,14 @@
 //! ```
 //!
 //! [`c`] has the functions of C over it, under Rust names: what a shared library
-//! exports under theirs.
+//! exports under theirs. [`HardenedMalloc`] and [`hardened`] are the same for
+//! programs that may be attacked.
 #![no_std]
 
 #[cfg(test)]
 extern crate std;
 
-pub use blockwork::Malloc;
+pub use blockwork::{HardenedMalloc, Malloc};
 
 pub mod c;
+pub mod hardened;

@@ -184,7 +184,10 @@ pub use crate::{
     source::system::System,
 };
 #[cfg(all(feature = "malloc", target_os = "linux", not(any(loom, shuttle, blockwork_no_os))))]
-pub use crate::{general::malloc::Malloc, os::futex::FutexLock};
+pub use crate::{
+    general::malloc::{Malloc, hardened::HardenedMalloc},
+    os::futex::FutexLock,
+};
 
 #[cfg(all(feature = "std", feature = "os", target_os = "linux", not(any(loom, blockwork_no_os))))]
 pub use crate::combine::recorded::spool::Spool;

@@ -103,6 +103,18 @@ pub(crate) unsafe fn commit(start: NonNull<u8>, size: usize) -> Result<(), Refus
     Ok(())
 }
 
+/// Makes pages inaccessible; what they hold stays.
+///
+/// # Safety
+///
+/// - The range is mapped, and nobody uses it until it is [committed](commit).
+#[cfg(all(feature = "malloc", target_os = "linux", not(any(loom, shuttle, blockwork_no_os))))]
+pub(crate) unsafe fn forbid(start: NonNull<u8>, size: usize) -> Result<(), Refused> {
+    // SAFETY: the caller owns the range, and nobody uses it.
+    unsafe { mm::mprotect(raw(start), size, MprotectFlags::empty())? }
+    Ok(())
+}
+
 /// What the system is told about a range.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Hint {

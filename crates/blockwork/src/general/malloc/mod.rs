@@ -58,6 +58,7 @@ use crate::{
     },
 };
 
+pub mod hardened;
 mod large;
 mod threads;
 
@@ -90,14 +91,14 @@ static SHARED_SPANS: Spans = {
 
 static HEAPS: ThreadHeaps<&'static Spans, Pages> = ThreadHeaps::new(&MAP, &SHARED_SPANS, Pages);
 
-static LARGE: Large<&'static Spans> = Large::new(&MAP, &SHARED_SPANS);
+static LARGE: Large<&'static Spans, Pages> = Large::new(&MAP, &SHARED_SPANS, Pages);
 
 /// The heap of threads that have none: every request misses, and no slab is its.
 static NOBODYS: Heap = Heap::new();
 
 thread_slot! {
     /// The heap of this thread.
-    mod slot: Heap = NOBODYS
+    mod slot("blockwork_thread_heap"): Heap = NOBODYS
 }
 
 /// The allocator of the whole process; see the [module](self).
@@ -240,7 +241,7 @@ unsafe fn free_far(block: *mut u8) {
     let page = Page::of(&MAP, block.addr().get());
     if !page.owner().is_null() {
         // SAFETY: a live block of a slab.
-        return unsafe { ThreadHeaps::<&Spans, Pages>::free_far(threads::own(), page, block) };
+        return unsafe { HEAPS.free_far(threads::own(), page, block) };
     }
     match LARGE.layout_at(page, block) {
         // SAFETY: live, as the page says.

@@ -1,11 +1,14 @@
 //! Threads that come and go, processes that fork, and frees that are mistakes.
 
-use core::{ffi::c_void, fmt::Write, ptr, ptr::NonNull};
+use core::{ffi::c_void, ptr, ptr::NonNull};
 
 use super::{HEAPS, Heap, NOBODYS, SHARED_SPANS, slot};
 use crate::{
     alloc::AllocError,
-    os::thread::{AtExit, abort, at_fork, print},
+    os::{
+        self,
+        thread::{AtExit, at_fork},
+    },
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -61,25 +64,5 @@ unsafe extern "C" fn after_fork() {
 /// Says what is wrong with a call that was given `block`, and ends the process.
 #[cold]
 pub(super) fn misuse(what: &str, block: NonNull<u8>) -> ! {
-    let mut line = Line { bytes: [0; 160], len: 0 };
-    // What does not fit is cut off.
-    let _cut = writeln!(line, "blockwork: {what}: {block:p}");
-    print(line.bytes.get(..line.len).unwrap_or_default());
-    abort()
-}
-
-/// Text in place: who has made a mistake with memory is given none.
-struct Line {
-    bytes: [u8; 160],
-    len: usize,
-}
-
-impl Write for Line {
-    fn write_str(&mut self, text: &str) -> core::fmt::Result {
-        for byte in text.bytes() {
-            *self.bytes.get_mut(self.len).ok_or(core::fmt::Error)? = byte;
-            self.len = self.len.saturating_add(1);
-        }
-        Ok(())
-    }
+    os::misuse::misuse(what, block.as_ptr())
 }

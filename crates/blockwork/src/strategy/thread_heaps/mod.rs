@@ -24,14 +24,17 @@ use crate::{
 mod heap;
 mod outbox;
 mod page;
+mod policy;
+pub(crate) mod ward;
 
 use self::{
     heap::{CLASSES, class_size},
     page::Due,
 };
 pub(crate) use self::{
-    heap::{Heap, SLAB_MAX, class_of},
-    page::Page,
+    heap::{Heap, LISTED_MAX, SLAB_MAX, class_of},
+    page::{Page, Record},
+    policy::{Plain, Policy},
 };
 
 /// Free pages that a heap keeps for itself: when there are more, half of them go.
@@ -48,10 +51,11 @@ const SLAB: Layout = match Layout::from_size_align(PAGE, PAGE) {
 
 /// What all heaps share; see the [module](self).
 ///
-/// `S` gives spans, `M` memory for heaps and the map, which never goes back.
+/// `S` gives spans, `M` memory for heaps and the map, which never goes back; `P`
+/// is what is done beyond what has to be done.
 #[derive(Debug)]
-pub(crate) struct ThreadHeaps<S, M> {
-    map: &'static PageMap<Page>,
+pub(crate) struct ThreadHeaps<S, M, P: Policy = Plain> {
+    map: &'static PageMap<P::Record>,
     spans: S,
     books: M,
     /// Heaps without a thread.
@@ -81,8 +85,8 @@ impl Idle {
     }
 }
 
-impl<S: Allocate, M: Allocate> ThreadHeaps<S, M> {
-    pub(crate) const fn new(map: &'static PageMap<Page>, spans: S, books: M) -> Self {
+impl<S: Allocate, M: Allocate, P: Policy> ThreadHeaps<S, M, P> {
+    pub(crate) const fn new(map: &'static PageMap<P::Record>, spans: S, books: M) -> Self {
         Self { map, spans, books, idle: Idle { lock: FutexLock::new(), first: Cell::new(None) } }
     }
 
@@ -103,7 +107,7 @@ impl<S: Allocate, M: Allocate> ThreadHeaps<S, M> {
         }
         let memory = self.books.allocate(Layout::new::<Heap>())?.cast::<Heap>();
         // SAFETY: just allocated for a heap.
-        unsafe { memory.write(Heap::new()) }
+        unsafe { memory.write(Heap::with_least(P::LEAST)) }
         // SAFETY: written, and never freed.
         Ok(unsafe { memory.as_ref() })
     }
@@ -159,7 +163,8 @@ impl<S: Allocate, M: Allocate> ThreadHeaps<S, M> {
         }
         let list = heap.list(class).ok_or(AllocError)?;
         let page = self.page_with_blocks(heap, class)?;
-        page.take_all(list);
+        let record = self.record(page);
+        page.take_all(list, |numbers, list| P::make(record, numbers, list));
         if !page.has_room() {
             // SAFETY: queued, and with it all its free blocks gone.
             unsafe { heap.queue(class).ok_or(AllocError)?.remove(NonNull::from(page)) }
@@ -188,15 +193,14 @@ impl<S: Allocate, M: Allocate> ThreadHeaps<S, M> {
 
     /// A new slab of `class`, queued.
     fn begin(&self, heap: &'static Heap, class: usize) -> Result<&'static Page, AllocError> {
-        let base = match heap.spare.pop() {
-            Some(base) => {
-                heap.spares.set(heap.spares.get().wrapping_sub(1));
-                base
-            }
+        let base = match self.take_spare(heap) {
+            Some(base) => base,
             None => self.span(SLAB)?,
         };
-        let page = Page::of(self.map, base.addr().get());
+        let record = P::Record::of(self.map, base.addr().get());
+        let page = record.page();
         page.begin(heap, base, class, class_size(class));
+        P::began(record);
         // SAFETY: new, so in no queue.
         unsafe { heap.queue(class).ok_or(AllocError)?.push(NonNull::from(page)) }
         Ok(page)
@@ -219,11 +223,11 @@ impl<S: Allocate, M: Allocate> ThreadHeaps<S, M> {
         if self.map.covers(address) {
             return Ok(());
         }
-        let leaf = self.books.allocate_zeroed(PageMap::<Page>::leaf())?;
+        let leaf = self.books.allocate_zeroed(PageMap::<P::Record>::leaf())?;
         // SAFETY: zeroed, of that layout, and given back only if not taken.
         if unsafe { !self.map.add(address, leaf) } {
             // SAFETY: allocated above, and not taken.
-            unsafe { self.books.deallocate(leaf, PageMap::<Page>::leaf()) }
+            unsafe { self.books.deallocate(leaf, PageMap::<P::Record>::leaf()) }
         }
         Ok(())
     }
@@ -255,6 +259,7 @@ impl<S: Allocate, M: Allocate> ThreadHeaps<S, M> {
         let Some(queue) = heap.queue(page.class()) else { return };
         // SAFETY: queued, says the caller.
         unsafe { queue.remove(NonNull::from(page)) }
+        P::ended(self.record(page));
         // SAFETY: a page of memory that nobody uses.
         unsafe { heap.spare.push(page.end()) }
         heap.spares.set(heap.spares.get().wrapping_add(1));
@@ -266,18 +271,31 @@ impl<S: Allocate, M: Allocate> ThreadHeaps<S, M> {
     /// Gives up free pages, but for so many.
     fn give_spares(&self, heap: &Heap, keep: u32) {
         while heap.spares.get() > keep
-            && let Some(span) = heap.spare.pop()
+            && let Some(span) = self.take_spare(heap)
         {
-            heap.spares.set(heap.spares.get().wrapping_sub(1));
             // SAFETY: allocated for a slab, and no block of it is live.
             unsafe { self.spans.deallocate(span, SLAB) }
         }
     }
 
+    /// A free page of `heap`.
+    fn take_spare(&self, heap: &Heap) -> Option<NonNull<u8>> {
+        P::vet_spare(self.map, heap.spare.first()?);
+        heap.spares.set(heap.spares.get().wrapping_sub(1));
+        heap.spare.pop()
+    }
+
+    /// What the map has for `page`, a slab.
+    fn record(&self, page: &Page) -> &'static P::Record {
+        P::Record::of(self.map, page.base().addr().get())
+    }
+
     /// Puts the blocks of `class` that are in hand back to their slabs.
     fn put_down(&self, heap: &'static Heap, class: usize) {
         let Some(list) = heap.list(class) else { return };
-        while let Some(block) = list.pop() {
+        while let Some(block) = list.first() {
+            P::vet(self.map, block);
+            let _same = list.pop();
             let page = Page::of(self.map, block.addr().get());
             // SAFETY: in use, as far as its slab knows, which is of this heap.
             if unsafe { page.free(block) } {
@@ -292,7 +310,8 @@ impl<S: Allocate, M: Allocate> ThreadHeaps<S, M> {
         while let Some(link) = notices.pop() {
             // SAFETY: from the notices of a heap.
             let page = unsafe { Page::of_notice(link) };
-            if let Some(due) = page.collect() {
+            let record = self.record(page);
+            if let Some(due) = page.collect(|blocks, count| P::receive(record, blocks, count)) {
                 self.see_to_due(heap, page, due);
             }
         }
@@ -304,7 +323,7 @@ impl<S: Allocate, M: Allocate> ThreadHeaps<S, M> {
     ///
     /// - `block` is a live block of `page`, which is a slab.
     #[inline]
-    pub(crate) unsafe fn free_far(heap: Option<&Heap>, page: &'static Page, block: NonNull<u8>) {
+    pub(crate) unsafe fn free_far(&self, heap: Option<&Heap>, page: &'static Page, block: NonNull<u8>) {
         if let Some(heap) = heap {
             // SAFETY: the caller's promise.
             return unsafe { heap.outbox().put(page, block) };
