@@ -322,6 +322,8 @@ static void none(void) {
     drop(make(20 << 20));
     drop(NULL);
     if (free_sized) free_sized(make(SIZE), SIZE);
+    /* What stays where it is has its new size. */
+    for (size_t size = 1; free_sized && size <= 200000; size += 1 + size / 8) free_sized(opaque(realloc(make(200000), size)), size);
     if (_ZdlPvm) _ZdlPvm(make(300000), 300000);
 }
 

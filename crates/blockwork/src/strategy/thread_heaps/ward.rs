@@ -285,6 +285,7 @@ pub(crate) unsafe fn is_untouched(block: NonNull<u8>) -> bool {
 #[derive(Debug)]
 struct Secrets {
     lock: FutexLock,
+    made: AtomicBool,
     words: UnsafeCell<Words>,
     /// The same as `words.canary`, or wrong so that nothing [seems whole](Ward::seems_whole).
     canary: AtomicUsize,
@@ -306,6 +307,7 @@ unsafe impl Sync for Secrets {}
 
 static SECRETS: Secrets = Secrets {
     lock: FutexLock::new(),
+    made: AtomicBool::new(false),
     words: UnsafeCell::new(Words { root: 0, mask: 0, factor: 0, canary: 0 }),
     canary: AtomicUsize::new(0),
     drawn: AtomicUsize::new(0),
@@ -332,6 +334,11 @@ impl Secrets {
 
     /// Makes the words, unless they are made.
     fn make(&self) {
+        // Acquire: sees the words; pairs with Release below. So the lock is only
+        // taken by the first threads, and no fork finds it held later.
+        if self.made.load(Ordering::Acquire) {
+            return;
+        }
         self.lock.with(|| {
             // SAFETY: written inside the lock only.
             if unsafe { self.words().read() }.root == 0 {
@@ -342,6 +349,8 @@ impl Secrets {
                 // SAFETY: nobody reads them yet.
                 unsafe { self.words.get().write(words) }
                 self.set_canary();
+                // Release: publishes the words; pairs with Acquire above.
+                self.made.store(true, Ordering::Release);
             }
         });
     }

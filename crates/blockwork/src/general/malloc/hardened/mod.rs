@@ -197,13 +197,18 @@ impl HardenedMalloc {
             || self.fits_as_described(block, layout)
     }
 
+    /// The same of blocks that are no slab's, and of those that were made to fit
+    /// less where they stood.
     #[cold]
     #[inline(never)]
     fn fits_as_described(self, block: NonNull<u8>, layout: Layout) -> bool {
-        self.describe(block).is_none_or(|described| described.size() == self.granted(layout))
+        let Some(granted) = self.describe(block).map(|described| described.size()) else { return true };
+        granted == self.granted(layout) || (granted / 2..=granted).contains(&layout.size())
     }
 
     /// Makes a block fit `new`, moving it when it cannot stay, whatever its layout.
+    ///
+    /// A block that would waste more than half of itself moves.
     ///
     /// # Errors
     ///
