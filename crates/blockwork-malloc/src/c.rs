@@ -157,6 +157,7 @@ pub fn usable_size(block: *mut u8) -> usize {
 }
 
 /// As `malloc_trim` of glibc: whether memory may have gone back.
+#[must_use]
 pub fn trim() -> c_int {
     Malloc.trim();
     1

@@ -17,8 +17,10 @@ const ALIGN: usize = 16;
 /// Null, and why.
 #[cold]
 fn fail(error: c_int) -> *mut u8 {
-    // SAFETY: the address of this thread's own.
-    unsafe { *libc::__errno_location() = error }
+    // SAFETY: may always be asked.
+    let errno = unsafe { libc::__errno_location() };
+    // SAFETY: this thread's own.
+    unsafe { errno.write(error) }
     ptr::null_mut()
 }
 
@@ -31,6 +33,7 @@ fn layout(align: usize, size: usize) -> Option<Layout> {
 }
 
 /// As `malloc` of C.
+#[must_use]
 #[inline(always)]
 pub fn malloc(size: usize) -> *mut u8 {
     match HardenedMalloc.hit(size) {
@@ -46,6 +49,7 @@ fn miss(size: usize) -> *mut u8 {
 }
 
 /// As `calloc` of C.
+#[must_use]
 #[inline]
 pub fn calloc(count: usize, size: usize) -> *mut u8 {
     let layout = count.checked_mul(size).and_then(|size| layout(ALIGN, size));
@@ -93,6 +97,7 @@ pub unsafe fn free_aligned_sized(block: *mut u8, align: usize, size: usize) {
 /// # Safety
 ///
 /// - `block` is null, or live and from one of these functions.
+#[must_use]
 pub unsafe fn realloc(block: *mut u8, size: usize) -> *mut u8 {
     let Some(old) = NonNull::new(block) else { return malloc(size) };
     if size == 0 {
@@ -109,6 +114,7 @@ pub unsafe fn realloc(block: *mut u8, size: usize) -> *mut u8 {
 /// # Safety
 ///
 /// - As for [`realloc`].
+#[must_use]
 pub unsafe fn reallocarray(block: *mut u8, count: usize, size: usize) -> *mut u8 {
     match count.checked_mul(size) {
         // SAFETY: the caller's promise.
@@ -123,6 +129,7 @@ fn aligned(align: usize, size: usize) -> Option<NonNull<u8>> {
 }
 
 /// As `aligned_alloc` of C, and `memalign` of glibc.
+#[must_use]
 #[inline]
 pub fn aligned_alloc(align: usize, size: usize) -> *mut u8 {
     if align.is_power_of_two() { or_fail(aligned(align, size)) } else { fail(EINVAL) }
@@ -144,23 +151,27 @@ pub unsafe fn posix_memalign(place: *mut *mut u8, align: usize, size: usize) -> 
 }
 
 /// As `valloc` of glibc: at the start of a page.
+#[must_use]
 pub fn valloc(size: usize) -> *mut u8 {
     or_fail(aligned(Pages::page_size(), size))
 }
 
 /// As `pvalloc` of glibc: whole pages.
+#[must_use]
 pub fn pvalloc(size: usize) -> *mut u8 {
     let whole = size.max(1).checked_next_multiple_of(Pages::page_size());
     or_fail(whole.and_then(|size| aligned(Pages::page_size(), size)))
 }
 
 /// As `malloc_usable_size` of glibc: zero for what is no live block.
+#[must_use]
 #[inline]
 pub fn usable_size(block: *mut u8) -> usize {
     NonNull::new(block).and_then(|block| HardenedMalloc.describe(block)).map_or(0, |layout| layout.size())
 }
 
 /// As `malloc_trim` of glibc: whether memory may have gone back.
+#[must_use]
 pub fn trim() -> c_int {
     HardenedMalloc.trim();
     1

@@ -26,8 +26,10 @@ fn every_block_is_described_as_it_was_granted_and_no_longer_when_freed() {
             assert_eq!(described.size(), HardenedMalloc.granted(layout), "{layout:?}");
             assert!(described.align() >= align, "{layout:?}");
             assert!(block.addr().get().is_multiple_of(align), "{layout:?}");
+            // SAFETY: inside of the block.
+            let last = unsafe { block.add(described.size() - 1) };
             // SAFETY: the last byte that is granted.
-            unsafe { block.add(described.size() - 1).write(1) }
+            unsafe { last.write(1) }
             // SAFETY: allocated above; what is described fits.
             unsafe { HardenedMalloc.deallocate(block, described) }
             assert_eq!(HardenedMalloc.describe(block), None, "{layout:?}");
