@@ -13,14 +13,16 @@
 //! ```
 //!
 //! [`c`] has the functions of C over it, under Rust names: what a shared library
-//! exports under theirs.
+//! exports under theirs. [`HardenedMalloc`] and [`hardened`] are the same for
+//! programs that may be attacked.
 #![no_std]
 
 #[cfg(test)]
 extern crate std;
 
-pub use blockwork::{Malloc, MallocClass, MallocOptions, MallocStats, OnMisuse};
+pub use blockwork::{HardenedMalloc, Malloc, MallocClass, MallocOptions, MallocStats, OnMisuse};
 
 pub mod c;
+pub mod hardened;
 pub mod options;
 pub mod report;

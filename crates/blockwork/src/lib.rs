@@ -189,7 +189,7 @@ pub use crate::{
 };
 #[cfg(all(feature = "malloc", target_os = "linux", not(any(loom, shuttle, blockwork_no_os))))]
 pub use crate::{
-    general::malloc::{Malloc, MallocClass, MallocOptions, MallocStats, OnMisuse},
+    general::malloc::{Malloc, MallocClass, MallocOptions, MallocStats, OnMisuse, hardened::HardenedMalloc},
     os::futex::FutexLock,
 };
 

@@ -6,9 +6,9 @@
 //! elsewhere it is a `thread_local!`.
 
 /// Makes a module `$name` with `get` and `set` of a `&'static $type`, at first
-/// `&$first`, which is a static.
+/// `&$first`, which is a static; `$symbol` is its name for the linker.
 macro_rules! thread_slot {
-    ($(#[$attribute:meta])* $visible:vis mod $name:ident: $type:ty = $first:path) => {
+    ($(#[$attribute:meta])* $visible:vis mod $name:ident($symbol:literal): $type:ty = $first:path) => {
         #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
         $(#[$attribute])*
         $visible mod $name {
@@ -19,11 +19,11 @@ macro_rules! thread_slot {
             core::arch::global_asm!(
                 ".pushsection .tdata,\"awT\",@progbits",
                 ".balign 8",
-                ".hidden blockwork_thread_heap",
-                ".globl blockwork_thread_heap",
-                ".type blockwork_thread_heap,@object",
-                ".size blockwork_thread_heap,8",
-                "blockwork_thread_heap:",
+                concat!(".hidden ", $symbol),
+                concat!(".globl ", $symbol),
+                concat!(".type ", $symbol, ",@object"),
+                concat!(".size ", $symbol, ",8"),
+                concat!($symbol, ":"),
                 ".quad {first}",
                 ".popsection",
                 first = sym $first,
@@ -37,7 +37,7 @@ macro_rules! thread_slot {
                 // from the thread pointer that the loader has entered.
                 unsafe {
                     core::arch::asm!(
-                        "mov {held}, qword ptr [rip + blockwork_thread_heap@GOTTPOFF]",
+                        concat!("mov {held}, qword ptr [rip + ", $symbol, "@GOTTPOFF]"),
                         "mov {held}, qword ptr fs:[{held}]",
                         held = out(reg) held,
                         options(pure, readonly, nostack, preserves_flags),
@@ -52,7 +52,7 @@ macro_rules! thread_slot {
                 // SAFETY: stores to the slot of this thread.
                 unsafe {
                     core::arch::asm!(
-                        "mov {at}, qword ptr [rip + blockwork_thread_heap@GOTTPOFF]",
+                        concat!("mov {at}, qword ptr [rip + ", $symbol, "@GOTTPOFF]"),
                         "mov qword ptr fs:[{at}], {held}",
                         at = out(reg) _,
                         held = in(reg) core::ptr::from_ref(held),

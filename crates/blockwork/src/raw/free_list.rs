@@ -82,6 +82,19 @@ impl FreeList {
         Some(link.cast())
     }
 
+    /// Takes `block`, which is the one in front.
+    ///
+    /// # Safety
+    ///
+    /// - It is the [first](Self::first).
+    #[cfg(not(loom))]
+    #[inline(always)]
+    pub(crate) unsafe fn pop_known(&self, block: NonNull<u8>) {
+        // SAFETY: a block in the list begins with its link.
+        let Link { next } = unsafe { block.cast::<Link>().read() };
+        self.head.set(next);
+    }
+
     /// The block in front, the last one pushed.
     #[inline]
     pub(crate) fn first(&self) -> Option<NonNull<u8>> {

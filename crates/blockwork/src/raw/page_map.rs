@@ -43,16 +43,13 @@ const REGIONS: usize = if usize::BITS > PAGE_BITS + PAGES_BITS { 1 << 16 } else 
 /// - Zero bytes are a value of the type, and any number of threads may look at it.
 pub(crate) unsafe trait Zeroed {}
 
-/// The leaf of nobody lies so far into the map.
-const LEAF_AT: usize = size_of::<[AtomicUsize; REGIONS]>();
-
 /// A `T` for every page; see the [module](self).
 #[repr(C)]
 pub(crate) struct PageMap<T> {
-    /// How far behind `nobody` the leaf of each region lies; wraps.
-    /// They fill whole lines, so `nobody` follows without a gap.
-    regions: [AtomicUsize; REGIONS],
+    /// First, so that what is found needs no addition of its own.
     nobody: MaybeUninit<[T; PAGES]>,
+    /// How far behind `nobody` the leaf of each region lies; wraps.
+    regions: [AtomicUsize; REGIONS],
     leaves: PhantomData<*mut T>,
 }
 
@@ -94,13 +91,13 @@ impl<T: Zeroed> PageMap<T> {
     pub(crate) fn of(&'static self, address: usize) -> NonNull<T> {
         let place = Place::of(address);
         let page = (place.page as usize).wrapping_mul(size_of::<T>());
-        let at = self.leaf_of(place).wrapping_add(LEAF_AT).wrapping_add(page);
+        let at = self.leaf_of(place).wrapping_add(page);
         let of = core::ptr::with_exposed_provenance_mut(at);
         // SAFETY: inside a leaf, which is not at zero.
         unsafe { NonNull::new_unchecked(of) }
     }
 
-    /// The address `LEAF_AT` before the leaf of a place.
+    /// The address of the leaf of a place.
     ///
     /// Every free does this. A load and an addition are one instruction, but the
     /// compiler does not make it of an atomic load.
@@ -113,9 +110,10 @@ impl<T: Zeroed> PageMap<T> {
         // Release in `add`.
         unsafe {
             core::arch::asm!(
-                "add {base}, qword ptr [{base} + 8*{region}]",
+                "add {base}, qword ptr [{base} + 8*{region} + {regions}]",
                 base = inout(reg) base,
                 region = in(reg) place.region as usize,
+                regions = const core::mem::offset_of!(Self, regions),
                 options(pure, readonly, nostack),
             );
         }
@@ -147,7 +145,7 @@ impl<T: Zeroed> PageMap<T> {
     /// - `memory` is zeroed, of the layout [`leaf`](Self::leaf), and stays as long
     ///   as the program runs.
     pub(crate) unsafe fn add(&'static self, address: usize, memory: NonNull<u8>) -> bool {
-        let leaf = memory.as_ptr().expose_provenance().wrapping_sub(LEAF_AT);
+        let leaf = memory.as_ptr().expose_provenance();
         let offset = leaf.wrapping_sub(self.base());
         let region = self.region(Place::of(address));
         // Release: publishes the zeroes; pairs with Acquire in `of`. Relaxed: who
@@ -163,7 +161,7 @@ impl<T: Zeroed> PageMap<T> {
             if offset == 0 {
                 continue;
             }
-            let leaf = self.base().wrapping_add(offset).wrapping_add(LEAF_AT);
+            let leaf = self.base().wrapping_add(offset);
             for page in 0..PAGES {
                 let at = leaf.wrapping_add(page.wrapping_mul(size_of::<T>()));
                 // SAFETY: inside a leaf, which is not at zero.

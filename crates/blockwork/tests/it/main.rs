@@ -25,6 +25,9 @@ mod interner;
 #[cfg(all(target_os = "linux", not(blockwork_no_os)))]
 mod malloc;
 #[cfg(test)]
+#[cfg(all(target_os = "linux", not(blockwork_no_os)))]
+mod malloc_hardened;
+#[cfg(test)]
 mod mutants;
 #[cfg(test)]
 #[cfg(not(blockwork_no_os))] // the compositions of its documents are over `pages`

@@ -6,8 +6,7 @@ use crate::{
     alloc::{AllocError, Allocate},
     combine::segregate::{Segregate, UpTo},
     raw::page_map::{PAGE, PageMap},
-    source::pages::Pages,
-    strategy::thread_heaps::Page,
+    strategy::thread_heaps::{Page, Record},
 };
 
 /// The largest block that is a span; larger ones are mapped by themselves.
@@ -15,9 +14,9 @@ pub(super) const SPAN_MAX: usize = 16 << 20;
 
 /// Spans and mappings, whose first page says how long they are.
 #[derive(Debug)]
-pub(super) struct Large<S> {
-    map: &'static PageMap<Page>,
-    blocks: Segregate<UpTo<SPAN_MAX>, S, Pages>,
+pub(super) struct Large<S, M, R: 'static = Page> {
+    map: &'static PageMap<R>,
+    blocks: Segregate<UpTo<SPAN_MAX>, S, M>,
 }
 
 /// A request as the spans know it: every span is aligned like this.
@@ -32,9 +31,9 @@ pub(super) const fn is_span(layout: Layout) -> bool {
     layout.size() <= SPAN_MAX
 }
 
-impl<S: Allocate> Large<S> {
-    pub(super) const fn new(map: &'static PageMap<Page>, spans: S) -> Self {
-        Self { map, blocks: Segregate::new(UpTo, spans, Pages) }
+impl<S: Allocate, M: Allocate, R: Record> Large<S, M, R> {
+    pub(super) const fn new(map: &'static PageMap<R>, spans: S, mappings: M) -> Self {
+        Self { map, blocks: Segregate::new(UpTo, spans, mappings) }
     }
 
     pub(super) fn granted(&self, layout: Layout) -> usize {

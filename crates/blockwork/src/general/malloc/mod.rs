@@ -56,6 +56,7 @@ use crate::{
 };
 
 mod clock;
+pub mod hardened;
 mod large;
 mod options;
 mod spans;
@@ -81,14 +82,14 @@ type Heaps = ThreadHeaps<&'static Spans, Pages>;
 
 static HEAPS: Heaps = ThreadHeaps::new(&MAP, &SHARED_SPANS, Pages);
 
-static LARGE: Large<&'static Spans> = Large::new(&MAP, &SHARED_SPANS);
+static LARGE: Large<&'static Spans, Pages> = Large::new(&MAP, &SHARED_SPANS, Pages);
 
 /// The heap of threads that have none: every request misses, and no slab is its.
 static NOBODYS: Heap = Heap::new();
 
 thread_slot! {
     /// The heap of this thread.
-    mod slot: Heap = NOBODYS
+    mod slot("blockwork_thread_heap"): Heap = NOBODYS
 }
 
 /// The allocator of the whole process; see the [module](self).
@@ -233,7 +234,7 @@ fn large_zeroed(heap: &Heap, layout: Layout) -> Result<NonNull<u8>, AllocError> 
 /// A span for `layout` that `heap`, of this thread, has kept.
 #[inline(always)]
 fn kept(heap: &Heap, layout: Layout) -> Option<NonNull<u8>> {
-    let span = Heaps::kept_span(heap, inner(layout))?;
+    let span = HEAPS.kept_span(heap, inner(layout))?;
     let page = Page::of(&MAP, span.addr().get());
     page.set_align(PAGE);
     page.set_extent(span, layout.size().next_multiple_of(PAGE));
@@ -262,7 +263,7 @@ unsafe fn free_far(block: *mut u8) {
     let page = Page::of(&MAP, block.addr().get());
     if !page.owner().is_null() {
         // SAFETY: a live block of a slab.
-        return unsafe { Heaps::free_far(threads::own(), page, block) };
+        return unsafe { HEAPS.free_far(threads::own(), page, block) };
     }
     match LARGE.layout_at(page, block) {
         // SAFETY: live, as the page says.

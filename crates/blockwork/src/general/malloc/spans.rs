@@ -26,7 +26,7 @@ pub(super) const KEPT: usize = 32 << 20;
 /// Thousandths of the live bytes that keep it, if that is more.
 const KEPT_SHARE: u16 = 60;
 
-const CONFIG: SpanPoolConfig = SpanPoolConfig {
+pub(super) const CONFIG: SpanPoolConfig = SpanPoolConfig {
     block: PAGE,
     backing_request: Some(32 << 20),
     retain: Retain::bytes(0..=64 << 20),

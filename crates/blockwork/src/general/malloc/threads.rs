@@ -5,7 +5,10 @@ use core::{ffi::c_void, ptr, ptr::NonNull};
 use super::{HEAPS, Heap, NOBODYS, OnMisuse, SHARED_SPANS, options, slot};
 use crate::{
     alloc::AllocError,
-    os::thread::{AtExit, abort, at_fork, print},
+    os::{
+        self,
+        thread::{AtExit, abort, at_fork},
+    },
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -63,36 +66,9 @@ unsafe extern "C" fn after_fork() {
 #[cold]
 #[inline(never)]
 pub(super) fn misuse(what: &str, block: NonNull<u8>) {
-    let mut line = Line { bytes: [0; 160], len: 0 };
-    for part in ["blockwork: ", what, ": 0x"] {
-        part.bytes().for_each(|byte| line.push(byte));
-    }
-    // The digits, without the zeroes in front.
-    let address = block.addr().get();
-    for shift in (0..usize::BITS).step_by(4).rev().skip_while(|&shift| address.wrapping_shr(shift) == 0) {
-        let digit = address.wrapping_shr(shift) & 0xF;
-        line.push(b"0123456789abcdef".get(digit).copied().unwrap_or(b'?'));
-    }
-    line.push(b'\n');
-    print(line.bytes.get(..line.len).unwrap_or_default());
+    os::misuse::report(what, block.as_ptr());
     match options::misuse() {
         OnMisuse::Abort => abort(),
         OnMisuse::Ignore => {}
-    }
-}
-
-/// Text in place: who has made a mistake with memory is given none. What does not
-/// fit is cut off.
-struct Line {
-    bytes: [u8; 160],
-    len: usize,
-}
-
-impl Line {
-    fn push(&mut self, byte: u8) {
-        if let Some(place) = self.bytes.get_mut(self.len) {
-            *place = byte;
-            self.len = self.len.saturating_add(1);
-        }
     }
 }

@@ -8,7 +8,7 @@
 //!             notices ─► slabs with mail ─┘             what other threads freed
 //! ```
 
-use core::{alloc::Layout, cell::Cell, ptr::NonNull};
+use core::{alloc::Layout, cell::Cell, ptr, ptr::NonNull};
 
 use super::{outbox::Outbox, page::Page, spares::Spares};
 use crate::{
@@ -24,23 +24,29 @@ pub(super) const TABLE: Quad<SLAB_MAX> = Quad;
 pub(crate) const CLASSES: usize = Quad::<SLAB_MAX>::class_of(SLAB_MAX) + 1;
 
 /// Sizes up to this find their class in a table.
-const LISTED_MAX: usize = 1024;
+pub(crate) const LISTED_MAX: usize = 1024;
 const STEP: usize = 16;
 
-/// The classes of the sizes up to `LISTED_MAX`, in steps, the first that of zero.
+/// As many steps, and that of no bytes.
+const STEPS: usize = LISTED_MAX / STEP + 1;
+
+/// The classes of the sizes up to `LISTED_MAX`, in steps, the first that of zero,
+/// and none below `least`.
 #[expect(clippy::cast_possible_truncation, reason = "asserted")]
 #[expect(clippy::indexing_slicing, reason = "when compiled")]
-const LISTED: [u8; LISTED_MAX / STEP + 1] = {
-    let mut table = [0; LISTED_MAX / STEP + 1];
+const fn listed(least: u8) -> [u8; STEPS] {
+    let mut table = [least; STEPS];
     let mut step = 1;
     while step < table.len() {
-        let class = Quad::<SLAB_MAX>::class_of(step * STEP);
+        let class = Quad::<SLAB_MAX>::class_of(step.wrapping_mul(STEP));
         assert!(class < CLASSES && class < u8::MAX as usize, "a class in a byte");
-        table[step] = class as u8;
-        step += 1;
+        if class > least as usize {
+            table[step] = class as u8;
+        }
+        step = step.wrapping_add(1);
     }
     table
-};
+}
 
 /// A heap of slabs; see the [module](self).
 ///
@@ -48,8 +54,8 @@ const LISTED: [u8; LISTED_MAX / STEP + 1] = {
 #[repr(C)]
 #[derive(Debug)]
 pub(crate) struct Heap {
-    /// `LISTED`, where the code has the heap's address anyhow.
-    listed: [u8; LISTED.len()],
+    /// What [`listed`] makes, where the code has the heap's address anyhow.
+    listed: [u8; STEPS],
     /// Free blocks in hand, by class; in use, as far as their slabs know.
     lists: [FreeList; CLASSES],
     queues: [Queue<Page>; CLASSES],
@@ -60,6 +66,8 @@ pub(crate) struct Heap {
     pub(super) refills: Cell<u32>,
     /// When the round began that its spares were last looked at in.
     pub(super) round: Cell<u32>,
+    /// What the [policy](super::policy) keeps with the heap; null, or for good.
+    annex: Cell<*mut u8>,
     /// The next heap without a thread.
     pub(super) next: Cell<Option<&'static Self>>,
     notices: Notices,
@@ -79,14 +87,20 @@ unsafe impl Send for Heap {}
 impl Heap {
     /// A heap with nothing in it.
     pub(crate) const fn new() -> Self {
+        Self::with_least(0)
+    }
+
+    /// The same, of which small blocks are of the class `least` at least.
+    pub(crate) const fn with_least(least: u8) -> Self {
         Self {
-            listed: LISTED,
+            listed: listed(least),
             lists: [const { FreeList::new() }; CLASSES],
             queues: [const { Queue::new() }; CLASSES],
             outbox: Outbox::new(),
             spares: Spares::new(),
             refills: Cell::new(0),
             round: Cell::new(0),
+            annex: Cell::new(ptr::null_mut()),
             next: Cell::new(None),
             notices: Notices(Mail::new()),
         }
@@ -96,11 +110,18 @@ impl Heap {
     #[inline(always)]
     pub(crate) fn hit(&self, size: usize) -> Option<NonNull<u8>> {
         if size <= LISTED_MAX {
-            let class = self.listed.get(size.wrapping_add(STEP - 1) / STEP)?;
-            // SAFETY: the table holds classes, as its making asserts.
-            return unsafe { self.lists.get_unchecked(*class as usize) }.pop();
+            let (_, list) = self.list_for(size)?;
+            return list.pop();
         }
         self.lists.get(Quad::<SLAB_MAX>::class_of(size))?.pop()
+    }
+
+    /// The class of blocks of `size` bytes, up to `LISTED_MAX`, and those in hand.
+    #[inline(always)]
+    pub(crate) fn list_for(&self, size: usize) -> Option<(usize, &FreeList)> {
+        let class = *self.listed.get(size.wrapping_add(STEP - 1) / STEP)? as usize;
+        // SAFETY: the table holds classes, as its making asserts.
+        Some((class, unsafe { self.lists.get_unchecked(class) }))
     }
 
     /// A block for `layout`, if one is in hand.
@@ -119,8 +140,18 @@ impl Heap {
         &self.notices.0
     }
 
+    /// What the policy keeps with the heap; null if nothing.
+    #[inline(always)]
+    pub(crate) const fn annex(&self) -> *mut u8 {
+        self.annex.get()
+    }
+
+    pub(crate) fn set_annex(&self, annex: NonNull<u8>) {
+        self.annex.set(annex.as_ptr());
+    }
+
     /// The blocks in hand of `class`.
-    pub(super) fn list(&self, class: usize) -> Option<&FreeList> {
+    pub(crate) fn list(&self, class: usize) -> Option<&FreeList> {
         self.lists.get(class)
     }
 

@@ -27,12 +27,15 @@ use crate::{
 mod heap;
 mod outbox;
 mod page;
+mod policy;
 mod spares;
+pub(crate) mod ward;
 
 use self::page::Due;
 pub(crate) use self::{
-    heap::{CLASSES, Heap, SLAB_MAX, class_of, class_size},
-    page::Page,
+    heap::{CLASSES, Heap, LISTED_MAX, SLAB_MAX, class_of, class_size},
+    page::{Page, Record},
+    policy::{Plain, Policy},
 };
 
 /// Every so many refills, what is gathered for other heaps is sent.
@@ -49,10 +52,11 @@ const SLAB: Layout = match Layout::from_size_align(PAGE, PAGE) {
 
 /// What all heaps share; see the [module](self).
 ///
-/// `S` gives spans, `M` memory for heaps and the map, which never goes back.
+/// `S` gives spans, `M` memory for heaps and the map, which never goes back; `P`
+/// is what is done beyond what has to be done.
 #[derive(Debug)]
-pub(crate) struct ThreadHeaps<S, M> {
-    map: &'static PageMap<Page>,
+pub(crate) struct ThreadHeaps<S, M, P: Policy = Plain> {
+    map: &'static PageMap<P::Record>,
     spans: S,
     books: M,
     /// Heaps that were ever made.
@@ -88,8 +92,8 @@ impl Idle {
     }
 }
 
-impl<S: Allocate, M: Allocate> ThreadHeaps<S, M> {
-    pub(crate) const fn new(map: &'static PageMap<Page>, spans: S, books: M) -> Self {
+impl<S: Allocate, M: Allocate, P: Policy> ThreadHeaps<S, M, P> {
+    pub(crate) const fn new(map: &'static PageMap<P::Record>, spans: S, books: M) -> Self {
         Self {
             map,
             spans,
@@ -118,7 +122,7 @@ impl<S: Allocate, M: Allocate> ThreadHeaps<S, M> {
         // Relaxed: statistics.
         self.made.fetch_add(1, Ordering::Relaxed);
         // SAFETY: just allocated for a heap.
-        unsafe { memory.write(Heap::new()) }
+        unsafe { memory.write(Heap::with_least(P::LEAST)) }
         // SAFETY: written, and never freed.
         Ok(unsafe { memory.as_ref() })
     }
@@ -196,7 +200,8 @@ impl<S: Allocate, M: Allocate> ThreadHeaps<S, M> {
         }
         let list = heap.list(class).ok_or(AllocError)?;
         let page = self.page_with_blocks(heap, class)?;
-        page.take_all(list);
+        let record = self.record(page);
+        page.take_all(list, |numbers, list| P::make(record, numbers, list));
         if !page.has_room() {
             // SAFETY: queued, and with it all its free blocks gone.
             unsafe { heap.queue(class).ok_or(AllocError)?.remove(NonNull::from(page)) }
@@ -225,12 +230,14 @@ impl<S: Allocate, M: Allocate> ThreadHeaps<S, M> {
 
     /// A new slab of `class`, queued.
     fn begin(&self, heap: &'static Heap, class: usize) -> Result<&'static Page, AllocError> {
-        let base = match heap.spares.take(SLAB) {
+        let base = match self.kept_span(heap, SLAB) {
             Some(base) => base,
             None => self.span(SLAB)?,
         };
-        let page = Page::of(self.map, base.addr().get());
+        let record = P::Record::of(self.map, base.addr().get());
+        let page = record.page();
         page.begin(heap, base, class, class_size(class));
+        P::began(record);
         // SAFETY: new, so in no queue.
         unsafe { heap.queue(class).ok_or(AllocError)?.push(NonNull::from(page)) }
         Ok(page)
@@ -238,8 +245,8 @@ impl<S: Allocate, M: Allocate> ThreadHeaps<S, M> {
 
     /// A span for `layout`, whatever it holds, that `heap`, of this thread, has kept.
     #[inline]
-    pub(crate) fn kept_span(heap: &Heap, layout: Layout) -> Option<NonNull<u8>> {
-        heap.spares.take(layout)
+    pub(crate) fn kept_span(&self, heap: &Heap, layout: Layout) -> Option<NonNull<u8>> {
+        heap.spares.take(layout, |span| P::vet_spare(self.map, span))
     }
 
     /// Takes back a span, which `heap`, of this thread, keeps if it is short.
@@ -261,7 +268,7 @@ impl<S: Allocate, M: Allocate> ThreadHeaps<S, M> {
     /// Gives up spans that `heap` has kept, but for `keep` pages.
     #[cold]
     fn shed(&self, heap: &Heap, keep: usize) {
-        for (span, layout) in heap.spares.shed(keep) {
+        for (span, layout) in heap.spares.shed(keep, |span| P::vet_spare(self.map, span)) {
             // SAFETY: allocated for as many pages, and nobody's.
             unsafe { self.spans.deallocate(span, layout) }
         }
@@ -284,11 +291,11 @@ impl<S: Allocate, M: Allocate> ThreadHeaps<S, M> {
         if self.map.covers(address) {
             return Ok(());
         }
-        let leaf = self.books.allocate_zeroed(PageMap::<Page>::leaf())?;
+        let leaf = self.books.allocate_zeroed(PageMap::<P::Record>::leaf())?;
         // SAFETY: zeroed, of that layout, and given back only if not taken.
         if unsafe { !self.map.add(address, leaf) } {
             // SAFETY: allocated above, and not taken.
-            unsafe { self.books.deallocate(leaf, PageMap::<Page>::leaf()) }
+            unsafe { self.books.deallocate(leaf, PageMap::<P::Record>::leaf()) }
         }
         Ok(())
     }
@@ -320,14 +327,22 @@ impl<S: Allocate, M: Allocate> ThreadHeaps<S, M> {
         let Some(queue) = heap.queue(page.class()) else { return };
         // SAFETY: queued, says the caller.
         unsafe { queue.remove(NonNull::from(page)) }
+        P::ended(self.record(page));
         // SAFETY: the span of a slab, of which no block is live.
         unsafe { self.give_span(heap, page.end(), SLAB) }
+    }
+
+    /// What the map has for `page`, a slab.
+    fn record(&self, page: &Page) -> &'static P::Record {
+        P::Record::of(self.map, page.base().addr().get())
     }
 
     /// Puts the blocks of `class` that are in hand back to their slabs.
     fn put_down(&self, heap: &'static Heap, class: usize) {
         let Some(list) = heap.list(class) else { return };
-        while let Some(block) = list.pop() {
+        while let Some(block) = list.first() {
+            P::vet(self.map, block);
+            let _same = list.pop();
             let page = Page::of(self.map, block.addr().get());
             // SAFETY: in use, as far as its slab knows, which is of this heap.
             if unsafe { page.free(block) } {
@@ -342,7 +357,8 @@ impl<S: Allocate, M: Allocate> ThreadHeaps<S, M> {
         while let Some(link) = notices.pop() {
             // SAFETY: from the notices of a heap.
             let page = unsafe { Page::of_notice(link) };
-            if let Some(due) = page.collect() {
+            let record = self.record(page);
+            if let Some(due) = page.collect(|blocks, count| P::receive(record, blocks, count)) {
                 self.see_to_due(heap, page, due);
             }
         }
@@ -354,7 +370,7 @@ impl<S: Allocate, M: Allocate> ThreadHeaps<S, M> {
     ///
     /// - `block` is a live block of `page`, which is a slab.
     #[inline]
-    pub(crate) unsafe fn free_far(heap: Option<&Heap>, page: &'static Page, block: NonNull<u8>) {
+    pub(crate) unsafe fn free_far(&self, heap: Option<&Heap>, page: &'static Page, block: NonNull<u8>) {
         if let Some(heap) = heap {
             // SAFETY: the caller's promise.
             return unsafe { heap.outbox().put(page, block) };

@@ -26,6 +26,7 @@
 
 use core::{
     cell::{Cell, UnsafeCell},
+    ops::Range,
     ptr,
     ptr::NonNull,
 };
@@ -73,6 +74,8 @@ pub(crate) struct Page {
     capacity: Cell<u32>,
     /// The class of a slab; of a span, the power of two that it is aligned to.
     class: Cell<u32>,
+    /// What a policy keeps where it is at hand.
+    annex: Cell<u64>,
     shared: Shared,
 }
 
@@ -113,6 +116,31 @@ unsafe impl Zeroed for Page {}
 // SAFETY: `repr(C)`, links first.
 unsafe impl Linked for Page {}
 
+/// What a map holds for each page: a [`Page`], and what a
+/// [policy](super::policy) adds.
+pub(crate) trait Record: Zeroed + 'static {
+    /// What the heaps know of the page.
+    fn page(&self) -> &Page;
+
+    /// What `map` has for the page that `address` is on.
+    #[inline(always)]
+    fn of(map: &'static PageMap<Self>, address: usize) -> &'static Self
+    where
+        Self: Sized,
+    {
+        // SAFETY: a value of ours, zero at first, which stays; only cells and
+        // atomics change in it.
+        unsafe { map.of(address).as_ref() }
+    }
+}
+
+impl Record for Page {
+    #[inline(always)]
+    fn page(&self) -> &Page {
+        self
+    }
+}
+
 /// What a free block calls for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Due {
@@ -125,10 +153,14 @@ pub(crate) enum Due {
 impl Page {
     /// What `map` knows of the page that `address` is on.
     #[inline(always)]
-    pub(crate) fn of(map: &'static PageMap<Self>, address: usize) -> &'static Self {
-        // SAFETY: a value of ours, zero at first, which stays; only cells and
-        // atomics change in it.
-        unsafe { map.of(address).as_ref() }
+    pub(crate) fn of<R: Record>(map: &'static PageMap<R>, address: usize) -> &'static Self {
+        R::of(map, address).page()
+    }
+
+    /// What a [policy](super::policy) keeps here.
+    #[inline(always)]
+    pub(super) const fn annex(&self) -> &Cell<u64> {
+        &self.annex
     }
 
     /// The heap that carves the page; null if it is no slab.
@@ -262,11 +294,12 @@ impl Page {
         if self.beyond.get() == 0 { Due::Empty } else { Due::Queue }
     }
 
-    /// Takes what is in the mail; what that calls for.
-    pub(crate) fn collect(&self) -> Option<Due> {
+    /// Takes what is in the mail, and has `receive` look at it and its number; what
+    /// that calls for.
+    pub(crate) fn collect(&self, receive: impl FnOnce(FreeList, u32) -> FreeList) -> Option<Due> {
         // SAFETY: the start of this page.
         let (blocks, count) = unsafe { self.shared.mail.take(self.base()) };
-        self.blocks.prepend(blocks);
+        self.blocks.prepend(receive(blocks, count));
         let (countdown, due) = (self.countdown.get(), self.due());
         self.countdown.set(countdown.saturating_sub(count));
         self.beyond.set(self.beyond.get().wrapping_sub(count.saturating_sub(countdown)));
@@ -303,35 +336,41 @@ impl Page {
         !self.blocks.is_empty()
     }
 
-    /// Moves all free blocks into `list`, which is empty, and makes more if they
-    /// are few. The slab is queued, and counts them as in use.
+    /// Moves all free blocks into `list`, which is empty, and has `make` put more
+    /// in front if they are few. The slab is queued, and counts them as in use.
     ///
     /// There is one at least if the slab [has blocks](Self::has_blocks) or
     /// [room](Self::has_room).
-    pub(crate) fn take_all(&self, list: &FreeList) {
+    pub(crate) fn take_all(&self, list: &FreeList, make: impl FnOnce(Range<u32>, &FreeList)) {
         list.swap(&self.blocks);
         let taken = self.carved.get().wrapping_sub(self.used());
         let batch = CARVE.checked_div(self.size.get()).unwrap_or(1).max(CARVE_LEAST);
         if taken.saturating_mul(2) <= batch {
-            self.carve(batch, list);
+            let start = self.carved.get();
+            let end = start.saturating_add(batch).min(self.capacity.get());
+            make(start..end, list);
+            self.carved.set(end);
         }
         self.countdown.set(self.carved.get());
         self.tell();
     }
 
-    /// Makes up to `batch` blocks, in front of those in `list`.
-    fn carve(&self, batch: u32, list: &FreeList) {
-        let (size, start) = (self.block_size(), self.carved.get());
-        let end = start.saturating_add(batch).min(self.capacity.get());
+    /// Makes blocks of these numbers, in front of those in `list`.
+    pub(super) fn carve(&self, numbers: Range<u32>, list: &FreeList) {
+        let size = self.block_size();
         // SAFETY: up to the capacity, so inside of the page or at its end.
-        let first = unsafe { self.base().add((start as usize).wrapping_mul(size)) };
+        let first = unsafe { self.base().add((numbers.start as usize).wrapping_mul(size)) };
         // SAFETY: below the capacity, so inside of the page; new, and at multiples
         // of the grain.
-        unsafe { list.push_row(first, size, end.wrapping_sub(start) as usize) }
-        self.carved.set(end);
+        unsafe { list.push_row(first, size, numbers.len()) }
     }
 
-    fn base(&self) -> NonNull<u8> {
+    /// Blocks that the page has room for.
+    pub(super) const fn capacity(&self) -> u32 {
+        self.capacity.get()
+    }
+
+    pub(super) fn base(&self) -> NonNull<u8> {
         let (_, base) = self.extent();
         // SAFETY: slabs have a start.
         unsafe { NonNull::new_unchecked(base) }

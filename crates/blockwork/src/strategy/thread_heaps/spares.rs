@@ -30,9 +30,12 @@ impl Spares {
         Some((list, pages))
     }
 
-    /// A span for `layout`, whatever it holds.
-    pub(super) fn take(&self, layout: Layout) -> Option<NonNull<u8>> {
+    /// A span for `layout`, whatever it holds; `vet` looks at it before its link
+    /// is followed.
+    #[inline]
+    pub(super) fn take(&self, layout: Layout, vet: impl Fn(NonNull<u8>)) -> Option<NonNull<u8>> {
         let (list, pages) = self.list(layout)?;
+        vet(list.first()?);
         let span = list.pop()?;
         self.pages.set(self.pages.get().wrapping_sub(pages));
         Some(span)
@@ -62,13 +65,13 @@ impl Spares {
     }
 
     /// Takes all but `keep` pages, the longest spans first.
-    pub(super) fn shed(&self, keep: usize) -> impl Iterator<Item = (NonNull<u8>, Layout)> {
+    pub(super) fn shed(&self, keep: usize, vet: impl Fn(NonNull<u8>)) -> impl Iterator<Item = (NonNull<u8>, Layout)> {
         let mut lengths = (1..=LONGEST).rev().peekable();
         core::iter::from_fn(move || {
             while self.pages.get() > keep {
                 let pages = *lengths.peek()?;
                 let layout = Layout::from_size_align(pages.wrapping_mul(PAGE), PAGE).ok()?;
-                if let Some(span) = self.take(layout) {
+                if let Some(span) = self.take(layout, &vet) {
                     return Some((span, layout));
                 }
                 lengths.next();
@@ -96,20 +99,20 @@ mod tests {
             unsafe { spares.keep(span, layout(pages)) }
         };
         assert!(keep(one, 1) && keep(three, 3) && !keep(five, 5));
-        assert_eq!(spares.take(layout(2)), None);
-        assert_eq!(spares.take(Layout::from_size_align(PAGE, 2 * PAGE).unwrap()), None);
+        assert_eq!(spares.take(layout(2), drop), None);
+        assert_eq!(spares.take(Layout::from_size_align(PAGE, 2 * PAGE).unwrap(), drop), None);
         let less = Layout::from_size_align(2 * PAGE + 1, 16).unwrap();
-        assert_eq!(spares.take(less), Some(three));
+        assert_eq!(spares.take(less, drop), Some(three));
         // SAFETY: as above.
         assert!(unsafe { spares.keep(three, less) });
-        assert_eq!(spares.shed(MOST / 2).count(), 0);
-        assert_eq!(spares.shed(0).collect::<Vec<_>>(), [(three, layout(3)), (one, layout(1))]);
+        assert_eq!(spares.shed(MOST / 2, drop).count(), 0);
+        assert_eq!(spares.shed(0, drop).collect::<Vec<_>>(), [(three, layout(3)), (one, layout(1))]);
         assert_eq!(spares.pages.get(), 0);
         for _ in 0..5 {
             assert!(!spares.is_full());
             assert!(keep(span(4), 4));
         }
         assert!(spares.is_full());
-        assert_eq!(spares.shed(MOST / 2).count(), 3);
+        assert_eq!(spares.shed(MOST / 2, drop).count(), 3);
     }
 }

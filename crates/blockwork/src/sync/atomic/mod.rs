@@ -27,6 +27,8 @@ use portable_atomic as given;
 #[cfg(shuttle)]
 use shuttle::sync::atomic as given;
 
+#[cfg(all(feature = "malloc", target_os = "linux", not(any(loom, shuttle, blockwork_no_os))))]
+pub(crate) use self::given::AtomicU8;
 #[cfg(any(loom, shuttle, feature = "portable-atomic", all(target_has_atomic = "64", not(blockwork_no_cas64))))]
 pub(crate) use self::given::AtomicU64;
 #[cfg(any(feature = "std", feature = "malloc", test))]
