@@ -21,8 +21,15 @@ pub(super) struct Large<S> {
 }
 
 /// A request as the spans know it: every span is aligned like this.
-fn inner(layout: Layout) -> Layout {
-    if layout.size() <= SPAN_MAX { layout.align_to(PAGE).unwrap_or(layout) } else { layout }
+#[inline]
+pub(super) fn inner(layout: Layout) -> Layout {
+    if is_span(layout) { layout.align_to(PAGE).unwrap_or(layout) } else { layout }
+}
+
+/// Whether a block for `layout` is a span.
+#[inline]
+pub(super) const fn is_span(layout: Layout) -> bool {
+    layout.size() <= SPAN_MAX
 }
 
 impl<S: Allocate> Large<S> {
@@ -40,7 +47,7 @@ impl<S: Allocate> Large<S> {
         layout: Layout,
         cover: impl FnOnce(NonNull<u8>) -> Result<(), AllocError>,
     ) -> Result<NonNull<u8>, AllocError> {
-        self.enter(layout, self.blocks.allocate(inner(layout))?, cover)
+        self.enter_new(layout, self.blocks.allocate(inner(layout))?, cover)
     }
 
     /// The same, of zeroes.
@@ -49,22 +56,22 @@ impl<S: Allocate> Large<S> {
         layout: Layout,
         cover: impl FnOnce(NonNull<u8>) -> Result<(), AllocError>,
     ) -> Result<NonNull<u8>, AllocError> {
-        self.enter(layout, self.blocks.allocate_zeroed(inner(layout))?, cover)
+        self.enter_new(layout, self.blocks.allocate_zeroed(inner(layout))?, cover)
     }
 
     /// Enters a new block for `layout` into the map, or frees it.
-    fn enter(
+    fn enter_new(
         &self,
         layout: Layout,
         block: NonNull<u8>,
         cover: impl FnOnce(NonNull<u8>) -> Result<(), AllocError>,
     ) -> Result<NonNull<u8>, AllocError> {
-        let inner = inner(layout);
         if cover(block).is_err() {
             // SAFETY: just allocated with this layout.
-            unsafe { self.blocks.deallocate(block, inner) }
+            unsafe { self.blocks.deallocate(block, inner(layout)) }
             return Err(AllocError);
         }
+        let inner = inner(layout);
         let page = Page::of(self.map, block.addr().get());
         page.set_align(inner.align());
         page.set_extent(block, self.blocks.granted(inner));

@@ -50,7 +50,7 @@ use crate::{
     alloc::{AllocError, Allocate, Check, Describe, can_resize, empty, reallocate},
     math::size_class::{Classes, Quad},
     os::slot::thread_slot,
-    raw::page_map::PageMap,
+    raw::page_map::{PAGE, PageMap},
     source::pages::Pages,
     strategy::thread_heaps::{Heap, Page, SLAB_MAX, ThreadHeaps, class_of},
 };
@@ -60,9 +60,14 @@ mod large;
 mod options;
 mod spans;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod threads;
 
-use self::{large::Large, spans::Spans};
+use self::{
+    large::{Large, inner, is_span},
+    spans::Spans,
+};
 pub use self::{
     options::{MallocOptions, OnMisuse},
     stats::{MallocClass, MallocStats},
@@ -72,7 +77,9 @@ static MAP: PageMap<Page> = PageMap::new();
 
 static SHARED_SPANS: Spans = Spans::new();
 
-static HEAPS: ThreadHeaps<&'static Spans, Pages> = ThreadHeaps::new(&MAP, &SHARED_SPANS, Pages);
+type Heaps = ThreadHeaps<&'static Spans, Pages>;
+
+static HEAPS: Heaps = ThreadHeaps::new(&MAP, &SHARED_SPANS, Pages);
 
 static LARGE: Large<&'static Spans> = Large::new(&MAP, &SHARED_SPANS);
 
@@ -184,26 +191,53 @@ const ALIGN: usize = 16;
 #[cold]
 #[inline(never)]
 fn allocate_far(layout: Layout) -> Result<NonNull<u8>, AllocError> {
-    let heap = threads::heap()?;
-    let attempt = || match class_of(layout) {
+    with_room(|heap| match class_of(layout) {
         Some(class) => {
             if HEAPS.is_time_to_look(heap) {
                 clock::look(heap);
             }
             HEAPS.refill(heap, class)
         }
-        None => large(layout),
-    };
-    attempt().or_else(|AllocError| {
-        // Something that is kept may be what is missing.
+        None => large(heap, layout),
+    })
+}
+
+/// What `attempt` has from the heap of this thread, at the second time if need be:
+/// something that is kept may be what was missing.
+fn with_room(attempt: impl Fn(&'static Heap) -> Result<NonNull<u8>, AllocError>) -> Result<NonNull<u8>, AllocError> {
+    let heap = threads::heap()?;
+    attempt(heap).or_else(|AllocError| {
         Malloc.trim();
-        attempt()
+        attempt(heap)
     })
 }
 
 /// A block that no slab has.
-fn large(layout: Layout) -> Result<NonNull<u8>, AllocError> {
-    LARGE.allocate(layout, |block| HEAPS.cover(block))
+fn large(heap: &Heap, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+    match kept(heap, layout) {
+        Some(block) => Ok(block),
+        None => LARGE.allocate(layout, |block| HEAPS.cover(block)),
+    }
+}
+
+/// The same, of zeroes: fresh ones need not be cleared.
+fn large_zeroed(heap: &Heap, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+    if let Some(block) = kept(heap, layout) {
+        // SAFETY: a block is valid for writes of what is granted for it.
+        unsafe { block.write_bytes(0, LARGE.granted(layout)) }
+        return Ok(block);
+    }
+    LARGE.allocate_zeroed(layout, |block| HEAPS.cover(block))
+}
+
+/// A span for `layout` that `heap`, of this thread, has kept.
+#[inline(always)]
+fn kept(heap: &Heap, layout: Layout) -> Option<NonNull<u8>> {
+    let span = Heaps::kept_span(heap, inner(layout))?;
+    let page = Page::of(&MAP, span.addr().get());
+    page.set_align(PAGE);
+    page.set_extent(span, layout.size().next_multiple_of(PAGE));
+    Some(span)
 }
 
 /// Does what the slab calls for that `block`, of this thread's heap, was freed in.
@@ -228,12 +262,29 @@ unsafe fn free_far(block: *mut u8) {
     let page = Page::of(&MAP, block.addr().get());
     if !page.owner().is_null() {
         // SAFETY: a live block of a slab.
-        return unsafe { ThreadHeaps::<&Spans, Pages>::free_far(threads::own(), page, block) };
+        return unsafe { Heaps::free_far(threads::own(), page, block) };
     }
     match LARGE.layout_at(page, block) {
         // SAFETY: live, as the page says.
-        Some(layout) => unsafe { LARGE.deallocate(page, block, layout) },
+        Some(layout) => unsafe { free_large(page, block, layout) },
         None => threads::misuse("free of what is no block of this allocator", block),
+    }
+}
+
+/// Frees a block that no slab has.
+///
+/// # Safety
+///
+/// - `block` is live, on `page`, and `layout` is what the page says.
+unsafe fn free_large(page: &Page, block: NonNull<u8>, layout: Layout) {
+    match threads::own().filter(|_| is_span(layout)) {
+        Some(heap) => {
+            page.set_extent(block, 0);
+            // SAFETY: a span, of a page that was written about.
+            unsafe { HEAPS.give_span(heap, block, layout) }
+        }
+        // SAFETY: the caller's promise.
+        None => unsafe { LARGE.deallocate(page, block, layout) },
     }
 }
 
@@ -288,23 +339,12 @@ unsafe impl Allocate for Malloc {
             return Ok(empty(layout));
         }
         if class_of(layout).is_none() {
-            return self.zeroed_large(layout);
+            return with_room(|heap| large_zeroed(heap, layout));
         }
         let block = self.allocate(layout)?;
         // SAFETY: a fresh block is valid for writes of what was asked, and more.
         unsafe { block.write_bytes(0, self.granted(layout)) }
         Ok(block)
-    }
-}
-
-impl Malloc {
-    /// A block of zeroes that no slab has: fresh ones need not be cleared.
-    fn zeroed_large(self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        let attempt = || LARGE.allocate_zeroed(layout, |block| HEAPS.cover(block));
-        attempt().or_else(|AllocError| {
-            self.trim();
-            attempt()
-        })
     }
 }
 

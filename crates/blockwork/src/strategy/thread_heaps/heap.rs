@@ -10,7 +10,7 @@
 
 use core::{alloc::Layout, cell::Cell, ptr::NonNull};
 
-use super::{outbox::Outbox, page::Page};
+use super::{outbox::Outbox, page::Page, spares::Spares};
 use crate::{
     math::size_class::{Classes, Quad},
     raw::{free_list::FreeList, mail::Mail, queue::Queue},
@@ -54,9 +54,8 @@ pub(crate) struct Heap {
     lists: [FreeList; CLASSES],
     queues: [Queue<Page>; CLASSES],
     outbox: Outbox,
-    /// Pages that are free, for any class: their first bytes link them.
-    pub(super) spare: FreeList,
-    pub(super) spares: Cell<u32>,
+    /// Spans that are free, for slabs of any class and for others.
+    pub(super) spares: Spares,
     /// Times that a list ran dry; wraps.
     pub(super) refills: Cell<u32>,
     /// When the round began that its spares were last looked at in.
@@ -85,8 +84,7 @@ impl Heap {
             lists: [const { FreeList::new() }; CLASSES],
             queues: [const { Queue::new() }; CLASSES],
             outbox: Outbox::new(),
-            spare: FreeList::new(),
-            spares: Cell::new(0),
+            spares: Spares::new(),
             refills: Cell::new(0),
             round: Cell::new(0),
             next: Cell::new(None),
@@ -133,7 +131,11 @@ impl Heap {
 }
 
 /// The class that serves `layout`; none if a slab cannot.
+#[inline]
 pub(crate) fn class_of(layout: Layout) -> Option<usize> {
+    if layout.size() > SLAB_MAX {
+        return None;
+    }
     let size = layout.size().max(1);
     let layout = Layout::from_size_align(size, layout.align()).ok()?;
     Some(TABLE.of(layout)).filter(|&class| class < CLASSES)

@@ -27,15 +27,13 @@ use crate::{
 mod heap;
 mod outbox;
 mod page;
+mod spares;
 
 use self::page::Due;
 pub(crate) use self::{
     heap::{CLASSES, Heap, SLAB_MAX, class_of, class_size},
     page::Page,
 };
-
-/// Free pages that a heap keeps for itself: when there are more, half of them go.
-const SPARES: u32 = 16;
 
 /// Every so many refills, what is gathered for other heaps is sent.
 const SEND_EVERY: u32 = 32;
@@ -150,7 +148,7 @@ impl<S: Allocate, M: Allocate> ThreadHeaps<S, M> {
                 }
             }
         }
-        self.give_spares(heap, 0);
+        self.shed(heap, 0);
     }
 
     /// Takes the mail of heaps without threads, and gives up what is free there.
@@ -183,7 +181,7 @@ impl<S: Allocate, M: Allocate> ThreadHeaps<S, M> {
     /// is another round than the last time.
     pub(crate) fn end_round(&self, heap: &Heap, round: u32) {
         if heap.round.replace(round) != round {
-            self.give_spares(heap, heap.spares.get() / 2);
+            self.shed(heap, heap.spares.pages() / 2);
         }
     }
 
@@ -227,11 +225,8 @@ impl<S: Allocate, M: Allocate> ThreadHeaps<S, M> {
 
     /// A new slab of `class`, queued.
     fn begin(&self, heap: &'static Heap, class: usize) -> Result<&'static Page, AllocError> {
-        let base = match heap.spare.pop() {
-            Some(base) => {
-                heap.spares.set(heap.spares.get().wrapping_sub(1));
-                base
-            }
+        let base = match heap.spares.take(SLAB) {
+            Some(base) => base,
             None => self.span(SLAB)?,
         };
         let page = Page::of(self.map, base.addr().get());
@@ -241,7 +236,38 @@ impl<S: Allocate, M: Allocate> ThreadHeaps<S, M> {
         Ok(page)
     }
 
-    /// A span for `layout`, whose first page may be written about.
+    /// A span for `layout`, whatever it holds, that `heap`, of this thread, has kept.
+    #[inline]
+    pub(crate) fn kept_span(heap: &Heap, layout: Layout) -> Option<NonNull<u8>> {
+        heap.spares.take(layout)
+    }
+
+    /// Takes back a span, which `heap`, of this thread, keeps if it is short.
+    ///
+    /// # Safety
+    ///
+    /// - `span` is from [`spans`](Self::new) or was kept, for `layout`, is given up,
+    ///   and its first page may be written about.
+    pub(crate) unsafe fn give_span(&self, heap: &Heap, span: NonNull<u8>, layout: Layout) {
+        // SAFETY: the caller's promise.
+        if unsafe { !heap.spares.keep(span, layout) } {
+            // SAFETY: the caller's promise.
+            unsafe { self.spans.deallocate(span, layout) }
+        } else if heap.spares.is_full() {
+            self.shed(heap, spares::MOST / 2);
+        }
+    }
+
+    /// Gives up spans that `heap` has kept, but for `keep` pages.
+    #[cold]
+    fn shed(&self, heap: &Heap, keep: usize) {
+        for (span, layout) in heap.spares.shed(keep) {
+            // SAFETY: allocated for as many pages, and nobody's.
+            unsafe { self.spans.deallocate(span, layout) }
+        }
+    }
+
+    /// A new span for `layout`, whose first page may be written about.
     fn span(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         let span = self.spans.allocate(layout)?;
         if self.cover(span).is_err() {
@@ -294,23 +320,8 @@ impl<S: Allocate, M: Allocate> ThreadHeaps<S, M> {
         let Some(queue) = heap.queue(page.class()) else { return };
         // SAFETY: queued, says the caller.
         unsafe { queue.remove(NonNull::from(page)) }
-        // SAFETY: a page of memory that nobody uses.
-        unsafe { heap.spare.push(page.end()) }
-        heap.spares.set(heap.spares.get().wrapping_add(1));
-        if heap.spares.get() > SPARES {
-            self.give_spares(heap, SPARES / 2);
-        }
-    }
-
-    /// Gives up free pages, but for so many.
-    fn give_spares(&self, heap: &Heap, keep: u32) {
-        while heap.spares.get() > keep
-            && let Some(span) = heap.spare.pop()
-        {
-            heap.spares.set(heap.spares.get().wrapping_sub(1));
-            // SAFETY: allocated for a slab, and no block of it is live.
-            unsafe { self.spans.deallocate(span, SLAB) }
-        }
+        // SAFETY: the span of a slab, of which no block is live.
+        unsafe { self.give_span(heap, page.end(), SLAB) }
     }
 
     /// Puts the blocks of `class` that are in hand back to their slabs.

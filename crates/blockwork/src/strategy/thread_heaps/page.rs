@@ -46,9 +46,11 @@ use crate::{
 /// of so many.
 const WAKE_SHARE: u32 = 8;
 
-/// Bytes that are carved at a time, at least a block: what the system provides
-/// at a time.
+/// Bytes that are carved at a time: what the system provides at a time.
 const CARVE: u32 = 4096;
+
+/// Blocks that are carved at a time, at least.
+const CARVE_LEAST: u32 = 4;
 
 /// What is known of a page; see the [module](self).
 #[repr(C, align(128))]
@@ -309,7 +311,7 @@ impl Page {
     pub(crate) fn take_all(&self, list: &FreeList) {
         list.swap(&self.blocks);
         let taken = self.carved.get().wrapping_sub(self.used());
-        let batch = CARVE.checked_div(self.size.get()).unwrap_or(1).max(1);
+        let batch = CARVE.checked_div(self.size.get()).unwrap_or(1).max(CARVE_LEAST);
         if taken.saturating_mul(2) <= batch {
             self.carve(batch, list);
         }

@@ -1,0 +1,115 @@
+//! [`Spares`]: a few free spans that a heap keeps, so that it need not ask for them.
+
+use core::{alloc::Layout, cell::Cell, ptr::NonNull};
+
+use crate::raw::{free_list::FreeList, page_map::PAGE};
+
+/// The longest span that is kept, in pages.
+const LONGEST: usize = 4;
+
+/// Pages that are kept: when there are more, half of them go.
+pub(super) const MOST: usize = 16;
+
+/// Free spans, whose first bytes link them; see the [module](self).
+#[derive(Debug)]
+pub(super) struct Spares {
+    /// By length: one page, two, and so on.
+    lists: [FreeList; LONGEST],
+    pages: Cell<usize>,
+}
+
+impl Spares {
+    pub(super) const fn new() -> Self {
+        Self { lists: [const { FreeList::new() }; LONGEST], pages: Cell::new(0) }
+    }
+
+    /// Where spans for `layout` are kept, if they are, and their pages.
+    fn list(&self, layout: Layout) -> Option<(&FreeList, usize)> {
+        let pages = layout.size().div_ceil(PAGE);
+        let list = self.lists.get(pages.wrapping_sub(1)).filter(|_| layout.align() <= PAGE)?;
+        Some((list, pages))
+    }
+
+    /// A span for `layout`, whatever it holds.
+    pub(super) fn take(&self, layout: Layout) -> Option<NonNull<u8>> {
+        let (list, pages) = self.list(layout)?;
+        let span = list.pop()?;
+        self.pages.set(self.pages.get().wrapping_sub(pages));
+        Some(span)
+    }
+
+    /// Keeps a span; false if it is too long. More may be there than should be.
+    ///
+    /// # Safety
+    ///
+    /// - `span` is memory for `layout`, whose users have given it up.
+    pub(super) unsafe fn keep(&self, span: NonNull<u8>, layout: Layout) -> bool {
+        let Some((list, pages)) = self.list(layout) else { return false };
+        // SAFETY: a page at least, and given up.
+        unsafe { list.push(span) }
+        self.pages.set(self.pages.get().wrapping_add(pages));
+        true
+    }
+
+    /// Pages that are kept.
+    pub(super) const fn pages(&self) -> usize {
+        self.pages.get()
+    }
+
+    /// Whether there is more than should be.
+    pub(super) const fn is_full(&self) -> bool {
+        self.pages.get() > MOST
+    }
+
+    /// Takes all but `keep` pages, the longest spans first.
+    pub(super) fn shed(&self, keep: usize) -> impl Iterator<Item = (NonNull<u8>, Layout)> {
+        let mut lengths = (1..=LONGEST).rev().peekable();
+        core::iter::from_fn(move || {
+            while self.pages.get() > keep {
+                let pages = *lengths.peek()?;
+                let layout = Layout::from_size_align(pages.wrapping_mul(PAGE), PAGE).ok()?;
+                if let Some(span) = self.take(layout) {
+                    return Some((span, layout));
+                }
+                lengths.next();
+            }
+            None
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use heap::{alloc::alloc, vec::Vec};
+
+    use super::*;
+
+    #[test]
+    fn a_few_short_spans_are_kept_and_found_by_their_length() {
+        let spares = Spares::new();
+        let layout = |pages: usize| Layout::from_size_align(pages * PAGE, PAGE).unwrap();
+        // SAFETY: not of size zero; never freed, since tests of memory tools are few.
+        let span = |pages| NonNull::new(unsafe { alloc(layout(pages)) }).unwrap();
+        let [one, three, five] = [1, 3, 5].map(span);
+        let keep = |span, pages| {
+            // SAFETY: memory of that layout, used by nobody.
+            unsafe { spares.keep(span, layout(pages)) }
+        };
+        assert!(keep(one, 1) && keep(three, 3) && !keep(five, 5));
+        assert_eq!(spares.take(layout(2)), None);
+        assert_eq!(spares.take(Layout::from_size_align(PAGE, 2 * PAGE).unwrap()), None);
+        let less = Layout::from_size_align(2 * PAGE + 1, 16).unwrap();
+        assert_eq!(spares.take(less), Some(three));
+        // SAFETY: as above.
+        assert!(unsafe { spares.keep(three, less) });
+        assert_eq!(spares.shed(MOST / 2).count(), 0);
+        assert_eq!(spares.shed(0).collect::<Vec<_>>(), [(three, layout(3)), (one, layout(1))]);
+        assert_eq!(spares.pages.get(), 0);
+        for _ in 0..5 {
+            assert!(!spares.is_full());
+            assert!(keep(span(4), 4));
+        }
+        assert!(spares.is_full());
+        assert_eq!(spares.shed(MOST / 2).count(), 3);
+    }
+}
