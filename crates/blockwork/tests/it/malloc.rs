@@ -1,11 +1,12 @@
 //! The malloc: one for the whole of this program, beside the one that it has.
 
+use core::{alloc::Layout, ptr::NonNull};
+
 use blockwork::{
     Allocate, Check, Counted, Decommit, Describe, FutexLock, Heap, Malloc, Pages, SpanPool, SpanPoolConfig, System,
     check_allocator, send_sync,
     testing::{Failing, When},
 };
-use core::{alloc::Layout, ptr::NonNull};
 
 check_allocator!(malloc, |_| Malloc, .own_memory());
 check_allocator!(heap, |_| Heap::new(Pages), .own_memory());
