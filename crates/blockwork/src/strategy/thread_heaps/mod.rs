@@ -122,7 +122,7 @@ impl<S: Allocate, M: Allocate, P: Policy> ThreadHeaps<S, M, P> {
         // Relaxed: statistics.
         self.made.fetch_add(1, Ordering::Relaxed);
         // SAFETY: just allocated for a heap.
-        unsafe { memory.write(Heap::with_least(P::LEAST)) }
+        unsafe { memory.write(const { Heap::with_least(P::LEAST) }) }
         // SAFETY: written, and never freed.
         Ok(unsafe { memory.as_ref() })
     }
