@@ -13,12 +13,18 @@
 //! ```
 //!
 //! [`c`] has the functions of C over it, under Rust names: what a shared library
-//! exports under theirs.
+//! exports under theirs. With the feature `debug`, `Debug` is a global allocator that
+//! tells of what a program does wrong with its heap, and who did.
 #![no_std]
 
-#[cfg(test)]
+#[cfg(any(test, feature = "debug"))]
 extern crate std;
 
 pub use blockwork::Malloc;
 
+#[cfg(feature = "debug")]
+pub use self::debug::Debug;
+
 pub mod c;
+#[cfg(feature = "debug")]
+pub mod debug;

@@ -7,7 +7,7 @@ use std::{fs, path::Path, process::Command};
 
 use crate::run::step;
 
-const PACKAGES: &[&str] = &["blockwork-0.1.0", "blockwork-lab-0.1.0", "blockwork-c-0.1.0"];
+const PACKAGES: &[&str] = &["blockwork-0.1.0", "blockwork-malloc-0.1.0", "blockwork-lab-0.1.0", "blockwork-c-0.1.0"];
 /// Cargo takes nothing in here for a member of the workspace around it.
 const FOLDER: &str = "target/package";
 
@@ -28,6 +28,7 @@ pub(super) fn compiles(root: &Path) -> Result<(), String> {
     for package in PACKAGES {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["check", "--quiet", "--config", "patch.crates-io.blockwork.path='../blockwork-0.1.0'"]);
+        cargo.args(["--config", "patch.crates-io.blockwork-malloc.path='../blockwork-malloc-0.1.0'"]);
         step(&folder.join(package), &format!("check {package}"), cargo.arg("--target-dir").arg(root.join("target")))?;
     }
     Ok(())
