@@ -165,4 +165,3 @@ pub extern "C" fn finish() {
         unsafe { leaks::tell(&STACKS.0, heap.live_blocks(), &raw const HEAP as usize, size_of_val(&HEAP)) }
     });
 }
-

@@ -19,13 +19,22 @@ use super::{
     sys::{self, PAGE},
 };
 
-/// A block, its site, and whether it was reached: in turn 0, 1 and looked through 2.
+/// A block, its site, and whether it was reached.
 #[derive(Clone, Copy)]
 struct Found {
     start: usize,
     size: usize,
     site: u32,
-    reached: u32,
+    is_reached: bool,
+    /// The block to look through after this one, as its number and one; 0 for none.
+    next: usize,
+}
+
+/// The blocks by address, and the first of those that were reached and not looked
+/// through.
+struct Search<'a> {
+    blocks: &'a mut [Found],
+    first: usize,
 }
 
 /// Says what is still there, and if asked to, who lost it.
@@ -47,11 +56,20 @@ pub unsafe fn tell(stacks: &Stacks<Map>, live: LiveBlocks<'_>, own: usize, own_s
         // SAFETY: as many as there are.
         let place = unsafe { first.add(at) };
         // SAFETY: a place of ours.
-        unsafe { place.write(Found { start: block.address, size: block.layout.size(), site: block.site, reached: 0 }) }
+        unsafe {
+            place.write(Found {
+                start: block.address,
+                size: block.layout.size(),
+                site: block.site,
+                is_reached: false,
+                next: 0,
+            })
+        }
     }
     // SAFETY: written just now.
     let blocks = unsafe { core::slice::from_raw_parts_mut(first.as_ptr(), count) };
     blocks.sort_unstable_by_key(|block| block.start);
+    let mut search = Search { blocks: &mut *blocks, first: 0 };
     // SAFETY: inside the lock; nothing is mapped from here on.
     let ours = unsafe { map::ours() };
     report::each_mapping(|mapping| {
@@ -64,17 +82,15 @@ pub unsafe fn tell(stacks: &Stacks<Map>, live: LiveBlocks<'_>, own: usize, own_s
                     from = end;
                     continue;
                 }
-                scan(blocks, from, start.min(mapping.end), own..own.wrapping_add(own_size));
+                scan(&mut search, from, start.min(mapping.end), own..own.wrapping_add(own_size));
                 from = start.min(mapping.end);
             }
         }
     });
-    while let Some(block) = blocks.iter_mut().find(|block| block.reached == 1) {
-        block.reached = 2;
+    while let Some(block) = search.first.checked_sub(1).and_then(|at| search.blocks.get(at)) {
         let (start, size) = (block.start, block.size);
-        scan(blocks, start, start.saturating_add(size), 0..0);
-        // Neighbours are reached together more often than not; those behind come
-        // in this round, those before in another.
+        search.first = block.next;
+        scan(&mut search, start, start.saturating_add(size), 0..0);
     }
     lost(stacks, blocks);
     // SAFETY: from there, and not used again.
@@ -82,7 +98,7 @@ pub unsafe fn tell(stacks: &Stacks<Map>, live: LiveBlocks<'_>, own: usize, own_s
 }
 
 /// Marks what the words from `from` to `to` point to, but for those at `except`.
-fn scan(blocks: &mut [Found], from: usize, to: usize, except: core::ops::Range<usize>) {
+fn scan(search: &mut Search<'_>, from: usize, to: usize, except: core::ops::Range<usize>) {
     const PROCESS_VM_READV: usize = 310;
     let mut at = from.next_multiple_of(size_of::<usize>());
     while at < to {
@@ -98,28 +114,33 @@ fn scan(blocks: &mut [Found], from: usize, to: usize, except: core::ops::Range<u
         let read = unsafe { sys::syscall(PROCESS_VM_READV, arguments) }.unwrap_or(0);
         for (number, &word) in words.iter().take(read / size_of::<usize>()).enumerate() {
             if !except.contains(&at.wrapping_add(number.wrapping_mul(size_of::<usize>()))) {
-                mark(blocks, word);
+                search.mark(word);
             }
         }
         at = end;
     }
 }
 
-fn mark(blocks: &mut [Found], word: usize) {
-    let behind = blocks.partition_point(|block| block.start <= word);
-    if let Some(block) = behind.checked_sub(1).and_then(|at| blocks.get_mut(at))
-        // The end of a block is an address that programs keep as well.
-        && word.wrapping_sub(block.start) <= block.size
-        && block.reached == 0
-    {
-        block.reached = 1;
+impl Search<'_> {
+    /// Notes the block that `word` points to. The end of a block is an address that
+    /// programs keep as well.
+    fn mark(&mut self, word: usize) {
+        let behind = self.blocks.partition_point(|block| block.start <= word);
+        if let Some(block) = behind.checked_sub(1).and_then(|at| self.blocks.get_mut(at))
+            && word.wrapping_sub(block.start) <= block.size
+            && !block.is_reached
+        {
+            block.is_reached = true;
+            block.next = self.first;
+            self.first = behind;
+        }
     }
 }
 
 /// Tells of what was not reached, by who asked for it.
 fn lost(stacks: &Stacks<Map>, blocks: &mut [Found]) {
-    blocks.sort_unstable_by_key(|block| (block.reached != 0, block.site));
-    let reached = blocks.partition_point(|block| block.reached == 0);
+    blocks.sort_unstable_by_key(|block| (block.is_reached, block.site));
+    let reached = blocks.partition_point(|block| !block.is_reached);
     let Some(leaked) = blocks.get(..reached) else { return };
     for group in leaked.chunk_by(|one, other| one.site == other.site) {
         let [first, ..] = group else { continue };

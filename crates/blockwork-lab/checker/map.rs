@@ -22,8 +22,7 @@ struct Place(UnsafeCell<Ours>);
 // SAFETY: reached inside the heap's lock only.
 unsafe impl Sync for Place {}
 
-static OURS: Place =
-    Place(UnsafeCell::new(Ours { list: core::ptr::null_mut(), room: 0, count: 0 }));
+static OURS: Place = Place(UnsafeCell::new(Ours { list: core::ptr::null_mut(), room: 0, count: 0 }));
 
 /// What is ours, as first address and end, sorted.
 ///

@@ -167,10 +167,7 @@ pub fn write(facts: &Facts, stacks: &Stacks<Map>, now: Option<&Callers>, mut sit
     let &Facts { kind, address, size, block, block_size, count, bytes } = facts;
     let process = sys::process();
     // What does not fit is left out.
-    let _full = writeln!(
-        text,
-        "finding {kind} {process} {address:x} {size} {block:x} {block_size} {count} {bytes}"
-    );
+    let _full = writeln!(text, "finding {kind} {process} {address:x} {size} {block:x} {block_size} {count} {bytes}");
     if let Some(callers) = now {
         let _full = stack(&mut text, "now", callers, maps);
     }
