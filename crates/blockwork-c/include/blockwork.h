@@ -182,6 +182,9 @@ BW_API const bw_allocator *bw_system(void) BW_NOEXCEPT;
 /* Whole pages from the operating system; for all threads. */
 BW_API const bw_allocator *bw_pages(void) BW_NOEXCEPT;
 
+/* The malloc of this library, below, as an allocator; for all threads. */
+BW_API const bw_allocator *bw_malloc_interface(void) BW_NOEXCEPT;
+
 /* `size` bytes at `memory`, lent to one holder at a time: a strategy that asks
  * once, as bw_bump() of no more than that. */
 BW_API bw_part *bw_buffer(void *memory, size_t size) BW_NOEXCEPT;
@@ -309,6 +312,27 @@ BW_API void bw_release(void *block) BW_NOEXCEPT;
 
 /* The size that such a block was asked for with; 0 for NULL. */
 BW_API size_t bw_acquired(const void *block) BW_NOEXCEPT;
+
+/* ---- The malloc of this library ------------------------------------------- */
+
+/* malloc, calloc, realloc, free and aligned_alloc as the C library has them, in
+ * a heap of their own: for all threads, and there is one in a process. A pointer
+ * from here goes back to bw_free() or bw_realloc(), and no other does; what is no
+ * block ends the program with a message, as far as that is seen.
+ * bw_realloc(block, 0) frees and returns NULL; bw_aligned_alloc() takes any power
+ * of two and any size. To put it in the place of malloc, preload
+ * libblockwork-preload.so. */
+BW_API void *bw_malloc(size_t size) BW_NOEXCEPT;
+BW_API void *bw_calloc(size_t count, size_t size) BW_NOEXCEPT;
+BW_API void *bw_realloc(void *block, size_t size) BW_NOEXCEPT;
+BW_API void bw_free(void *block) BW_NOEXCEPT;
+BW_API void *bw_aligned_alloc(size_t align, size_t size) BW_NOEXCEPT;
+
+/* The bytes that may be used of such a block; 0 for NULL. */
+BW_API size_t bw_usable_size(const void *block) BW_NOEXCEPT;
+
+/* Gives the system what is kept for later; 1. */
+BW_API int bw_malloc_trim(void) BW_NOEXCEPT;
 
 /* ---- The current allocator of a thread ----------------------------------- */
 

@@ -30,6 +30,7 @@ mod combine;
 mod compose;
 mod error;
 mod interface;
+mod malloc;
 mod parent;
 mod part;
 mod report;
@@ -48,6 +49,10 @@ pub use self::{
     compose::{Named, bw_compose, bw_compose_shared},
     error::bw_last_error,
     interface::Interface,
+    malloc::{
+        bw_aligned_alloc, bw_calloc, bw_free, bw_malloc, bw_malloc_interface, bw_malloc_trim, bw_realloc,
+        bw_usable_size,
+    },
     part::Handle,
     report::Report,
     scope::{bw_current, bw_pop, bw_push},

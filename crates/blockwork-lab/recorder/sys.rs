@@ -28,7 +28,7 @@ type Result<T> = core::result::Result<T, Errno>;
 /// # Safety
 ///
 /// As the call's manual page says.
-unsafe fn syscall(number: usize, arguments: [usize; 6]) -> Result<usize> {
+pub unsafe fn syscall(number: usize, arguments: [usize; 6]) -> Result<usize> {
     let [a, b, c, d, e, f] = arguments;
     let result: isize;
     // SAFETY: the system keeps all registers but these three; what the call
@@ -76,7 +76,7 @@ pub const fn page_size() -> usize {
 
 /// An open file, closed when dropped.
 #[derive(Debug)]
-pub struct File(usize);
+pub struct File(pub usize);
 
 impl File {
     /// Opens a file for reading and writing.

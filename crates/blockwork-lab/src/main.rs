@@ -6,9 +6,11 @@
 //! blockwork stats ls.4711.bwrec    what was asked for, by whom, for how long
 //! blockwork compare ls.4711.bwrec  the same requests through many allocators
 //! blockwork run -- ls -l           record and compare in one
+//! blockwork run --checked -- ls -l what is done wrong with the heap, and by whom
 //! ```
 
 mod capture;
+mod checked;
 mod cli;
 mod cmd;
 mod recorder;

@@ -14,15 +14,21 @@
 //!
 //! [`c`] has the functions of C over it, under Rust names: what a shared library
 //! exports under theirs. [`HardenedMalloc`] and [`hardened`] are the same for
-//! programs that may be attacked.
+//! programs that may be attacked. With the feature `debug`, `Debug` is a global
+//! allocator that tells of what a program does wrong with its heap, and who did.
 #![no_std]
 
-#[cfg(test)]
+#[cfg(any(test, feature = "debug"))]
 extern crate std;
 
 pub use blockwork::{HardenedMalloc, Malloc, MallocClass, MallocOptions, MallocStats, OnMisuse};
 
+#[cfg(feature = "debug")]
+pub use self::debug::Debug;
+
 pub mod c;
+#[cfg(feature = "debug")]
+pub mod debug;
 pub mod hardened;
 pub mod options;
 pub mod report;

@@ -125,8 +125,8 @@ pub use crate::{
         affix::Affix,
         chain::Chain,
         checked::{
-            Below, Beside, BlockInfo, BooksMemory, CallSites, Checked, Damage, DamageKind, Finding, Ignore, LiveBlocks,
-            Log, Misuse, MisuseKind, Operation, Report, Scrutiny, Site, Tally, Unsited,
+            Below, Beside, BlockInfo, BooksMemory, CallSites, Callers, Checked, Damage, DamageKind, Finding, Ignore,
+            LiveBlocks, Log, Misuse, MisuseKind, Operation, Report, Scrutiny, Site, Stack, Stacks, Tally, Unsited,
         },
         counted::{Counted, Counts},
         fallback::Fallback,

@@ -107,6 +107,11 @@ fn heaps_go_as_a_whole() {
 }
 
 #[test]
+fn the_malloc_serves_as_that_of_c_and_as_a_parent() {
+    run_in_both("malloc.c");
+}
+
+#[test]
 fn parts_for_all_threads_are() {
     run_in_both("threads.c");
 }

@@ -6,8 +6,8 @@
 //!         └── what cannot work is said before anything runs            └── or leave it as it is: readable
 //! ```
 
-mod process;
-mod program;
+pub mod process;
+pub mod program;
 mod spool;
 
 use std::{
@@ -25,7 +25,9 @@ use std::{
 pub use self::process::End;
 use self::{program::CANNOT_RUN, spool::Spool};
 use crate::{
-    cli, recorder, text,
+    cli,
+    recorder::{self, layout::VARIABLE},
+    text,
     trace::{self, Summary},
 };
 use indicatif::{ProgressBar, ProgressStyle};
@@ -40,12 +42,12 @@ pub struct Failure {
 }
 
 impl Failure {
-    const fn new(code: u8, message: String) -> Self {
+    pub const fn new(code: u8, message: String) -> Self {
         Self { code, message }
     }
 
     /// The lab's own failure.
-    const fn own(message: String) -> Self {
+    pub const fn own(message: String) -> Self {
         Self::new(cli::FAILED, message)
     }
 }
@@ -203,12 +205,15 @@ fn record_into(command: &[OsString], program: &str, path: &Path, spool: &Arc<Spo
     let absolute = fs::canonicalize(path)
         .map_err(|error| Failure::own(format!("cannot find {} again: {error}", path.display())))?;
     let beside = absolute.parent().unwrap_or(Path::new("/"));
-    let library = recorder::install(beside)
+    let library = recorder::install(recorder::RECORDER, beside)
         .map_err(|error| Failure::own(format!("cannot put the recorder where it can be loaded: {error}")))?;
     let (end, packed) = thread::scope(|scope| {
         // Packed while the program runs, so that little is left to do after it.
         let packer = scope.spawn(|| pack(spool, beside, program));
-        let end = process::run(command, library.path(), &absolute, spool);
+        let claimed = Arc::clone(spool);
+        // Which process is the one to record is settled before it starts.
+        let claim = move || claimed.claim();
+        let end = process::run(command, library.path(), (VARIABLE, absolute.as_os_str()), claim);
         spool.end();
         packer.thread().unpark();
         show_progress(spool, &packer);

@@ -1,20 +1,16 @@
 //! Runs the program: its process, its signals, its end.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fmt, io,
     os::unix::process::{CommandExt, ExitStatusExt},
     path::Path,
     process::{Command, ExitStatus},
     ptr,
-    sync::{
-        Arc,
-        atomic::{AtomicI32, Ordering},
-    },
+    sync::atomic::{AtomicI32, Ordering},
 };
 
-use super::spool::Spool;
-use crate::recorder::{self, layout::VARIABLE};
+use crate::recorder;
 
 /// How the program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,23 +71,26 @@ const SIGNALS: [(i32, &str); 16] = [
     (libc::SIGXFSZ, "SIGXFSZ"),
 ];
 
-/// Runs `command` with the recorder at `library` writing to `spool` at `path`,
-/// and waits for its end.
-pub fn run(command: &[OsString], library: &Path, path: &Path, spool: &Arc<Spool>) -> io::Result<End> {
+/// Runs `command` with the `library` loaded and the `variable` set, and waits for
+/// its end. The process begins with `claim`.
+pub fn run(
+    command: &[OsString],
+    library: &Path,
+    variable: (&str, &OsStr),
+    claim: impl Fn() + Send + Sync + 'static,
+) -> io::Result<End> {
     let [program, arguments @ ..] = command else { return Err(io::ErrorKind::InvalidInput.into()) };
     let mut command = Command::new(program);
     command
         .args(arguments)
         .env("LD_PRELOAD", recorder::preload(library, std::env::var_os("LD_PRELOAD")))
-        .env(VARIABLE, path);
-    let spool = Arc::clone(spool);
-    let claim = move || {
-        // Which process is the one to record is settled before it starts.
-        spool.claim();
+        .env(variable.0, variable.1);
+    let begin = move || {
+        claim();
         Ok(())
     };
-    // SAFETY: the closure asks for a process id and stores it, no more.
-    unsafe { command.pre_exec(claim) };
+    // SAFETY: the closures ask for a process id and store it, no more.
+    unsafe { command.pre_exec(begin) };
     let _signals = Signals::pass_on();
     let mut child = command.spawn()?;
     CHILD.store(i32::try_from(child.id()).unwrap_or(0), Ordering::Relaxed);

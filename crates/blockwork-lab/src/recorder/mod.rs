@@ -50,8 +50,11 @@ pub use blockwork::combine::recorded::layout;
 #[cfg(all(test, recorder))]
 use blockwork::wire;
 
-/// The library; empty where it cannot be built.
-const LIBRARY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/recorder.so"));
+/// The recorder; empty where it cannot be built.
+pub const RECORDER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/recorder.so"));
+
+/// The checker, which programs load in the same way; empty as well.
+pub const CHECKER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/checker.so"));
 
 /// How the library's file is called, up to a random part.
 const PREFIX: &str = "blockwork-recorder-";
@@ -60,7 +63,7 @@ const PREFIX: &str = "blockwork-recorder-";
 const SUFFIX: &str = ".so";
 
 /// Whether programs can be recorded on this platform.
-pub const AVAILABLE: bool = !LIBRARY.is_empty();
+pub const AVAILABLE: bool = !RECORDER.is_empty() && !CHECKER.is_empty();
 
 /// The library in a file, for as long as this lives.
 #[derive(Debug)]
@@ -78,9 +81,9 @@ impl Installed {
     }
 }
 
-/// Puts the library where any process can load it from, for as long as the
+/// Puts `library` where any process can load it from, for as long as the
 /// result lives. `beside` is a directory to resort to.
-pub fn install(beside: &Path) -> io::Result<Installed> {
+pub fn install(library: &[u8], beside: &Path) -> io::Result<Installed> {
     let directory = places(beside).find(|place| is_fit(place)).ok_or_else(|| {
         io::Error::other("no directory to load the recorder from: all are mounted noexec, or have a space or a colon in their names; set TMPDIR")
     })?;
@@ -90,7 +93,7 @@ pub fn install(beside: &Path) -> io::Result<Installed> {
         .suffix(SUFFIX)
         .permissions(Permissions::from_mode(0o755))
         .tempfile_in(directory)?;
-    file.write_all(LIBRARY)?;
+    file.write_all(library)?;
     // Closed, so that the loader never meets a file that is open for writing.
     let path = file.into_temp_path();
     let lock = File::open(&path)?;

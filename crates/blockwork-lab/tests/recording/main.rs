@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod calls;
+mod checked;
 mod compare;
 mod processes;
 mod signals;

@@ -59,6 +59,8 @@ pub(crate) fn run(root: &Path, gate: Gate, tested: bool) -> Result<(), String> {
     if !tested {
         cargo("test --workspace")?;
     }
+    cargo("clippy -p blockwork-malloc --features debug --all-targets -- -D warnings")?;
+    cargo("test -p blockwork-malloc --features debug")?;
     docs(root)?;
     nightly(root, gate)?;
     loom::run(root, gate)?;

@@ -28,6 +28,7 @@ pub(super) fn compiles(root: &Path) -> Result<(), String> {
     for package in PACKAGES {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["check", "--quiet", "--config", "patch.crates-io.blockwork.path='../blockwork-0.1.0'"]);
+        cargo.args(["--config", "patch.crates-io.blockwork-malloc.path='../blockwork-malloc-0.1.0'"]);
         step(&folder.join(package), &format!("check {package}"), cargo.arg("--target-dir").arg(root.join("target")))?;
     }
     Ok(())

@@ -21,6 +21,7 @@ pub(crate) fn check(root: &Path) -> Result<(), String> {
     checks.moved()?;
     report("dist: what the libraries show", || checks.symbols())?;
     report("dist: linked by hand", || checks.by_hand())?;
+    report("dist: preloaded", || checks.preloaded())?;
     if has("pkg-config", &["--version"]) {
         report("dist: pkg-config", || checks.by_pkg_config())?;
     } else {
@@ -114,6 +115,15 @@ impl Checks<'_> {
             self.runs(Command::new(&program).arg(self.shared()))?;
         }
         Ok(())
+    }
+
+    /// A program of others runs with the malloc in the place of its own.
+    fn preloaded(&self) -> Result<(), String> {
+        let library = self.lib().join("libblockwork-preload.so");
+        let said = self.runs(Command::new("sh").args(["-c", "echo served"]).env("LD_PRELOAD", &library))?;
+        let symbols = self.runs(Command::new("nm").args(["-D", "--defined-only"]).arg(&library))?;
+        let exports = symbols.lines().filter_map(name_of).any(|name| name == "malloc");
+        if exports && said == "served\n" { Ok(()) } else { Err(format!("a shell said {said:?}\n{symbols}")) }
     }
 
     fn by_pkg_config(&self) -> Result<(), String> {

@@ -5,6 +5,7 @@
 //!                   └ ld -r, what the header's functions need ─► objcopy, all other names local
 //!                         ├─► lib/libblockwork.a
 //!                         └─► lib/libblockwork.so.0.1.0, by the version script
+//! blockwork-preload ─► lib/libblockwork-preload.so
 //! ```
 //!
 //! Cargo can link a shared library, too, but gives it a version script of its
@@ -22,6 +23,10 @@ use crate::run::{output, report, step};
 const TREE: &str = "target/dist";
 /// The crate of the library.
 const CRATE: &str = "crates/blockwork-c";
+/// The library that puts the malloc in the place of C's; a workspace of its own.
+const PRELOAD: &str = "crates/blockwork-preload/Cargo.toml";
+/// What cargo makes of it.
+const PRELOADED: &str = "target/preload/release/libblockwork_preload.so";
 /// What cargo makes, by the profile of that name.
 const ARCHIVE: &str = "target/c-library/libblockwork_c.a";
 /// What std needs of the system, as `rustc --print native-static-libs` says.
@@ -50,6 +55,9 @@ pub(crate) fn build(root: &Path) -> Result<(), String> {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["rustc", "-p", "blockwork-c", "--lib", "--crate-type", "staticlib", "--profile", "c-library"]);
     step(root, "dist: compile", &mut cargo)?;
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--release", "--manifest-path", PRELOAD, "--target-dir", "target/preload"]);
+    step(root, "dist: compile what is preloaded", &mut cargo)?;
     report(&format!("dist: {TREE}"), || install(root))
 }
 
@@ -113,6 +121,8 @@ fn libraries(root: &Path, from: &Path, lib: &Path) -> Result<(), String> {
     cc.args(["-Wl,-z,nodelete,-z,defs,-z,relro,-z,now", "-Wl,--gc-sections,--as-needed,--strip-debug"]);
     cc.args(PRIVATE.split(' '));
     output(root, "cc -shared", &mut cc)?;
+    let preloaded = lib.join("libblockwork-preload.so");
+    fs::copy(root.join(PRELOADED), preloaded).map_err(|error| format!("{PRELOADED}: {error}"))?;
     link(&full, &lib.join(&name))?;
     link(&name, &lib.join("libblockwork.so"))
 }

@@ -18,6 +18,9 @@ pub struct BlockInfo {
     pub address: usize,
     /// What it was asked for with.
     pub layout: Layout,
+    /// What the [`CallSites`](super::CallSites) said of it: who asked for it, and
+    /// once it is freed, what they [wanted remembered](super::CallSites::end).
+    pub site: u32,
 }
 
 impl fmt::Display for BlockInfo {
@@ -31,8 +34,8 @@ impl fmt::Display for BlockInfo {
 pub(super) enum Record {
     /// A block begins here, asked for at this site.
     Live(Layout, u32),
-    /// One did, and nothing was given out here since.
-    Freed(Layout),
+    /// One did, and nothing was given out here since; with what its site became.
+    Freed(Layout, u32),
 }
 
 impl Record {
@@ -42,7 +45,7 @@ impl Record {
         const LIVE: u128 = 2;
         let (layout, state, site) = match self {
             Self::Live(layout, site) => (layout, LIVE, u128::from(site)),
-            Self::Freed(layout) => (layout, FREED, 0),
+            Self::Freed(layout, site) => (layout, FREED, u128::from(site)),
         };
         // A size needs 64 bits at most, a logarithm of an alignment six.
         let size = u64::try_from(layout.size()).map_or(u128::MAX, u128::from);
@@ -59,7 +62,7 @@ impl Record {
         let align = 1_usize.wrapping_shl(u32::try_from(packed.wrapping_shr(8) & 0xFF).unwrap_or(0));
         // What was packed was a layout.
         let layout = Layout::from_size_align(size, align).unwrap_or(Layout::new::<()>());
-        if packed & 4 == 0 { Self::Freed(layout) } else { Self::Live(layout, site) }
+        if packed & 4 == 0 { Self::Freed(layout, site) } else { Self::Live(layout, site) }
     }
 }
 
@@ -98,10 +101,10 @@ impl Books {
     /// When the table has to grow and `source` has no memory; nothing is
     /// recorded then.
     #[inline]
-    pub(super) fn begin<S: Allocate>(&self, source: &S, block: BlockInfo, site: u32) -> Result<(), AllocError> {
-        let record = Record::Live(block.layout, site).packed();
+    pub(super) fn begin<S: Allocate>(&self, source: &S, block: BlockInfo) -> Result<(), AllocError> {
+        let record = Record::Live(block.layout, block.site).packed();
         if let Some(before) = self.find(block.address) {
-            if let Record::Freed(_) = before {
+            if let Record::Freed(..) = before {
                 self.freed.set(self.freed.get().wrapping_sub(1));
             }
             self.directory.replace(block.address, record);
@@ -110,7 +113,7 @@ impl Books {
         if self.directory.is_full() {
             self.make_room(source)?;
             // The source may have called back, and that have been recorded here.
-            return self.begin(source, block, site);
+            return self.begin(source, block);
         }
         self.directory.insert(block.address, record);
         Ok(())
@@ -123,24 +126,19 @@ impl Books {
         }
     }
 
-    /// Says that the live block at `address` is freed.
-    pub(super) fn end(&self, address: usize) {
+    /// Says that the live block at `address` is freed, and its site `ended`.
+    pub(super) fn end(&self, address: usize, ended: u32) {
         if let Some(Record::Live(layout, _)) = self.find(address) {
-            self.directory.replace(address, Record::Freed(layout).packed());
+            self.directory.replace(address, Record::Freed(layout, ended).packed());
             self.freed.set(self.freed.get().wrapping_add(1));
         }
     }
 
     /// The blocks that are live, in no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = BlockInfo> + '_ {
-        self.sited().map(|(block, _)| block)
-    }
-
-    /// The blocks that are live, in no order, and the sites that asked for them.
-    pub(super) fn sited(&self) -> impl Iterator<Item = (BlockInfo, u32)> + '_ {
         self.directory.iter().filter_map(|(address, record)| match Record::unpacked(record) {
-            Record::Live(layout, site) => Some((BlockInfo { address, layout }, site)),
-            Record::Freed(_) => None,
+            Record::Live(layout, site) => Some(BlockInfo { address, layout, site }),
+            Record::Freed(..) => None,
         })
     }
 
@@ -185,10 +183,11 @@ impl Books {
     fn forget_freed(&self) {
         // Removing moves others, which may be missed then.
         while self.freed.get() > 0 {
-            let is_freed = |&(_, record): &(usize, NonZero<u128>)| matches!(Record::unpacked(record), Record::Freed(_));
+            let is_freed =
+                |&(_, record): &(usize, NonZero<u128>)| matches!(Record::unpacked(record), Record::Freed(..));
             for (address, _) in self.directory.iter().filter(is_freed) {
                 // Seen again after it was moved and removed.
-                if let Some(Record::Freed(_)) = self.find(address) {
+                if let Some(Record::Freed(..)) = self.find(address) {
                     self.directory.remove(address);
                     self.freed.set(self.freed.get().wrapping_sub(1));
                 }
@@ -232,7 +231,7 @@ mod tests {
     };
 
     fn block(address: usize, size: usize) -> BlockInfo {
-        BlockInfo { address, layout: Layout::from_size_align(size, 8).unwrap() }
+        BlockInfo { address, layout: Layout::from_size_align(size, 8).unwrap(), site: 0 }
     }
 
     #[test]
@@ -240,7 +239,7 @@ mod tests {
         for size in [1, 2, 255, 256, 65_535, 65_536, isize::MAX as usize - 7] {
             for align in [1, 2, 8] {
                 let layout = Layout::from_size_align(size, align).unwrap();
-                for record in [Record::Live(layout, 0), Record::Live(layout, u32::MAX), Record::Freed(layout)] {
+                for record in [Record::Live(layout, 0), Record::Live(layout, u32::MAX), Record::Freed(layout, 7)] {
                     assert_eq!(Record::unpacked(record.packed()), record);
                 }
             }
@@ -262,11 +261,11 @@ mod tests {
             let block = block((random >> 33) % 500 * 16, 1 + (random >> 50));
             match model.entry(block.address) {
                 Entry::Vacant(place) => {
-                    books.begin(&source, block, 0).unwrap();
+                    books.begin(&source, block).unwrap();
                     place.insert(block.layout);
                 }
                 Entry::Occupied(place) if random >> 63 == 0 => {
-                    books.end(block.address);
+                    books.end(block.address, 0);
                     place.remove();
                 }
                 Entry::Occupied(mut place) => {
@@ -289,10 +288,10 @@ mod tests {
         let source = Counted::new(System);
         let books = Books::new();
         // Seven of 32, and one that comes and goes, are a quarter at most.
-        (0..7).for_each(|address| books.begin(&source, block(address, 8), 0).unwrap());
+        (0..7).for_each(|address| books.begin(&source, block(address, 8)).unwrap());
         for address in 7..100_000 {
-            books.begin(&source, block(address, 8), 0).unwrap();
-            books.end(address);
+            books.begin(&source, block(address, 8)).unwrap();
+            books.end(address, 0);
         }
         assert_eq!((source.counts().requests, books.live()), (1, 7));
         assert_eq!(books.check(), Ok(()));
@@ -308,7 +307,7 @@ mod tests {
         let begin = |number| {
             for _ in 0..number {
                 let address = next.replace(next.get() + 1);
-                books.begin(&source, block(address, 8), 0).unwrap();
+                books.begin(&source, block(address, 8)).unwrap();
                 assert_eq!(books.check(), Ok(()));
             }
         };
@@ -327,12 +326,12 @@ mod tests {
         let first = Table::<NonZero<u128>>::layout(FIRST_BITS).unwrap().size();
         let source = Quota::new(System, first);
         let books = Books::new();
-        let served = (0..100).take_while(|&address| books.begin(&source, block(address, 8), 0).is_ok()).count();
+        let served = (0..100).take_while(|&address| books.begin(&source, block(address, 8)).is_ok()).count();
         assert_eq!((served, books.live(), source.used()), (16, 16, first));
         assert_eq!(books.find(16), None);
         assert!((0..16).all(|address| books.find(address) == Some(Record::Live(block(0, 8).layout, 0))));
-        books.end(3);
-        assert_eq!(books.begin(&source, block(50, 8), 0), Ok(()));
+        books.end(3, 0);
+        assert_eq!(books.begin(&source, block(50, 8)), Ok(()));
         assert_eq!(books.check(), Ok(()));
         books.clear(&source);
         assert_eq!(source.used(), 0);

@@ -14,6 +14,8 @@ use crate::alloc::Allocate;
 pub(super) struct Held {
     pub(super) block: NonNull<u8>,
     pub(super) layout: Layout,
+    /// What its site became.
+    pub(super) site: u32,
 }
 
 /// A ring of freed blocks; see the module.
@@ -122,7 +124,7 @@ mod tests {
     };
 
     fn held(size: usize) -> Held {
-        Held { block: NonNull::dangling(), layout: Layout::from_size_align(size, 1).unwrap() }
+        Held { block: NonNull::dangling(), layout: Layout::from_size_align(size, 1).unwrap(), site: 0 }
     }
 
     #[test]

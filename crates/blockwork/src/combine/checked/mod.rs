@@ -14,7 +14,7 @@
 //! | sharing | single-threaded (`Cell`): `.checked(report).locked()` |
 //! | failure | whenever the parent fails, or has no memory for the books |
 //! | passes on | [`Reset`], where the parent has it |
-//! | offers | [`Owns`], over any parent |
+//! | offers | [`Owns`] and [`Describe`], over any parent |
 //!
 //! | misuse of a block in `deallocate` or `resize` | as |
 //! |---|---|
@@ -70,7 +70,8 @@
 //! bytes that are read out of turn as well: by the processor, which ends the
 //! program at the very instruction.
 //!
-//! [`CallSites`] know who asked for a block that leaks; `Backtraces` are such.
+//! [`CallSites`] know who asked for a block that leaks; `Backtraces` are such, and
+//! so are [`Stacks`], which also know who freed a block that is misused after.
 //!
 //! Leaks are not reported while a panic unwinds, which leaks by its nature.
 //!
@@ -111,6 +112,7 @@ pub use self::{
         Damage, DamageKind, Finding, Ignore, LiveBlocks, Log, Misuse, MisuseKind, Operation, Report, Site, Tally,
     },
     sites::{CallSites, Unsited},
+    stacks::{Callers, Stack, Stacks},
 };
 use self::{
     books::{Books, Record},
@@ -120,7 +122,7 @@ use self::{
 pub use self::{report::Print, sites::Backtraces};
 pub use super::on_failure::Stop;
 use crate::{
-    alloc::{AllocError, Allocate, Check, Owns, Reset, can_resize, empty},
+    alloc::{AllocError, Allocate, Check, Describe, Owns, Reset, can_resize, empty},
     math::align::align_up,
     os,
     raw::wipe::{first_other, wipe},
@@ -131,6 +133,7 @@ mod held;
 mod memory;
 mod report;
 mod sites;
+mod stacks;
 
 /// Every byte of a fence.
 const FENCE: u8 = 0xFE;
@@ -257,6 +260,19 @@ impl<A: Allocate, R: Report, M: BooksMemory<A>, S: CallSites> Checked<A, R, M, S
         released
     }
 
+    /// What is wrong with the fences of a block, which nobody is told of; for those
+    /// that are never freed.
+    ///
+    /// # Safety
+    ///
+    /// - `block` is as it came from here, if it is live.
+    #[must_use]
+    pub unsafe fn inspect(&self, block: NonNull<u8>) -> Option<Damage> {
+        let Some(Record::Live(layout, site)) = self.books.find(block.addr().get()) else { return None };
+        // SAFETY: live, says the record, and its last layout.
+        unsafe { self.broken_fence(block, layout, site) }
+    }
+
     fn source(&self) -> &M::Source {
         self.memory.source(&self.parent)
     }
@@ -276,8 +292,8 @@ impl<A: Allocate, R: Report, M: BooksMemory<A>, S: CallSites> Checked<A, R, M, S
         // SAFETY: the parent's block is longer by that.
         let block = unsafe { base.add(self.before(layout)) };
         let site = os::contain(|| self.sites.enter());
-        let info = BlockInfo { address: block.addr().get(), layout };
-        if self.books.begin(self.source(), info, site).is_err() {
+        let info = BlockInfo { address: block.addr().get(), layout, site };
+        if self.books.begin(self.source(), info).is_err() {
             os::contain(|| self.sites.leave(site));
             // SAFETY: the parent just gave it for this layout, and nobody has it.
             unsafe { self.parent.deallocate(base, inner) }
@@ -348,7 +364,7 @@ impl<A: Allocate, R: Report, M: BooksMemory<A>, S: CallSites> Checked<A, R, M, S
     ///
     /// - `block` is from here and not empty, the parent does not have it, and it
     ///   was last allocated or resized with `layout`.
-    unsafe fn broken_fence(&self, block: NonNull<u8>, layout: Layout) -> Option<Damage> {
+    unsafe fn broken_fence(&self, block: NonNull<u8>, layout: Layout, site: u32) -> Option<Damage> {
         if self.scrutiny.fence == 0 {
             return None;
         }
@@ -365,17 +381,17 @@ impl<A: Allocate, R: Report, M: BooksMemory<A>, S: CallSites> Checked<A, R, M, S
             (None, Some(at)) => (DamageKind::Underrun, base, at),
             (None, None) => return None,
         };
-        let block = BlockInfo { address: block.addr().get(), layout };
+        let block = BlockInfo { address: block.addr().get(), layout, site };
         Some(Damage { kind, address: from.addr().get().wrapping_add(at), block })
     }
 
     /// Gives the parent a block that was in quarantine.
-    fn let_go(&self, Held { block, layout }: Held) {
+    fn let_go(&self, Held { block, layout, site }: Held) {
         // SAFETY: held, so it is filled, and the parent does not have it.
         let written = unsafe { first_other(block, self.granted(layout), FREED) };
         // SAFETY: as above; the fences stand since it was freed.
-        let broken = unsafe { self.broken_fence(block, layout) };
-        let info = BlockInfo { address: block.addr().get(), layout };
+        let broken = unsafe { self.broken_fence(block, layout, site) };
+        let info = BlockInfo { address: block.addr().get(), layout, site };
         let written = written.map(|at| {
             let address = info.address.wrapping_add(at);
             Damage { kind: DamageKind::AfterFree, address, block: info }
@@ -408,10 +424,10 @@ impl<A: Allocate, R: Report, M: BooksMemory<A>, S: CallSites> Checked<A, R, M, S
     #[inline]
     unsafe fn free(&self, block: NonNull<u8>, asked: Layout, site: u32) {
         // Before the parent can give it out again.
-        self.books.end(block.addr().get());
-        os::contain(|| self.sites.leave(site));
+        let ended = os::contain(|| self.sites.end(site));
+        self.books.end(block.addr().get(), ended);
         // SAFETY: it was live until now.
-        let damage = unsafe { self.broken_fence(block, asked) };
+        let damage = unsafe { self.broken_fence(block, asked, site) };
         let Scrutiny { fill, quarantine, .. } = self.scrutiny;
         if fill || quarantine != 0 {
             // SAFETY: granted, and nobody reads it again.
@@ -425,7 +441,7 @@ impl<A: Allocate, R: Report, M: BooksMemory<A>, S: CallSites> Checked<A, R, M, S
         if quarantine == 0 {
             // SAFETY: as above.
             unsafe { self.give_back(block, asked) }
-        } else if let Some(evicted) = self.held.hold(self.source(), Held { block, layout: asked }) {
+        } else if let Some(evicted) = self.held.hold(self.source(), Held { block, layout: asked, site: ended }) {
             self.let_go(evicted);
         }
         if let Some(damage) = damage {
@@ -444,7 +460,7 @@ impl<A: Allocate, R: Report, M: BooksMemory<A>, S: CallSites> Checked<A, R, M, S
         match self.books.find(address) {
             Some(Record::Live(asked, site)) if self.fits(asked, layout) => Ok(Some((asked, site))),
             // No operation on nothing can go wrong, unless there is something.
-            None | Some(Record::Freed(_)) if layout.size() == 0 => Ok(None),
+            None | Some(Record::Freed(..)) if layout.size() == 0 => Ok(None),
             record => {
                 self.accuse(operation, address, layout, record);
                 Err(Wrong)
@@ -460,10 +476,10 @@ impl<A: Allocate, R: Report, M: BooksMemory<A>, S: CallSites> Checked<A, R, M, S
 
     #[cold]
     fn accuse(&self, operation: Operation, address: usize, named: Layout, record: Option<Record>) {
-        let at = |layout| Some(BlockInfo { address, layout });
+        let at = |layout, site| Some(BlockInfo { address, layout, site });
         let (kind, block) = match record {
-            Some(Record::Live(asked, _)) => (MisuseKind::Layout, at(asked)),
-            Some(Record::Freed(asked)) => (MisuseKind::Freed, at(asked)),
+            Some(Record::Live(asked, site)) => (MisuseKind::Layout, at(asked, site)),
+            Some(Record::Freed(asked, site)) => (MisuseKind::Freed, at(asked, site)),
             None => {
                 self.around(address).map_or((MisuseKind::Foreign, None), |block| (MisuseKind::Interior, Some(block)))
             }
@@ -519,13 +535,13 @@ unsafe impl<A: Allocate, R: Report, M: BooksMemory<A>, S: CallSites> Allocate fo
 
     #[inline]
     unsafe fn resize(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<(), AllocError> {
-        let Ok(Some((asked, _))) = self.judge(Operation::Resize, block, old) else { return Err(AllocError) };
+        let Ok(Some((asked, site))) = self.judge(Operation::Resize, block, old) else { return Err(AllocError) };
         if !can_resize(old, new) {
             return Err(AllocError);
         }
         let (before, after) = (self.inner(asked).ok_or(AllocError)?, self.inner(new).ok_or(AllocError)?);
         // SAFETY: live, with this layout.
-        let damage = unsafe { self.broken_fence(block, asked) };
+        let damage = unsafe { self.broken_fence(block, asked, site) };
         // SAFETY: live, with this layout.
         let base = unsafe { self.base(block, asked) };
         // SAFETY: the parent gave this live block, for a layout of the class of
@@ -555,12 +571,23 @@ unsafe impl<A: Allocate, R: Report, M: BooksMemory<A>, S: CallSites> Owns for Ch
     }
 }
 
+// SAFETY: blocks are what they were asked for, as the books say.
+unsafe impl<A: Allocate, R: Report, M: BooksMemory<A>, S: CallSites> Describe for Checked<A, R, M, S> {
+    #[inline]
+    fn describe(&self, address: NonNull<u8>) -> Option<Layout> {
+        match self.books.find(address.addr().get()) {
+            Some(Record::Live(layout, _)) => Some(layout),
+            _ => None,
+        }
+    }
+}
+
 /// Ends every block; none is leaked by that.
 impl<A: Allocate + Reset, R: Report, M: BooksMemory<A>, S: CallSites> Reset for Checked<A, R, M, S> {
     fn reset(&mut self) {
         self.release_quarantine();
         self.held.clear(self.source());
-        self.books.sited().for_each(|(_, site)| self.sites.leave(site));
+        self.books.iter().for_each(|block| self.sites.leave(block.site));
         self.books.clear(self.source());
         self.parent.reset();
     }

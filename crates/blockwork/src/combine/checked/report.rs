@@ -56,7 +56,7 @@ impl fmt::Display for Misuse {
             Operation::Deallocate => "free",
             Operation::Resize => "resize",
         };
-        let named = BlockInfo { address: self.address, layout: self.named };
+        let named = BlockInfo { address: self.address, layout: self.named, site: 0 };
         write!(f, "{operation} of {named}: ")?;
         f.write_str(match self.kind {
             MisuseKind::Freed => "it was freed before",
@@ -176,7 +176,7 @@ impl<'a> LiveBlocks<'a> {
 
     /// Each of them, with the site that asked for it.
     pub fn with_sites(self) -> impl Iterator<Item = (BlockInfo, Site<'a>)> + 'a {
-        self.books.sited().map(move |(block, number)| (block, Site { sites: self.sites, number }))
+        self.books.iter().map(move |block| (block, Site { sites: self.sites, number: block.site }))
     }
 }
 

@@ -36,9 +36,16 @@ pub trait CallSites {
     /// A number for the place that asks now.
     fn enter(&self) -> u32;
 
-    /// The block that asked for `site` is freed.
+    /// The block that asked for `site` is gone.
     fn leave(&self, site: u32) {
         let _ = site;
+    }
+
+    /// The block that asked for `site` is being freed. Returns the number that its
+    /// misuse is told with from now on, which nobody says goodbye to; 0 for none.
+    fn end(&self, site: u32) -> u32 {
+        self.leave(site);
+        0
     }
 
     /// Prints where `site` is; nothing, if that is not known.
@@ -71,6 +78,10 @@ impl<S: CallSites + ?Sized> CallSites for &S {
 
     fn leave(&self, site: u32) {
         (**self).leave(site);
+    }
+
+    fn end(&self, site: u32) -> u32 {
+        (**self).end(site)
     }
 
     fn write(&self, site: u32, f: &mut fmt::Formatter<'_>) -> fmt::Result {

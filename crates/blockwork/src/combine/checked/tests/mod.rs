@@ -59,7 +59,7 @@ impl Case {
     fn commit(self, heap: &impl Allocate, live: NonNull<u8>, freed: NonNull<u8>) -> Misuse {
         let mut elsewhere = [0_u8; 40];
         let outside = NonNull::from(&mut elsewhere).cast();
-        let of = |block: NonNull<u8>| Some(BlockInfo { address: block.addr().get(), layout: ASKED });
+        let of = |block: NonNull<u8>| Some(BlockInfo { address: block.addr().get(), layout: ASKED, site: 0 });
         // SAFETY: the block is larger.
         let inside = unsafe { live.add(8) };
         let (block, named, about) = match self.kind {
@@ -210,7 +210,7 @@ fn a_resized_block_has_its_new_layout() {
     // SAFETY: checked.
     assert_eq!(unsafe { heap.resize(block, bytes(10), bytes(20)) }, Err(AllocError));
     assert_eq!(tally.misuses(MisuseKind::Layout), 1);
-    assert!(heap.live_blocks().iter().eq([BlockInfo { address: block.addr().get(), layout: bytes(64) }]));
+    assert!(heap.live_blocks().iter().eq([BlockInfo { address: block.addr().get(), layout: bytes(64), site: 0 }]));
     free(&heap, block, bytes(64));
     assert_eq!(heap.live_blocks().count(), 0);
 }
@@ -332,7 +332,7 @@ fn leak<R: Report>(report: R) -> Vec<BlockInfo> {
     assert_eq!((parent.counts().blocks_live, parent.counts().bytes_live), (3, 51));
     let leaked = blocks.into_iter().zip(layouts).map(|(block, layout)| {
         free(&parent, block, layout);
-        BlockInfo { address: block.addr().get(), layout }
+        BlockInfo { address: block.addr().get(), layout, site: 0 }
     });
     leaked.collect()
 }

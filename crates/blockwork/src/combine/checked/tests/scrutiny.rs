@@ -51,7 +51,7 @@ fn every_byte_beside_a_block_is_fenced_and_none_inside() {
                 free(heap, block, layout);
             });
             let kind = if offset.is_some_and(|offset| offset < 0) { DamageKind::Underrun } else { DamageKind::Overrun };
-            let block = BlockInfo { address, layout: bytes(size.unsigned_abs()) };
+            let block = BlockInfo { address, layout: bytes(size.unsigned_abs()), site: 0 };
             let expected = offset.map(|offset| Damage { kind, address: address.wrapping_add_signed(offset), block });
             assert_eq!(found, Vec::from_iter(expected), "byte {offset:?} of {size}");
         }
@@ -222,4 +222,24 @@ fn damage_may_end_the_program_or_be_printed() {
     });
     assert_eq!(words.matches("written past the end, to byte 1 behind 0x").count(), 2, "{words}");
     assert!(words.contains("blockwork: written") && words.contains("goes on") && !words.contains("never said"));
+}
+
+#[test]
+fn a_live_block_is_inspected_without_a_word() {
+    let tally = Tally::new();
+    let heap = Checked::with(System, &tally, Below, Unsited, Scrutiny::FULL);
+    let block = heap.allocate(bytes(5)).unwrap();
+    // SAFETY: as it came.
+    assert!(unsafe { heap.inspect(block) }.is_none());
+    // SAFETY: one byte too many, but of a fence.
+    unsafe { block.write_bytes(1, 6) };
+    // SAFETY: as it came.
+    let damage = unsafe { heap.inspect(block) }.unwrap();
+    assert_eq!((damage.kind, damage.address), (DamageKind::Overrun, block.addr().get() + 5));
+    assert_eq!((heap.describe(block), tally.damages(DamageKind::Overrun)), (Some(bytes(5)), 0));
+    // SAFETY: as asked for.
+    unsafe { heap.deallocate(block, bytes(5)) };
+    assert_eq!(heap.describe(block), None);
+    // SAFETY: it is not live.
+    assert!(unsafe { heap.inspect(block) }.is_none());
 }
