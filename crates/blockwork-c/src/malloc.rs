@@ -87,5 +87,5 @@ pub extern "C" fn bw_usable_size(block: *const c_void) -> usize {
 /// As `malloc_trim`.
 #[unsafe(no_mangle)]
 pub extern "C" fn bw_malloc_trim() -> c_int {
-    c::trim()
+    c::trim(0)
 }
