@@ -21,8 +21,8 @@
 //! # What it keeps
 //!
 //! Up to 32 MiB of freed spans, or 6 % of the live ones where that is more, and
-//! 1 MiB of slabs for each thread. Everything beyond goes back to the system as it
-//! is freed; what is kept, when nobody has needed it for a second while threads
+//! 1 MiB of spans of up to 256 KiB, free slabs among them, for each thread.
+//! Everything beyond goes back to the system as it is freed; what is kept, when nobody has needed it for a second while threads
 //! still allocate, or by [`trim`](Malloc::trim). There is no thread for that.
 //!
 //! # When not to use it
