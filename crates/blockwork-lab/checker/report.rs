@@ -179,7 +179,7 @@ pub fn write(facts: &Facts, stacks: &Stacks<Map>, now: Option<&Callers>, mut sit
     text.put(Text::END, 0);
     let len = text.len;
     if let Some(text) = books.text.get(..len) {
-        append(&books.path, text);
+        append(&books.path, text, kind != "live");
     }
 }
 
@@ -202,7 +202,7 @@ fn stack(text: &mut Text<'_>, role: &str, callers: &Callers, maps: &[u8]) -> fmt
     Ok(())
 }
 
-fn append(path: &[u8], text: &[u8]) {
+fn append(path: &[u8], text: &[u8], matters: bool) {
     const AT_FDCWD: usize = (-100_isize).cast_unsigned();
     const OPENAT: usize = 257;
     const WRITE: usize = 1;
@@ -210,8 +210,12 @@ fn append(path: &[u8], text: &[u8]) {
     let arguments = [AT_FDCWD, path.as_ptr().addr(), APPEND, 0, 0, 0];
     // SAFETY: the path ends with a zero.
     let file = unsafe { sys::syscall(OPENAT, arguments) }.map(sys::File);
-    // Without the file, the standard error is better than nothing.
-    let number = file.as_ref().map_or(2, |file| file.0);
+    // The lab is gone, or this process sees other files: better there than nowhere.
+    let number = match &file {
+        Ok(file) => file.0,
+        Err(_) if matters => 2,
+        Err(_) => return,
+    };
     // SAFETY: reads the text.
     let _unheard = unsafe { sys::syscall(WRITE, [number, text.as_ptr().addr(), text.len(), 0, 0, 0]) };
 }
