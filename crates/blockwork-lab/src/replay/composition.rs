@@ -1,6 +1,6 @@
 //! [`Composition`]: allocators made of the library's parts, by name.
 //!
-//! Each is written down twice: for people, in the [notation](blockwork::notation) of
+//! Each is written down twice: for people, in the [`notation`] of
 //! the library, and for the compiler, so that nothing of it is decided while it is
 //! timed. A test builds what is written, and finds that the two do the same.
 
