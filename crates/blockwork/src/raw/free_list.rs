@@ -87,7 +87,7 @@ impl FreeList {
     /// # Safety
     ///
     /// - It is the [first](Self::first).
-    #[cfg(not(loom))]
+    #[cfg(all(feature = "malloc", target_os = "linux", not(any(loom, shuttle, blockwork_no_os))))]
     #[inline(always)]
     pub(crate) unsafe fn pop_known(&self, block: NonNull<u8>) {
         // SAFETY: a block in the list begins with its link.
