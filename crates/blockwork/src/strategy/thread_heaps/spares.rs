@@ -83,16 +83,16 @@ impl Spares {
 
 #[cfg(test)]
 mod tests {
-    use heap::{alloc::alloc, vec::Vec};
+    use heap::vec::Vec;
 
     use super::*;
+    use crate::{Allocate, Pages};
 
     #[test]
     fn a_few_short_spans_are_kept_and_found_by_their_length() {
         let spares = Spares::new();
         let layout = |pages: usize| Layout::from_size_align(pages * PAGE, PAGE).unwrap();
-        // SAFETY: not of size zero; never freed, since tests of memory tools are few.
-        let span = |pages| NonNull::new(unsafe { alloc(layout(pages)) }).unwrap();
+        let span = |pages| Pages.allocate(layout(pages)).unwrap();
         let [one, three, five] = [1, 3, 5].map(span);
         let keep = |span, pages| {
             // SAFETY: memory of that layout, used by nobody.
