@@ -10,7 +10,7 @@ use super::Gate;
 use crate::run::{UNOPTIMISED, has, rustflags, rustup, skipped, test};
 
 /// The tests whose names say that threads meet in them.
-const SHARED: &[&str] = &["sync::", "locked", "current", "thread", "raw::mail", "malloc"];
+const SHARED: &[&str] = &["sync::", "locked", "current", "thread", "raw::mail", "malloc::tests::threads"];
 
 /// The tests of what threads share under ThreadSanitizer, or all.
 pub(super) fn thread_sanitizer(root: &Path, gate: Gate) -> Result<(), String> {
