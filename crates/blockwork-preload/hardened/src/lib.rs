@@ -50,7 +50,6 @@ macro_rules! export {
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $name($($argument: $type),*) $(-> $result)? {
             // SAFETY: the caller's promise.
-            #[allow(unused_unsafe, reason = "some of them are safe")]
             unsafe { $to }
         }
     )*};
