@@ -4,6 +4,7 @@
 //! Nothing is decided here: the functions are in `blockwork_malloc::hardened`. With
 //! `BLOCKWORK_WIPE=1` in the environment freed blocks are wiped.
 #![no_std]
+#![expect(unused_unsafe, reason = "some of what is exported is safe")]
 
 use core::{
     ffi::{CStr, c_char, c_int},
