@@ -29,6 +29,7 @@ pub use self::debug::Debug;
 pub mod c;
 #[cfg(feature = "debug")]
 pub mod debug;
+mod functions;
 pub mod hardened;
 pub mod options;
 pub mod report;

@@ -66,12 +66,12 @@ export! {
     free_sized(block: *mut u8, size: usize) = c::free_sized(block, size);
     free_aligned_sized(block: *mut u8, align: usize, size: usize) = c::free_aligned_sized(block, align, size);
     aligned_alloc(align: usize, size: usize) -> *mut u8 = c::aligned_alloc(align, size);
-    memalign(align: usize, size: usize) -> *mut u8 = c::aligned_alloc(align, size);
+    memalign(align: usize, size: usize) -> *mut u8 = c::memalign(align, size);
     posix_memalign(place: *mut *mut u8, align: usize, size: usize) -> c_int = c::posix_memalign(place, align, size);
     valloc(size: usize) -> *mut u8 = c::valloc(size);
     pvalloc(size: usize) -> *mut u8 = c::pvalloc(size);
     malloc_usable_size(block: *mut u8) -> usize = c::usable_size(block);
-    malloc_trim(_pad: usize) -> c_int = c::trim();
+    malloc_trim(pad: usize) -> c_int = c::trim(pad);
 
     // What C++ calls where it knows the size; its other operators call those above.
     _ZdlPvm(block: *mut u8, size: usize) = c::free_sized(block, size);

@@ -58,6 +58,7 @@ use crate::{
 mod clock;
 pub mod hardened;
 mod large;
+mod misuse;
 mod options;
 mod spans;
 mod stats;
@@ -161,7 +162,7 @@ impl Malloc {
     /// - `block` is live and came from this allocator.
     pub unsafe fn reallocate(self, block: NonNull<u8>, new: Layout) -> Result<NonNull<u8>, AllocError> {
         let Some(old) = self.describe(block) else {
-            threads::misuse("realloc of what is no block of this allocator", block);
+            misuse::misuse("realloc of what is no block of this allocator", block);
             return Err(AllocError);
         };
         let fits = new.size() <= old.size() && new.align() <= old.align();
@@ -268,7 +269,7 @@ unsafe fn free_far(block: *mut u8) {
     match LARGE.layout_at(page, block) {
         // SAFETY: live, as the page says.
         Some(layout) => unsafe { free_large(page, block, layout) },
-        None => threads::misuse("free of what is no block of this allocator", block),
+        None => misuse::misuse("free of what is no block of this allocator", block),
     }
 }
 

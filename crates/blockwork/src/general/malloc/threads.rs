@@ -1,74 +1,77 @@
-//! Threads that come and go, processes that fork, and frees that are mistakes.
+//! Threads that come and go, and processes that fork: [`threads!`], for each malloc.
 
-use core::{ffi::c_void, ptr, ptr::NonNull};
+/// Functions for the malloc whose `HEAPS`, `SHARED_SPANS`, `NOBODYS` and `slot` are in
+/// the module above: `own` and `heap` of a thread, and what is done when it ends, and
+/// when the process forks.
+///
+/// `$furnish` sees to what a heap needs beyond itself, when a thread has just got it;
+/// `$clear` to what is to be done with a heap while it is still its thread's.
+macro_rules! threads {
+    (furnish: $furnish:expr, clear: $clear:expr) => {
+        use core::{ffi::c_void, ptr};
 
-use super::{HEAPS, Heap, NOBODYS, OnMisuse, SHARED_SPANS, options, slot};
-use crate::{
-    alloc::AllocError,
-    os::{
-        self,
-        thread::{AtExit, abort, at_fork},
-    },
-    sync::atomic::{AtomicBool, Ordering},
-};
+        use super::{HEAPS, Heap, NOBODYS, SHARED_SPANS, slot};
+        use crate::{
+            alloc::AllocError,
+            os::thread::{AtExit, at_fork},
+            sync::atomic::{AtomicBool, Ordering},
+        };
 
-static EXIT: AtExit = AtExit::new();
+        static EXIT: AtExit = AtExit::new();
 
-/// Whether someone has asked to be told of exits and forks.
-static WATCHED: AtomicBool = AtomicBool::new(false);
+        /// Whether someone has asked to be told of exits and forks.
+        static WATCHED: AtomicBool = AtomicBool::new(false);
 
-/// The heap of this thread, if it has one.
-pub(super) fn own() -> Option<&'static Heap> {
-    let heap = slot::get();
-    (!ptr::eq(heap, &raw const NOBODYS)).then_some(heap)
+        /// The heap of this thread, if it has one.
+        pub(super) fn own() -> Option<&'static Heap> {
+            let heap = slot::get();
+            (!ptr::eq(heap, &raw const NOBODYS)).then_some(heap)
+        }
+
+        /// The heap of this thread, which from now on has one.
+        pub(super) fn heap() -> Result<&'static Heap, AllocError> {
+            own().map_or_else(enter, Ok)
+        }
+
+        #[cold]
+        fn enter() -> Result<&'static Heap, AllocError> {
+            let heap = HEAPS.enter()?;
+            let furnish: fn(&'static Heap) -> Result<(), AllocError> = $furnish;
+            furnish(heap).inspect_err(|_| HEAPS.leave(heap))?;
+            // What follows may allocate, and does so from this heap.
+            slot::set(heap);
+            // Relaxed: who is second has nothing to wait for but the key, and a thread
+            // that was too early for it has its heap for as long as the process runs.
+            if !WATCHED.swap(true, Ordering::Relaxed) {
+                EXIT.create(leave);
+                at_fork(before_fork, after_fork);
+            }
+            EXIT.watch(ptr::from_ref(heap).cast());
+            Ok(heap)
+        }
+
+        /// Called at the end of a thread that has the heap `heap`.
+        unsafe extern "C" fn leave(heap: *mut c_void) {
+            // SAFETY: what `watch` was given.
+            let heap = unsafe { &*heap.cast::<Heap>() };
+            let clear: fn(&'static Heap) = $clear;
+            clear(heap);
+            // Frees that still come do not touch the heap.
+            slot::set(&NOBODYS);
+            HEAPS.leave(heap);
+        }
+
+        unsafe extern "C" fn before_fork() {
+            HEAPS.hold();
+            SHARED_SPANS.hold();
+        }
+
+        unsafe extern "C" fn after_fork() {
+            SHARED_SPANS.release();
+            HEAPS.release();
+        }
+    };
 }
+pub(super) use threads;
 
-/// The heap of this thread, which from now on has one.
-pub(super) fn heap() -> Result<&'static Heap, AllocError> {
-    own().map_or_else(enter, Ok)
-}
-
-#[cold]
-fn enter() -> Result<&'static Heap, AllocError> {
-    let heap = HEAPS.enter()?;
-    // What follows may allocate, and does so from this heap.
-    slot::set(heap);
-    // Relaxed: who is second has nothing to wait for but the key, and a thread
-    // that was too early for it has its heap for as long as the process runs.
-    if !WATCHED.swap(true, Ordering::Relaxed) {
-        EXIT.create(leave);
-        at_fork(before_fork, after_fork);
-    }
-    EXIT.watch(ptr::from_ref(heap).cast());
-    Ok(heap)
-}
-
-/// Called at the end of a thread that has the heap `heap`.
-unsafe extern "C" fn leave(heap: *mut c_void) {
-    // Frees that still come do not touch the heap.
-    slot::set(&NOBODYS);
-    // SAFETY: what `watch` was given.
-    HEAPS.leave(unsafe { &*heap.cast::<Heap>() });
-}
-
-unsafe extern "C" fn before_fork() {
-    HEAPS.hold();
-    SHARED_SPANS.hold();
-}
-
-unsafe extern "C" fn after_fork() {
-    SHARED_SPANS.release();
-    HEAPS.release();
-}
-
-/// Says what is wrong with a call that was given `block`, and ends the process,
-/// unless mistakes are to be ignored.
-#[cold]
-#[inline(never)]
-pub(super) fn misuse(what: &str, block: NonNull<u8>) {
-    os::misuse::report(what, block.as_ptr());
-    match options::misuse() {
-        OnMisuse::Abort => abort(),
-        OnMisuse::Ignore => {}
-    }
-}
+threads!(furnish: |_| Ok(()), clear: |_| ());
