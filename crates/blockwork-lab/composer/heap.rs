@@ -31,7 +31,7 @@ use blockwork::{
 
 use super::{sources, spare, sys};
 
-/// The variable with the composition, in names of the [sources].
+/// The variable with the composition.
 const COMPOSITION: &str = "BLOCKWORK_COMPOSITION";
 
 /// The variable with the file for figures.

@@ -1,4 +1,4 @@
-//! What compositions stand on here, by the names that the lab gives them: pages,
+//! What compositions stand on here, in place of the parts of these names: pages,
 //! and libc's own `malloc`. Both count what is taken from them.
 
 use core::{
@@ -19,7 +19,7 @@ static PEAK: AtomicUsize = AtomicUsize::new(0);
 
 /// The sources by name.
 pub fn all() -> [(&'static str, Rc<dyn Member>); 2] {
-    [("os_pages", Rc::new(Counting(Map))), ("os_malloc", Rc::new(Counting(Libc)))]
+    [("pages", Rc::new(Counting(Map))), ("system", Rc::new(Counting(Libc)))]
 }
 
 /// The most bytes that were held at once.

@@ -25,6 +25,8 @@ enum Verb {
     Stats(cmd::stats::Args),
     /// Replay a recording through many allocators, one row each
     Compare(cmd::compare::Args),
+    /// Find the composition that serves a recording best, and print it as code
+    Tune(cmd::tune::Args),
     /// Record a program and compare, in one
     Run(cmd::run::Args),
 }
@@ -39,6 +41,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Record(args)) => cmd::record::run(&args),
         Some(Verb::Stats(args)) => cmd::stats::run(&args),
         Some(Verb::Compare(args)) => cmd::compare::run(&args),
+        Some(Verb::Tune(args)) => cmd::tune::run(&args),
         Some(Verb::Run(args)) => cmd::run::run(&args),
         None => cmd::compare::run(&cmd::compare::Args::default()),
     };

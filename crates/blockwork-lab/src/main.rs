@@ -20,6 +20,7 @@ mod shipped;
 mod stats;
 mod text;
 mod trace;
+mod tune;
 
 use std::process::ExitCode;
 

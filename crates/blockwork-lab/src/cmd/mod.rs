@@ -4,3 +4,4 @@ pub mod compare;
 pub mod record;
 pub mod run;
 pub mod stats;
+pub mod tune;

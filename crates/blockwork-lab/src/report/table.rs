@@ -154,7 +154,7 @@ fn net(spread: Spread, driver: Spread) -> String {
 }
 
 /// Lines that fit, broken at spaces.
-fn wrap(text: &str, style: Style) -> String {
+pub fn wrap(text: &str, style: Style) -> String {
     let width = usize::from(style.width);
     let mut lines = String::new();
     let mut column = 0;
