@@ -27,6 +27,8 @@ enum Verb {
     Compare(cmd::compare::Args),
     /// Find the composition that serves a recording best, and print it as code
     Tune(cmd::tune::Args),
+    /// Run the real program with a composition, and say whether the prediction holds
+    Verify(cmd::verify::Args),
     /// Record a program and compare, in one
     Run(cmd::run::Args),
 }
@@ -42,6 +44,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Stats(args)) => cmd::stats::run(&args),
         Some(Verb::Compare(args)) => cmd::compare::run(&args),
         Some(Verb::Tune(args)) => cmd::tune::run(&args),
+        Some(Verb::Verify(args)) => cmd::verify::run(&args),
         Some(Verb::Run(args)) => cmd::run::run(&args),
         None => cmd::compare::run(&cmd::compare::Args::default()),
     };

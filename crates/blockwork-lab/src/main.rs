@@ -21,6 +21,7 @@ mod stats;
 mod text;
 mod trace;
 mod tune;
+mod verify;
 
 use std::process::ExitCode;
 

@@ -5,3 +5,4 @@ pub mod record;
 pub mod run;
 pub mod stats;
 pub mod tune;
+pub mod verify;
