@@ -29,6 +29,6 @@ fn main() -> ExitCode {
     // Before anything else allocates: the machine's own allocator is a candidate.
     match replay::child::job() {
         Some(job) => replay::child::main(&job),
-        None => cli::main(),
+        None => verify::usage::job().map_or_else(cli::main, |job| verify::usage::main(&job)),
     }
 }

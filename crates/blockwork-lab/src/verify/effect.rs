@@ -40,8 +40,8 @@ impl Effect {
         let noise = noise.max(least).max(today.median * SHARE);
         let measured = composed.median - today.median;
         let outcome = match (predicted.abs() > noise, measured.abs() > noise) {
-            (true, true) if predicted.signum() == measured.signum() => Outcome::Held,
-            (true, _) | (false, true) => Outcome::Failed,
+            (_, true) if predicted.abs() >= least && predicted.signum() == measured.signum() => Outcome::Held,
+            (true, _) | (_, true) => Outcome::Failed,
             (false, false) if predicted.abs() < least => Outcome::Held,
             (false, false) => Outcome::Unclear,
         };
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_prediction_holds_where_the_program_goes_the_same_way() {
-        assert_eq!([outcome(-100.0, -60.0), outcome(80.0, 200.0)], [Outcome::Held; 2]);
+        assert_eq!([outcome(-100.0, -60.0), outcome(80.0, 200.0), outcome(-7.0, -60.0)], [Outcome::Held; 3]);
         assert_eq!([outcome(-100.0, 60.0), outcome(-100.0, -3.0), outcome(0.0, -100.0)], [Outcome::Failed; 3]);
     }
 

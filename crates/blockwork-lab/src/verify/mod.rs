@@ -12,6 +12,7 @@
 //! |---|---|
 //! | [`headed`] | what the preloaded library adds to each request |
 //! | [`program`] | how to run the program with either |
+//! | [`usage`] | what it needed |
 //! | [`effect`] | when a prediction has held |
 //! | [`report`] | how that is printed |
 //!
@@ -21,6 +22,7 @@ mod effect;
 mod headed;
 mod program;
 pub mod report;
+pub mod usage;
 
 use std::ffi::OsString;
 
@@ -184,7 +186,8 @@ fn same_end([today, composed]: &[Vec<Run>; 2]) -> anyhow::Result<()> {
 impl Verification {
     /// Whether both predictions held, as far as it can be told.
     pub fn held(&self) -> bool {
-        self.time.outcome != Outcome::Failed && self.memory.outcome != Outcome::Failed
+        let outcomes = [self.time.outcome, self.memory.outcome];
+        !outcomes.contains(&Outcome::Failed) && self.is_same_program() != Some(false)
     }
 
     /// Whether the program asked for about as many blocks as in the recording.

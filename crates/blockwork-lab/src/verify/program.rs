@@ -1,15 +1,11 @@
 //! The program itself, run with the machine's `malloc` and with a composition
 //! preloaded, in turns.
 
-use std::{
-    ffi::OsString,
-    fs, io,
-    path::Path,
-    process::{Child, Command, Stdio},
-};
+use std::{ffi::OsString, fs, io, path::Path};
 
 use tempfile::NamedTempFile;
 
+use super::usage::Job;
 use crate::{
     capture::{Failure, program::CANNOT_RUN},
     recorder, text,
@@ -100,51 +96,18 @@ impl<'a> Program<'a> {
         let [program, arguments @ ..] = self.command else { return Err(Failure::own("no program to run".into())) };
         let shown = || text::base_name(program);
         let failed = |error: io::Error| Failure::new(CANNOT_RUN, format!("cannot run {}: {error}", shown()));
-        let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut job = Job { program: program.clone(), arguments: arguments.to_vec(), environment: Vec::new() };
         if let Some(spec) = spec {
             fs::write(self.figures.path(), b"").map_err(failed)?;
-            command
-                .env("LD_PRELOAD", recorder::preload(self.library.path(), std::env::var_os("LD_PRELOAD")))
-                .env(COMPOSITION, spec)
-                .env(FIGURES, self.figures.path());
+            let preload = recorder::preload(self.library.path(), std::env::var_os("LD_PRELOAD"));
+            let names = ["LD_PRELOAD", COMPOSITION, FIGURES].map(OsString::from);
+            job.environment = names.into_iter().zip([preload, spec.into(), self.figures.path().into()]).collect();
         }
-        let child = command.spawn().map_err(failed)?;
-        let pid = child.id();
-        let mut run = wait(child).map_err(failed)?;
-        if spec.is_some() {
-            let told = fs::read_to_string(self.figures.path()).map_err(failed)?;
-            run.figures = Figures::of(&told, pid);
-        }
-        Ok(run)
+        let usage = job.start().map_err(failed)?;
+        let told = fs::read_to_string(self.figures.path()).map_err(failed)?;
+        let figures = spec.and_then(|_| Figures::of(&told, usage.process));
+        Ok(Run { ns: usage.ns, resident: usage.resident, code: usage.code, figures })
     }
-}
-
-/// Waits for `child`, and asks the system what it needed.
-fn wait(child: Child) -> io::Result<Run> {
-    let pid = libc::pid_t::try_from(child.id()).map_err(io::Error::other)?;
-    let mut status = 0;
-    // SAFETY: plain numbers, for which zero is a value.
-    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
-    loop {
-        // SAFETY: a child of ours that nobody has waited for, and places of the right types.
-        let done = unsafe { libc::wait4(pid, &raw mut status, 0, &raw mut usage) };
-        if done == pid {
-            break;
-        }
-        let error = io::Error::last_os_error();
-        if error.kind() != io::ErrorKind::Interrupted {
-            return Err(error);
-        }
-    }
-    let ns = |time: libc::timeval| time.tv_sec as f64 * 1e9 + time.tv_usec as f64 * 1e3;
-    let code = if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { 128 + libc::WTERMSIG(status) };
-    Ok(Run {
-        ns: ns(usage.ru_utime) + ns(usage.ru_stime),
-        resident: usage.ru_maxrss as f64 * 1024.0,
-        code,
-        figures: None,
-    })
 }
 
 #[cfg(test)]
