@@ -44,6 +44,9 @@ pub struct Args {
     /// Tune on all of FILE, and check on this recording
     #[arg(long, value_name = "OTHER")]
     pub check: Option<PathBuf>,
+    /// Look for a heap for all threads, behind a lock, that can be a `#[global_allocator]`
+    #[arg(long)]
+    pub locked: bool,
     /// Print only what is recommended, as Rust or in the notation
     #[arg(long, value_enum, conflicts_with = "json")]
     pub emit: Option<Emit>,
@@ -92,8 +95,14 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let other = args.check.as_deref().map(open).transpose()?;
     let bar = progress(millis(args.budget));
-    let request =
-        Request { trace: &trace, check: other.as_ref(), budget: args.budget, goal: args.goal, classes: args.classes };
+    let request = Request {
+        trace: &trace,
+        check: other.as_ref(),
+        budget: args.budget,
+        goal: args.goal,
+        classes: args.classes,
+        locked: args.locked,
+    };
     let tuning = tune::tune(request, &mut |spec, spent| {
         bar.set_message(spec.to_owned());
         // At the end of its time, a replay is not cut off.

@@ -71,6 +71,8 @@ pub struct Request<'a> {
     pub goal: Goal,
     /// Classes of small blocks, at most.
     pub classes: usize,
+    /// Whether it has to be for all threads.
+    pub locked: bool,
 }
 
 /// What came of it.
@@ -88,6 +90,8 @@ pub struct Tuning {
     pub choice: Choice,
     /// How small sizes round, in classes cut for them and in classes for all.
     pub rounding: Option<Rounding>,
+    /// Whether the compositions are for all threads.
+    pub locked: bool,
 }
 
 /// What a composition was checked on, that was tuned on the rest.
@@ -131,7 +135,7 @@ const RUNS: u32 = 7;
 ///
 /// When nothing can be replayed.
 pub fn tune(request: Request<'_>, tell: &mut dyn FnMut(&str, Duration)) -> anyhow::Result<Tuning> {
-    let Request { trace, check, budget, goal, classes } = request;
+    let Request { trace, check, budget, goal, classes, locked } = request;
     let begin = Instant::now();
     let mut halves = if check.is_none() { split::halves(trace) } else { None };
     let checked = match (check, &halves) {
@@ -148,7 +152,7 @@ pub fn tune(request: Request<'_>, tell: &mut dyn FnMut(&str, Duration)) -> anyho
     let script = Script::new(first)?;
     let mut replays = Replays::new(&script, begin + budget.mul_f64(EXPLORING), &mut tell)?;
     let today = replays.today()?.context("the recording cannot be replayed through the machine's malloc")?;
-    let tried = explore(Plan::seeds(), &cutter, &mut replays, today, goal);
+    let tried = explore(Plan::seeds(locked), &cutter, &mut replays, today, goal);
     let count = replays.count;
     let mut best = front(&tried);
     if best.is_empty() {
@@ -167,7 +171,7 @@ pub fn tune(request: Request<'_>, tell: &mut dyn FnMut(&str, Duration)) -> anyho
     let plan = chosen.and_then(|index| best.get(index)).map(|index| tried[*index].plan);
     let rounding = rounding(&cutter, plan);
     let whole = Script::new(trace)?;
-    Ok(Tuning { goal, facts: Facts::of(trace, &whole), checked, tried: count, choice, rounding })
+    Ok(Tuning { goal, facts: Facts::of(trace, &whole), checked, tried: count, choice, rounding, locked })
 }
 
 /// What the classes of `plan` add, if it has any of its own.
@@ -201,7 +205,12 @@ impl Tuning {
     ///
     /// Never, if the library reads what it prints.
     pub fn rust(&self) -> anyhow::Result<String> {
-        Ok(self.spec().parse::<notation::Composition>()?.to_rust())
+        let program = if self.locked || self.choice.best.is_none() {
+            "// For a whole program: #[global_allocator] static GLOBAL: Heap = heap();\n"
+        } else {
+            "// For what one thread owns: let heap = heap(); Vec::new_in(&heap)\n"
+        };
+        Ok(program.to_owned() + &self.spec().parse::<notation::Composition>()?.to_rust())
     }
 }
 

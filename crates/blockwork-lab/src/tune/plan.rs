@@ -64,6 +64,9 @@ pub struct Plan {
     pub retain: Retain,
     /// The largest span; beyond are pages. 0: all are spans.
     pub huge: u64,
+    /// Whether it is for all threads: behind a lock, and without a name for what
+    /// is shared, so that it can be a `static`.
+    pub locked: bool,
 }
 
 /// What a field goes up and down by.
@@ -77,7 +80,7 @@ const HUGES: [u64; 3] = [0, 128 * KIB, MIB];
 impl Plan {
     /// Where to begin: each shape with classes cut for the recording, and some
     /// that serve most programs well.
-    pub fn seeds() -> Vec<Self> {
+    pub fn seeds(locked: bool) -> Vec<Self> {
         let usual = Self {
             shape: Shape::Slabs,
             table: Table::Cut(2 * KIB, Model::Kept),
@@ -87,6 +90,7 @@ impl Plan {
             request: 256 * KIB,
             retain: Retain::Usual,
             huge: 0,
+            locked,
         };
         let rounding = Table::Cut(KIB, Model::Rounding);
         vec![
@@ -115,27 +119,32 @@ impl Plan {
             Retain::Little => ", keep 0%..5%",
         };
         let spans = format!("span_pool({block}, {request}{retain}) over pages");
-        let large = if huge == 0 { "else s".to_owned() } else { format!("<={huge}: s, else pages") };
+        let (lock, name, s) = if self.locked {
+            ("locked over ", String::new(), &*spans)
+        } else {
+            ("", format!("let s = {spans}; "), "s")
+        };
+        let large = if huge == 0 { format!("else {s}") } else { format!("<={huge}: {s}, else pages") };
         let text = match shape {
             Shape::Slabs => {
                 let (classes, most) = table()?;
-                format!("let s = {spans}; segregate(<={most}: slab({classes}, {slab}, keep {keep}) over s, {large})")
+                format!("{name}{lock}segregate(<={most}: slab({classes}, {slab}, keep {keep}) over {s}, {large})")
             }
             Shape::Pools => {
                 let (classes, most) = table()?;
-                format!("let s = {spans}; segregate(<={most}: block_pool({classes}, chunk {slab}) over s, {large})")
+                format!("{name}{lock}segregate(<={most}: block_pool({classes}, chunk {slab}) over {s}, {large})")
             }
             Shape::SlabsOverMalloc => {
                 let (classes, most) = table()?;
-                format!("segregate(<={most}: slab({classes}, {slab}, keep {keep}) over pages, else system)")
+                format!("{lock}segregate(<={most}: slab({classes}, {slab}, keep {keep}) over pages, else system)")
             }
             Shape::PoolsOverMalloc => {
                 let (classes, most) = table()?;
-                format!("segregate(<={most}: block_pool({classes}, chunk {slab}) over pages, else system)")
+                format!("{lock}segregate(<={most}: block_pool({classes}, chunk {slab}) over pages, else system)")
             }
-            Shape::Memo => format!("memo({}, limit {request}) over system", table()?.0),
-            Shape::Spans if huge == 0 => spans,
-            Shape::Spans => format!("segregate(<={huge}: {spans}, else pages)"),
+            Shape::Memo => format!("{lock}memo({}, limit {request}) over system", table()?.0),
+            Shape::Spans if huge == 0 => format!("{lock}{spans}"),
+            Shape::Spans => format!("{lock}segregate(<={huge}: {spans}, else pages)"),
         };
         spec::check(&text).ok()
     }
@@ -236,20 +245,69 @@ mod tests {
     #[test]
     fn seeds_are_compositions() {
         let cutter = cutter();
-        for seed in Plan::seeds() {
+        for seed in Plan::seeds(false) {
             assert!(seed.spec(&cutter).is_some(), "{seed:?}");
         }
-        let text = Plan::seeds()[0].spec(&cutter).unwrap();
+        for seed in Plan::seeds(true) {
+            let text = seed.spec(&cutter).unwrap();
+            let composition: blockwork::notation::Composition = text.parse().unwrap();
+            assert!(composition.build_sync().is_ok() && composition.to_rust().contains("pub const fn heap"), "{text}");
+        }
+        let text = Plan::seeds(false)[0].spec(&cutter).unwrap();
         assert!(text.starts_with("let s = span_pool(4k, 256k) over pages; segregate(<=800: slab("), "{text}");
+    }
+
+    /// Compiles `source` with one of the builds of the library that are beside
+    /// this test, and says what the compiler says of the last.
+    fn compiles(source: &str) -> Result<(), String> {
+        let bench = tempfile::tempdir().unwrap();
+        let (text, out) = (bench.path().join("plans.rs"), bench.path().join("plans.rmeta"));
+        std::fs::write(&text, source).unwrap();
+        let here = std::env::current_exe().unwrap();
+        let place = here.parent().unwrap();
+        let mut why = "no build of the library is here".to_owned();
+        for file in std::fs::read_dir(place).unwrap().map(|file| file.unwrap().path()) {
+            let name = file.file_name().unwrap().to_string_lossy();
+            if !name.starts_with("libblockwork-") || !name.ends_with(".rlib") {
+                continue;
+            }
+            let mut rustc = std::process::Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+            rustc.args(["--edition=2024", "--crate-type=lib", "--emit=metadata", "-o"]).arg(&out).arg(&text);
+            rustc.arg("--extern").arg(format!("blockwork={}", file.display())).arg("-L").arg(place);
+            match rustc.output() {
+                Ok(done) if done.status.success() => return Ok(()),
+                Ok(done) => why = String::from_utf8_lossy(&done.stderr).into_owned(),
+                Err(error) => {
+                    eprintln!("skipped: rustc: {error}");
+                    return Ok(());
+                }
+            }
+        }
+        Err(why)
+    }
+
+    #[test]
+    fn every_plan_is_rust_that_compiles() {
+        let cutter = cutter();
+        let plans = [false, true].into_iter().flat_map(Plan::seeds);
+        let plans: HashSet<Plan> = plans.flat_map(|seed| seed.neighbours().into_iter().chain([seed])).collect();
+        let texts: HashSet<String> = plans.iter().filter_map(|plan| plan.spec(&cutter)).collect();
+        let module = |(number, text): (usize, &String)| {
+            let rust = text.parse::<blockwork::notation::Composition>().unwrap().to_rust();
+            let global = if text.contains("locked") { "static ALL: Heap = heap();" } else { "" };
+            format!("pub mod plan{number} {{ {rust}\n{global} }}\n")
+        };
+        assert!(texts.len() > 100);
+        assert_eq!(compiles(&texts.iter().enumerate().map(module).collect::<String>()), Ok(()));
     }
 
     #[test]
     fn a_step_changes_one_number() {
-        for seed in Plan::seeds() {
+        for seed in Plan::seeds(false) {
             let next = seed.neighbours();
             assert!(next.len() > 3 && next.iter().collect::<HashSet<_>>().len() == next.len(), "{seed:?}");
             for plan in next {
-                let Plan { shape, table, slab, keep, block, request, retain, huge } = plan;
+                let Plan { shape, table, slab, keep, block, request, retain, huge, locked } = plan;
                 let same = [
                     shape == seed.shape,
                     table == seed.table,
@@ -259,6 +317,7 @@ mod tests {
                     request == seed.request,
                     retain == seed.retain,
                     huge == seed.huge,
+                    locked == seed.locked,
                 ];
                 assert_eq!(same.iter().filter(|same| !**same).count(), 1, "{seed:?}, {plan:?}");
             }
@@ -267,7 +326,7 @@ mod tests {
 
     #[test]
     fn steps_lead_from_one_end_to_the_other() {
-        let mut plan = Plan { slab: SLABS[0], ..Plan::seeds()[0] };
+        let mut plan = Plan { slab: SLABS[0], ..Plan::seeds(false)[0] };
         for slab in &SLABS[1..] {
             plan = plan.neighbours().into_iter().find(|next| next.slab > plan.slab).unwrap();
             assert_eq!(plan.slab, *slab);
@@ -278,14 +337,14 @@ mod tests {
     #[test]
     fn where_nothing_is_small_there_are_no_classes() {
         let nothing = Cutter::new(Histogram::default(), 4);
-        let plan = Plan::seeds()[0];
+        let plan = Plan::seeds(false)[0];
         assert_eq!((plan.spec(&nothing), plan.cuts(&nothing)), (None, Vec::new()));
     }
 
     #[test]
     fn one_class_alone_is_a_pool_of_that_size() {
         let one = Histogram { sizes: vec![24], requests: vec![1], asked: vec![24], moments: vec![vec![1]] };
-        let plan = Plan { shape: Shape::PoolsOverMalloc, ..Plan::seeds()[0] };
+        let plan = Plan { shape: Shape::PoolsOverMalloc, ..Plan::seeds(false)[0] };
         let text = plan.spec(&Cutter::new(one, 4));
         assert!(text.is_some_and(|text| text.starts_with("segregate(<=24: block_pool(24")));
     }

@@ -41,8 +41,9 @@ fn praise(tuning: &Tuning) -> String {
         Checked::Other(_) => "On the recording it was tuned on, then on the other",
         Checked::Itself => "Twice on what it was tuned on, for the recording is too short to check it on another part",
     };
-    let threads = if tuning.facts.threads > 1 {
-        format!(" The program has {}; this is without a lock.", counted(tuning.facts.threads, "thread", "threads"))
+    let threads = if tuning.facts.threads > 1 && !tuning.locked {
+        let threads = counted(tuning.facts.threads, "thread", "threads");
+        format!(" The program has {threads}; this is for one of them: --locked looks for one for all.")
     } else {
         String::new()
     };
@@ -230,7 +231,7 @@ mod tests {
             quad_added_bytes: 60_000,
         };
         let facts = Facts { name: "prog".into(), events: 2_000_000, threads: 2, ..Facts::default() };
-        Tuning { goal: Goal::Balanced, facts, checked, tried: 63, choice, rounding: Some(rounding) }
+        Tuning { goal: Goal::Balanced, facts, checked, tried: 63, choice, rounding: Some(rounding), locked: false }
     }
 
     #[test]

@@ -80,7 +80,8 @@ pub fn explore(seeds: Vec<Plan>, cutter: &Cutter, judge: &mut dyn Judge, today: 
     let (mut bests, mut since) = ([f64::INFINITY; 3], 0);
     loop {
         for batch in fresh(&waiting, cutter, &mut known, &mut texts).chunks(BATCH) {
-            if !judge.may_go_on() {
+            // However little time there is, something has to be tried.
+            if !tried.is_empty() && !judge.may_go_on() {
                 return tried;
             }
             let specs: Vec<String> = batch.iter().map(|(_, spec)| spec.clone()).collect();
@@ -182,7 +183,7 @@ mod tests {
     #[test]
     fn steps_lead_to_the_best_and_nothing_is_tried_twice() {
         let mut judge = Formula { left: 10_000, judged: Vec::new() };
-        let tried = explore(Plan::seeds(), &cutter(), &mut judge, TODAY, Goal::Balanced);
+        let tried = explore(Plan::seeds(false), &cutter(), &mut judge, TODAY, Goal::Balanced);
         let best = front(&tried);
         assert!(best.iter().all(|index| tried[*index].score.ns == 27.0), "{best:?}");
         assert!(best.iter().any(|index| tried[*index].plan.shape == Shape::Slabs));
@@ -194,14 +195,14 @@ mod tests {
     #[test]
     fn when_time_is_up_what_was_tried_counts() {
         let mut judge = Formula { left: 1, judged: Vec::new() };
-        let tried = explore(Plan::seeds(), &cutter(), &mut judge, TODAY, Goal::Speed);
+        let tried = explore(Plan::seeds(false), &cutter(), &mut judge, TODAY, Goal::Speed);
         assert_eq!(judge.judged.len(), BATCH);
         assert!(!tried.is_empty());
     }
 
     #[test]
     fn the_front_is_what_nobody_beats_in_both() {
-        let plan = Plan::seeds()[0];
+        let plan = Plan::seeds(false)[0];
         let tried = |(ns, held)| Tried { plan, spec: String::new(), score: Score { ns, held }, expanded: false };
         let all: Vec<Tried> = [(10.0, 50), (20.0, 20), (30.0, 30), (5.0, 50), (40.0, 10), (40.0, 10)].map(tried).into();
         assert_eq!(front(&all).iter().map(|index| all[*index].score.held).collect::<Vec<_>>(), [10, 20, 50]);

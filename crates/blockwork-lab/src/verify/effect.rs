@@ -35,10 +35,11 @@ impl Effect {
     /// Of `predicted`, and what runs of the program say. Differences of `least`
     /// count as none.
     pub fn new(predicted: f64, today: &[f64], composed: &[f64], least: f64) -> Option<Self> {
-        let (today, composed) = (Spread::of(today)?, Spread::of(composed)?);
-        let noise = today.noise.unwrap_or(0.0) + composed.noise.unwrap_or(0.0);
-        let noise = noise.max(least).max(today.median * SHARE);
-        let measured = composed.median - today.median;
+        // Run by run: what slows the machine down for a while slows both.
+        let more: Vec<f64> = composed.iter().zip(today).map(|(composed, today)| composed - today).collect();
+        let more = Spread::of(&more)?;
+        let noise = more.noise.unwrap_or(0.0).max(least).max(Spread::of(today)?.median * SHARE);
+        let measured = more.median;
         let outcome = match (predicted.abs() > noise, measured.abs() > noise) {
             (_, true) if predicted.abs() >= least && predicted.signum() == measured.signum() => Outcome::Held,
             (true, _) | (_, true) => Outcome::Failed,

@@ -9,4 +9,6 @@ mod compare;
 mod processes;
 mod signals;
 mod support;
+mod tune;
+mod verify;
 mod yardstick;
