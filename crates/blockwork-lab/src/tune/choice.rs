@@ -132,7 +132,12 @@ fn refusal(front: &[Finalist], parts: &[Part<'_>; 2], facts: &[Facts; 2], outcom
             parts[1].praise(index + 1)
         )),
         None => {
-            said.push("No gain: nothing that was tried does better than the machine's malloc beyond noise.".to_owned());
+            let wanted = match parts[0].goal {
+                Goal::Balanced => "saves time or memory beyond noise without losing the other",
+                Goal::Speed => "saves time beyond noise for at most a quarter more memory",
+                Goal::Memory => "saves memory beyond noise for at most a quarter more time",
+            };
+            said.push(format!("No gain: against the machine's malloc, nothing that was tried {wanted}."));
             let nearest = (1..=front.len()).min_by(|a, b| parts[0].remains(*a).total_cmp(&parts[0].remains(*b)));
             if let Some(row) = nearest.filter(|row| parts[0].gain(*row).is_some()) {
                 said.push(format!("The nearest, {}: {}", front[row - 1].spec, parts[0].praise(row)));
@@ -203,7 +208,7 @@ mod tests {
     fn where_nothing_gains_the_reason_is_told() {
         let none = [(60.0, 10 * MIB), (60.0, 12 * MIB)];
         let choice = choose(Goal::Balanced, none, none);
-        assert!(choice.text.starts_with("No gain: nothing that was tried does better"), "{}", choice.text);
+        assert!(choice.text.starts_with("No gain: against the machine's malloc"), "{}", choice.text);
         let reason = "At the peak, 2 blocks hold 67 % (at least 2.0 MB each): no pool changes that.";
         assert!(choice.text.ends_with(reason), "{}", choice.text);
     }

@@ -43,7 +43,14 @@ use self::{
     plan::Plan,
     search::{explore, front},
 };
-use crate::{replay::script::Script, report::facts::Facts, trace::Trace};
+use crate::{
+    replay::script::Script,
+    report::{
+        facts::Facts,
+        table::{Style, wrap},
+    },
+    trace::Trace,
+};
 
 /// What to look for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Serialize)]
@@ -125,6 +132,9 @@ const EXPLORING: f64 = 0.6;
 /// Of the front, so many at most are timed thoroughly.
 const FINALISTS: usize = 6;
 
+/// How comments are set.
+const COMMENT: Style = Style { emphasis: false, width: 97 };
+
 /// Timed runs of those, if there is time.
 const RUNS: u32 = 7;
 
@@ -205,12 +215,15 @@ impl Tuning {
     ///
     /// Never, if the library reads what it prints.
     pub fn rust(&self) -> anyhow::Result<String> {
-        let program = if self.locked || self.choice.best.is_none() {
-            "// For a whole program: #[global_allocator] static GLOBAL: Heap = heap();\n"
+        let rust = self.spec().parse::<notation::Composition>()?.to_rust();
+        let usage = if self.locked || self.choice.best.is_none() {
+            "For a whole program: #[global_allocator] static GLOBAL: Heap = heap();"
         } else {
-            "// For what one thread owns: let heap = heap(); Vec::new_in(&heap)\n"
+            "For what one thread owns: let heap = heap(); … Vec::new_in(&heap)"
         };
-        Ok(program.to_owned() + &self.spec().parse::<notation::Composition>()?.to_rust())
+        let said = format!("{}\n{usage}\n", wrap(&report::verdict(self), COMMENT));
+        let lines = said.lines().filter(|line| !line.is_empty());
+        Ok(lines.map(|line| format!("// {line}\n")).chain([format!("\n{rust}")]).collect())
     }
 }
 
