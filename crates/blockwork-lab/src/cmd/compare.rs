@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
     cli::FAILED,
-    replay::{candidate::Candidate, runner::Runner, script::Script, spec},
+    replay::{candidate::Candidate, library, runner::Runner, script::Script, spec},
     report::{
         facts::Facts,
         json::Comparison,
@@ -44,7 +44,11 @@ pub struct How {
     /// Also replay through this composition, in the library's notation; may be given several times
     #[arg(long, value_name = "SPEC", value_parser = spec::check)]
     pub with: Vec<String>,
-    /// Replay through the machine's malloc and what is named with --with, and nothing else
+    /// Also replay through the malloc of this library, preloaded: its file, or the name of one that is known, such as
+    /// jemalloc, mimalloc or tcmalloc; may be given several times
+    #[arg(long, value_name = "LIBRARY", value_parser = library::check)]
+    pub malloc: Vec<PathBuf>,
+    /// Replay through the machine's malloc and what is named with --with and --malloc, and nothing else
     #[arg(long)]
     pub only: bool,
     /// Timed runs of each allocator; fewer if they take minutes
@@ -57,7 +61,7 @@ pub struct How {
 
 impl Default for How {
     fn default() -> Self {
-        Self { with: Vec::new(), only: false, runs: RUNS, json: false }
+        Self { with: Vec::new(), malloc: Vec::new(), only: false, runs: RUNS, json: false }
     }
 }
 
@@ -65,8 +69,15 @@ impl How {
     /// Through what to replay, in the order of the rows.
     fn candidates(&self) -> Vec<Candidate> {
         let usual = if self.only { vec![Candidate::System] } else { Candidate::all() };
-        let named = self.with.iter().cloned().map(Candidate::Spec);
-        usual.into_iter().chain(named).collect()
+        let libraries = self.malloc.iter().cloned().map(Candidate::Library);
+        let written = self.with.iter().cloned().map(Candidate::Spec);
+        let mut all = usual;
+        for named in libraries.chain(written) {
+            if !all.contains(&named) {
+                all.push(named);
+            }
+        }
+        all
     }
 }
 

@@ -3,12 +3,15 @@
 //! | candidate | is | what it holds is read from |
 //! |---|---|---|
 //! | [`System`](Candidate::System) | the machine's `malloc`, called directly | `malloc` itself |
+//! | [`Library`](Candidate::Library) | another `malloc`, preloaded and called in the same way | the kernel: what is [`Resident`] |
 //! | [`Composed`](Candidate::Composed) | parts of the library over pages, or over `malloc` | [`Counted`] pages, or `malloc` |
 //! | [`Spec`](Candidate::Spec) | the same, as somebody wrote it down | both |
 //! | [`Driver`](Candidate::Driver) | no allocator | – |
 //!
 //! A timed composition stands on its source directly; only when it is measured
 //! there is a counter between the two.
+
+use std::path::PathBuf;
 
 use blockwork::{Counted, Pages, System};
 use serde::{Deserialize, Serialize};
@@ -22,8 +25,11 @@ use super::{
         Stop, Table, Unwatched,
         heap::{Heap, Null, Through},
         malloc::{Malloc, MallocGauge},
+        preloaded::Preloaded,
         replay,
+        resident::Resident,
     },
+    library,
     script::{Demand, Script},
     spec::{self, Sources},
     step::Step,
@@ -35,6 +41,8 @@ use super::{
 pub enum Candidate {
     /// The machine's `malloc`.
     System,
+    /// The `malloc` of this library, which the [runner](super::runner) preloads.
+    Library(PathBuf),
     /// Parts of the library.
     Composed(Composition),
     /// Parts of the library, in its notation: built when the replay begins, with
@@ -52,6 +60,8 @@ pub enum Kind {
     Baseline,
     /// What nobody can beat, and nobody can use.
     Bound,
+    /// Another malloc, as it is.
+    Library,
     /// Made of parts.
     Composition,
 }
@@ -59,13 +69,15 @@ pub enum Kind {
 impl Candidate {
     /// The rows of a comparison, in order.
     pub fn all() -> Vec<Self> {
-        [Self::System].into_iter().chain(Composition::ALL.map(Self::Composed)).collect()
+        let libraries = library::found().into_iter().map(Self::Library);
+        [Self::System].into_iter().chain(libraries).chain(Composition::ALL.map(Self::Composed)).collect()
     }
 
     /// The composition, in the notation of the library.
     pub fn spec(&self, script: &Script) -> String {
         match self {
             Self::System => "system".into(),
+            Self::Library(path) => library::name(path),
             Self::Composed(composition) => composition.spec(self.capacity(script)),
             Self::Spec(text) => text.clone(),
             Self::Driver => "null".into(),
@@ -77,6 +89,7 @@ impl Candidate {
         match self {
             Self::System => Kind::Baseline,
             Self::Composed(Composition::Bump) | Self::Driver => Kind::Bound,
+            Self::Library(_) => Kind::Library,
             Self::Composed(_) | Self::Spec(_) => Kind::Composition,
         }
     }
@@ -84,7 +97,7 @@ impl Candidate {
     /// Bytes that it takes at least to meet `demand`.
     pub fn needs(&self, demand: &Demand) -> u64 {
         match self {
-            Self::System | Self::Spec(_) => demand.moving_bytes,
+            Self::System | Self::Library(_) | Self::Spec(_) => demand.moving_bytes,
             Self::Composed(composition) => composition.needs(demand),
             Self::Driver => demand.largest,
         }
@@ -108,6 +121,11 @@ impl Candidate {
             (Self::Driver, _) => play.timed(&Null::new(capacity)),
             (Self::System, Task::Time) => play.timed(&Malloc),
             (Self::System, Task::Measure) => play.measured(&Malloc, MallocGauge::new(), || None),
+            (Self::Library(path), task) => match (Preloaded::from(path), task) {
+                (None, _) => Ok(Report::Refused("the loader did not take it for its malloc".into())),
+                (Some(heap), Task::Time) => play.timed(&heap),
+                (Some(heap), Task::Measure) => play.measured(&heap, Resident::new(), || None),
+            },
             (Self::Spec(text), Task::Time) => match spec::build(text) {
                 Ok(heap) => play.timed(&Through(&heap)),
                 Err(why) => Ok(Report::Refused(format!("{why:#}"))),
@@ -222,11 +240,12 @@ mod tests {
 
     #[test]
     fn every_candidate_serves_every_size_and_alignment() {
-        for candidate in Candidate::all().into_iter().chain([Candidate::Driver]) {
+        let here = |candidate: &Candidate| candidate.kind() != Kind::Library;
+        for candidate in Candidate::all().into_iter().filter(here).chain([Candidate::Driver]) {
             let timed = run(&candidate, Task::Time, &everything());
             assert!(matches!(timed, Ok(Report::Time(1..))), "{candidate:?}: {timed:?}");
         }
-        for candidate in Candidate::all() {
+        for candidate in Candidate::all().into_iter().filter(here) {
             let (peak, requests) = measure(&candidate, &everything());
             assert!(peak.held >= peak.granted && peak.granted >= peak.asked && peak.asked > 300_000, "{candidate:?}");
             assert_eq!(requests.is_some(), candidate != Candidate::System, "{candidate:?}");
@@ -314,6 +333,12 @@ mod tests {
                 assert!(matches!(&report, Ok(Report::Refused(said)) if said.contains(why)), "{report:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_library_that_is_not_preloaded_is_not_taken_for_the_machines_malloc() {
+        let report = run(&Candidate::Library("/absent.so".into()), Task::Time, &everything());
+        assert!(matches!(&report, Ok(Report::Refused(_))), "{report:?}");
     }
 
     #[test]

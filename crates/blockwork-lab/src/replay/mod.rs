@@ -20,6 +20,7 @@
 //! | [`books`] | what is held, granted and asked for at the worst moment |
 //! | [`composition`] | the library's allocators, by name |
 //! | [`spec`] | the same, as somebody wrote it down |
+//! | [`library`] | mallocs that can be preloaded |
 //! | [`candidate`] | those, the machine's, and none |
 //! | [`child`] | one process, one candidate |
 //! | [`runner`] | the order of the processes |
@@ -31,6 +32,7 @@ pub mod child;
 pub mod composition;
 pub mod counter;
 pub mod driver;
+pub mod library;
 pub mod memory;
 pub mod runner;
 pub mod script;

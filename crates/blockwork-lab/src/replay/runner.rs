@@ -203,7 +203,11 @@ impl<'a> Runner<'a> {
         let job = serde_json::to_string(&job).map_err(|error| format!("failed: {error}"))?;
         let script = self.script.file.try_clone().map_err(|error| format!("failed: {error}"))?;
         let (program, before) = self.command.split_first().ok_or("failed: no command")?;
-        let done = Command::new(program)
+        let mut command = Command::new(program);
+        if let Candidate::Library(path) = candidate {
+            command.env("LD_PRELOAD", path);
+        }
+        let done = command
             .args(before)
             .args([VERB, &job])
             .stdin(script)

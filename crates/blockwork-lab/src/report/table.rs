@@ -93,7 +93,7 @@ fn rows(outcome: &Outcome, driver: Option<Spread>, verdict: &Verdict, style: Sty
     }
     table.set_header(COLUMNS.into_iter().take(style.columns()));
     for row in &outcome.rows {
-        let best = row.kind == Kind::Composition && verdict.best.as_deref() == Some(&row.spec);
+        let best = matches!(row.kind, Kind::Composition | Kind::Library) && verdict.best.as_deref() == Some(&row.spec);
         let cells = cells(row, driver, best)
             .into_iter()
             .take(style.columns())
@@ -121,8 +121,8 @@ fn cells(row: &Row, driver: Option<Spread>, best: bool) -> Vec<String> {
     let mark = match row.kind {
         Kind::Baseline => "today",
         Kind::Bound => "bound",
-        Kind::Composition if best => "best",
-        Kind::Composition => "",
+        Kind::Library | Kind::Composition if best => "best",
+        Kind::Library | Kind::Composition => "",
     };
     let mut cells = vec![row.spec.clone(), mark.to_owned()];
     match (&row.result, driver) {

@@ -8,8 +8,8 @@
 //! | ends | read: the tag, and with a thorough [`Watch`] every mark |
 //!
 //! All `unsafe` of a replay is in this folder: the loop and what it writes
-//! ([`marks`]), what it calls ([`heap`], [`malloc`]), where its steps come from
-//! ([`mapping`]).
+//! ([`marks`]), what it calls ([`heap`], [`malloc`], [`preloaded`]), where its steps
+//! come from ([`mapping`]) and its blocks are noted ([`table`]).
 //!
 //! The loop is the same for every heap, the null allocator's included, so that
 //! its own cost can be taken off.
@@ -18,6 +18,9 @@ pub mod heap;
 pub mod malloc;
 pub mod mapping;
 mod marks;
+pub mod preloaded;
+pub mod resident;
+mod table;
 
 use std::{alloc::Layout, error::Error, fmt, hint::black_box, ptr::NonNull, time::Duration};
 
@@ -25,6 +28,7 @@ use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 use self::heap::{Heap, Resized};
+pub use self::table::Table;
 use super::step::{Act, Step};
 
 /// Follows a replay.
@@ -92,21 +96,11 @@ impl Error for Fault {}
 
 /// A block in its slot.
 #[derive(Clone, Copy, Debug)]
-struct Live {
+pub struct Live {
+    /// Where it is.
     block: NonNull<u8>,
+    /// What it was asked for with.
     layout: Layout,
-}
-
-/// The blocks of one replay, by slot. Made before the replay, so that its own
-/// memory is not taken for the heap's.
-#[derive(Debug)]
-pub struct Table(Vec<Option<Live>>);
-
-impl Table {
-    /// No blocks yet, in slots below `slots`.
-    pub fn new(slots: usize) -> Self {
-        Self(vec![None; slots])
-    }
 }
 
 /// Plays `steps` through `heap`, and returns the processor time that took.
@@ -116,7 +110,8 @@ impl Table {
 ///
 /// The first step at which the heap failed.
 pub fn replay<H: Heap, W: Watch>(heap: &H, steps: &[Step], table: Table, watch: &mut W) -> Result<Duration, Stop> {
-    let Table(mut slots) = table;
+    let mut table = table;
+    let slots = table.slots();
     let started = clock();
     for (step, call) in steps.iter().enumerate() {
         let slot = slots.get_mut(call.slot()).ok_or(Stop { step, fault: Fault::Nonsense })?;
@@ -124,7 +119,7 @@ pub fn replay<H: Heap, W: Watch>(heap: &H, steps: &[Step], table: Table, watch: 
     }
     let took = clock().saturating_sub(started);
     if W::THOROUGH {
-        audit(heap, &slots).map_err(|fault| Stop { step: steps.len().saturating_sub(1), fault })?;
+        audit(heap, slots).map_err(|fault| Stop { step: steps.len().saturating_sub(1), fault })?;
     }
     Ok(took)
 }
@@ -166,7 +161,7 @@ fn play<H: Heap, W: Watch>(heap: &H, call: Step, slot: &mut Option<Live>, watch:
 #[inline]
 fn begin<H: Heap, W: Watch>(heap: &H, layout: Layout, zeroed: bool, watch: &mut W) -> Result<NonNull<u8>, Fault> {
     let block = heap.allocate(layout, zeroed).ok_or(Fault::OutOfMemory(layout.size()))?;
-    if H::KEEPS && !block.addr().get().is_multiple_of(layout.align()) {
+    if !is_aligned::<H>(block, layout) {
         return Err(Fault::Misaligned);
     }
     let live = Live { block, layout };
@@ -179,6 +174,12 @@ fn begin<H: Heap, W: Watch>(heap: &H, layout: Layout, zeroed: bool, watch: &mut 
         }
     }
     Ok(block)
+}
+
+/// Whether a block is where its layout says.
+#[inline]
+fn is_aligned<H: Heap>(block: NonNull<u8>, layout: Layout) -> bool {
+    !H::KEEPS || block.addr().get().is_multiple_of(H::align(layout))
 }
 
 /// The block of `old`, made one of `new`, perhaps elsewhere.
@@ -200,6 +201,9 @@ unsafe fn change<H: Heap, W: Watch>(
     // SAFETY: live, with this layout.
     let block = match unsafe { heap.resize(old.block, old.layout, new) } {
         Resized::Done(block) => {
+            if !is_aligned::<H>(block, new) {
+                return Err(Fault::Misaligned);
+            }
             watch.gave(old.layout.size(), before);
             // SAFETY: the heap says that the block is here now, with this layout.
             watch.took(new.size(), unsafe { granted::<H, W>(heap, Live { block, layout: new }) });
