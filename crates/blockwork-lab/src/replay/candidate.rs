@@ -25,6 +25,7 @@ use super::{
         Stop, Table, Unwatched,
         heap::{Heap, Null, Through},
         malloc::{Malloc, MallocGauge},
+        marks::Touch,
         preloaded::Preloaded,
         replay,
         resident::Resident,
@@ -116,7 +117,7 @@ impl Candidate {
     /// The step at which the candidate failed.
     pub fn run(&self, job: &Job, steps: &[Step]) -> Result<Report, Stop> {
         let capacity = usize::try_from(job.capacity).unwrap_or(usize::MAX);
-        let play = Play { steps, table: Table::new(job.slots) };
+        let play = Play { steps, table: Table::new(job.slots), touch: job.touch };
         match (self, job.task) {
             (Self::Driver, _) => play.timed(&Null::new(capacity)),
             (Self::System, Task::Time) => play.timed(&Malloc),
@@ -160,11 +161,12 @@ impl Candidate {
 struct Play<'a> {
     steps: &'a [Step],
     table: Table,
+    touch: Touch,
 }
 
 impl Play<'_> {
     fn timed(self, heap: &impl Heap) -> Result<Report, Stop> {
-        let took = replay(heap, self.steps, self.table, &mut Unwatched)?;
+        let took = replay(heap, self.steps, self.table, self.touch, &mut Unwatched)?;
         Ok(Report::Time(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)))
     }
 
@@ -175,7 +177,7 @@ impl Play<'_> {
         requests: impl FnOnce() -> Option<u64>,
     ) -> Result<Report, Stop> {
         let mut books = Books::new(gauge);
-        replay(heap, self.steps, self.table, &mut books)?;
+        replay(heap, self.steps, self.table, self.touch, &mut books)?;
         Ok(Report::Measure(books.peak(), requests()))
     }
 }
@@ -224,6 +226,7 @@ mod tests {
             steps: (0, ops.0.len()),
             slots: script.slots,
             capacity: candidate.capacity(&script),
+            touch: Touch::default(),
             memory: 0,
             seconds: 0,
             parent: 0,
@@ -263,7 +266,7 @@ mod tests {
             let over_source = text.replace("pages", "source").replace("system", "source");
             let written = notation::Composition::parse_with(&over_source, &["source"]).unwrap();
             let steps = steps(&ops);
-            let play = || Play { steps: &steps, table: Table::new(script.slots) };
+            let play = || Play { steps: &steps, table: Table::new(script.slots), touch: Touch::default() };
 
             let pages = Rc::new(Counted::new(Pages));
             let heap = written.build_over(&[("source", pages.clone())]).unwrap();

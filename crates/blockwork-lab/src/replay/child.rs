@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     books::Moment,
     candidate::Candidate,
-    driver::{Stop, mapping::Mapping},
+    driver::{Stop, mapping::Mapping, marks::Touch},
 };
 use crate::text;
 
@@ -35,6 +35,8 @@ pub struct Job {
     pub slots: usize,
     /// Bytes that the candidate may need to reserve: see [`Candidate::capacity`].
     pub capacity: u64,
+    /// What of each block is written and looked at.
+    pub touch: Touch,
     /// Bytes that it may map.
     pub memory: u64,
     /// Seconds that it may compute.

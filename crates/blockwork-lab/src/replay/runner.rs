@@ -25,6 +25,7 @@ use super::{
     books::Moment,
     candidate::{Candidate, Kind},
     child::{Job, Report, Task, VERB},
+    driver::marks::Touch,
     memory,
     script::Script,
 };
@@ -39,6 +40,10 @@ pub struct Runner<'a> {
     pub script: &'a Script,
     /// Timed runs for each candidate, if there is time.
     pub runs: u32,
+    /// What of each block is written and looked at.
+    pub touch: Touch,
+    /// Whether that is all of it while memory is measured.
+    pub verify: bool,
     /// After so long, no other round of timed runs begins.
     pub patience: Duration,
     /// Bytes that a candidate may take.
@@ -96,7 +101,15 @@ impl<'a> Runner<'a> {
     /// When the system does not say where the command is.
     pub fn new(script: &'a Script, runs: u32) -> anyhow::Result<Self> {
         let command = env::current_exe().context("cannot find the command itself, to replay in a new process")?;
-        Ok(Self { command: vec![command.into()], script, runs, patience: PATIENCE, spare: memory::spare() })
+        Ok(Self {
+            command: vec![command.into()],
+            script,
+            runs,
+            touch: Touch::default(),
+            verify: false,
+            patience: PATIENCE,
+            spare: memory::spare(),
+        })
     }
 
     /// Processes that [`run`](Self::run) will start for this many candidates,
@@ -196,6 +209,7 @@ impl<'a> Runner<'a> {
             steps: (steps.start, steps.end),
             slots: self.script.slots,
             capacity: candidate.capacity(self.script),
+            touch: if self.verify && task == Task::Measure { Touch::All } else { self.touch },
             memory: self.spare,
             seconds: 60 + steps.len() as u64 / 20_000,
             parent: process::id(),
@@ -266,7 +280,7 @@ mod tests {
         let shell = format!("echo >> {}; {shell}", calls.path().display());
         let script = Script::new(&trace([Ops::new().alloc(0, 100).free(0), Ops::new().alloc(0, 60)])).unwrap();
         let command = ["sh", "-c", &shell].map(OsString::from).to_vec();
-        let runner = Runner { command, script: &script, runs: 2, patience, spare };
+        let runner = Runner { command, script: &script, runs: 2, touch: Touch::Pages, verify: false, patience, spare };
         let outcome = runner.run(&[Candidate::System], &mut |_| ());
         (outcome, fs::read(calls.path()).unwrap().len())
     }

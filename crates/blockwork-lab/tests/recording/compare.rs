@@ -86,6 +86,23 @@ fn a_malloc_that_is_preloaded_is_a_row_of_its_own() {
 }
 
 #[test]
+fn what_is_beyond_a_limit_has_a_code_of_its_own() {
+    let bench = Bench::new();
+    let compare = |limit: &[&str]| {
+        let spec = "span_pool(4k) over pages";
+        let mut command = bench.blockwork();
+        Run::of(command.args(["compare", "--shipped", "cc1plus", "--only", "--runs", "1", "--with", spec]).args(limit))
+    };
+    let over = compare(&["--fail-over", "peak=+10%"]);
+    assert_eq!(over.code, Some(98), "{over:?}");
+    over.says(&["peak=+10%: span_pool(4k) over pages holds"]);
+    assert_eq!(compare(&["--fail-over", "peak=+100000%", "--fail-over", "time=+100000%"]).code, Some(0));
+    assert_eq!(compare(&["--fail-over", "peak=10"]).code, Some(2));
+    let nobody = Run::of(bench.blockwork().args(["compare", "--fail-over", "peak=+10%"]));
+    assert_eq!(nobody.code, Some(2), "{nobody:?}");
+}
+
+#[test]
 fn what_is_no_malloc_is_refused() {
     let bench = Bench::new();
     for (library, why) in [("/absent.so", "No such file"), (env!("CARGO_BIN_EXE_blockwork"), "defines no malloc")] {

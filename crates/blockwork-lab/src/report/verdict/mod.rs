@@ -11,10 +11,12 @@
 //! The bound is never recommended, and models of allocators would not be.
 
 mod gain;
+mod limit;
 
 use serde::Serialize;
 
 use self::gain::{Gain, LEAST_TIME, Way, duration, floor};
+pub use self::limit::Limit;
 use super::{facts::Facts, stats::Spread};
 use crate::{
     replay::{
