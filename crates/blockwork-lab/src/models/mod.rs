@@ -57,6 +57,9 @@ pub enum Policy {
 impl Policy {
     /// All of them, in the order of their rows.
     pub const ALL: [Self; 5] = [Self::BestFit, Self::FirstFit, Self::FirstFitLifo, Self::Buddy, Self::PowersOfTwo];
+    /// Those that every comparison has: the least that can be wasted, and what is
+    /// wasted by rounding.
+    pub const USUAL: [Self; 3] = [Self::BestFit, Self::Buddy, Self::PowersOfTwo];
 }
 
 /// A policy with what any heap has to decide besides.

@@ -10,6 +10,10 @@ use crate::replay::{
     step::{Act, Step},
 };
 
+/// The alignment of a plain `malloc` in a recording. What a model makes of that
+/// is its own affair.
+const PLAIN: u64 = 1 << blockwork::wire::MALLOC_ALIGN_LOG2;
+
 /// A heap in a space of numbers.
 pub trait Heap {
     /// A block of `size` bytes, which the heap may round up, at a multiple of
@@ -123,6 +127,7 @@ impl<H: Heap> Stage<'_, H> {
     }
 
     fn begin(&mut self, size: usize, align: u64) -> Result<Live, Fault> {
+        let align = if align > PLAIN { align } else { 1 };
         let extent = self.heap.allocate(self.with_header(size), align).ok_or(Fault::OutOfMemory(size))?;
         Ok(self.took(Live { extent, size }))
     }

@@ -159,7 +159,8 @@ fn no_size_and_no_alignment_is_too_much_for_any_model() {
 
 #[test]
 fn a_script_that_makes_no_sense_is_refused() {
-    for ops in [Ops::new().free(0), Ops::new().realloc(0, 5), Ops::new().alloc(0, 1).alloc(0, 1), Ops::new().alloc(9, 1)]
+    for ops in
+        [Ops::new().free(0), Ops::new().realloc(0, 5), Ops::new().alloc(0, 1).alloc(0, 1), Ops::new().alloc(9, 1)]
     {
         assert!(Model::new(Policy::BestFit).simulate(&steps(&ops), 8, Curve::default()).is_err(), "{ops:?}");
     }

@@ -3,12 +3,16 @@
 //! | candidate | is | what it holds is read from |
 //! |---|---|---|
 //! | [`System`](Candidate::System) | the machine's `malloc`, called directly | `malloc` itself |
+//! | [`Library`](Candidate::Library) | another `malloc`, preloaded and called in the same way | the kernel: what is [`Resident`] |
 //! | [`Composed`](Candidate::Composed) | parts of the library over pages, or over `malloc` | [`Counted`] pages, or `malloc` |
 //! | [`Spec`](Candidate::Spec) | the same, as somebody wrote it down | both |
+//! | [`Model`](Candidate::Model) | a simulation | itself |
 //! | [`Driver`](Candidate::Driver) | no allocator | – |
 //!
 //! A timed composition stands on its source directly; only when it is measured
 //! there is a counter between the two.
+
+use std::path::PathBuf;
 
 use blockwork::{Counted, Pages, System};
 use serde::{Deserialize, Serialize};
@@ -24,13 +28,18 @@ use super::{
         clocked::Clocked,
         heap::{Heap, Null, Through},
         malloc::{Malloc, MallocGauge},
+        marks::Touch,
+        preloaded::Preloaded,
         replay,
+        resident::Resident,
     },
-    process::Resident,
+    footprint::Footprint,
+    library,
     script::{Demand, Script},
     spec::{self, Sources},
     step::Step,
 };
+use crate::models::{Model, Policy};
 
 /// What a recording is replayed through.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,11 +47,15 @@ use super::{
 pub enum Candidate {
     /// The machine's `malloc`.
     System,
+    /// The `malloc` of this library, which the [runner](super::runner) preloads.
+    Library(PathBuf),
     /// Parts of the library.
     Composed(Composition),
     /// Parts of the library, in its notation: built when the replay begins, with
     /// an indirect call for each part that a request passes.
     Spec(String),
+    /// A simulation of an allocator.
+    Model(Model),
     /// The null allocator: what a replay costs without any.
     Driver,
 }
@@ -55,22 +68,44 @@ pub enum Kind {
     Baseline,
     /// What nobody can beat, and nobody can use.
     Bound,
+    /// Another malloc, as it is.
+    Library,
     /// Made of parts.
     Composition,
+    /// Simulated: a yardstick for memory, without times.
+    Model,
 }
 
 impl Candidate {
     /// The rows of a comparison, in order.
     pub fn all() -> Vec<Self> {
-        [Self::System].into_iter().chain(Composition::ALL.map(Self::Composed)).collect()
+        let libraries = library::found().into_iter().map(Self::Library);
+        let models = Policy::USUAL.map(Model::new).map(Self::Model);
+        let all = [Self::System].into_iter().chain(libraries).chain(Composition::ALL.map(Self::Composed));
+        all.chain(models).collect()
+    }
+
+    /// What `text` says: a model, or a composition in the library's notation.
+    pub fn written(text: String) -> Self {
+        match Model::parse(&text) {
+            Some(Ok(model)) => Self::Model(model),
+            _ => Self::Spec(text),
+        }
+    }
+
+    /// Whether it takes time. A model has none.
+    pub fn is_timed(&self) -> bool {
+        !matches!(self, Self::Model(_))
     }
 
     /// The composition, in the notation of the library.
     pub fn spec(&self, script: &Script) -> String {
         match self {
             Self::System => "system".into(),
+            Self::Library(path) => library::name(path),
             Self::Composed(composition) => composition.spec(self.capacity(script)),
             Self::Spec(text) => text.clone(),
+            Self::Model(model) => model.to_string(),
             Self::Driver => "null".into(),
         }
     }
@@ -80,6 +115,8 @@ impl Candidate {
         match self {
             Self::System => Kind::Baseline,
             Self::Composed(Composition::Bump) | Self::Driver => Kind::Bound,
+            Self::Library(_) => Kind::Library,
+            Self::Model(_) => Kind::Model,
             Self::Composed(_) | Self::Spec(_) => Kind::Composition,
         }
     }
@@ -87,8 +124,10 @@ impl Candidate {
     /// Bytes that it takes at least to meet `demand`.
     pub fn needs(&self, demand: &Demand) -> u64 {
         match self {
-            Self::System | Self::Spec(_) => demand.moving_bytes,
+            Self::System | Self::Library(_) | Self::Spec(_) => demand.moving_bytes,
             Self::Composed(composition) => composition.needs(demand),
+            // No more than its books.
+            Self::Model(_) => 0,
             Self::Driver => demand.largest,
         }
     }
@@ -112,11 +151,18 @@ impl Candidate {
         } else {
             Curve::default()
         };
-        let play = Play { steps, table: Table::new(job.slots), curve, each: job.task == Task::Each };
+        let play = Play { steps, table: Table::new(job.slots), curve, touch: job.touch, each: job.task == Task::Each };
         match (self, job.task) {
             (Self::Driver, _) => play.timed(&Null::new(capacity)),
+            (Self::Model(model), Task::Measure) => Ok(Report::Measure(model.simulate(steps, job.slots, play.curve)?)),
+            (Self::Model(_), Task::Time | Task::Each) => Ok(Report::Refused("a model takes no time".into())),
             (Self::System, Task::Time | Task::Each) => play.timed(&Malloc),
             (Self::System, Task::Measure) => play.measured(&Malloc, MallocGauge::with_headers(), || None),
+            (Self::Library(path), task) => match (Preloaded::from(path), task) {
+                (None, _) => Ok(Report::Refused("the loader did not take it for its malloc".into())),
+                (Some(heap), Task::Time | Task::Each) => play.timed(&heap),
+                (Some(heap), Task::Measure) => play.measured(&heap, Resident::new(), || None),
+            },
             (Self::Spec(text), Task::Time | Task::Each) => match spec::build(text) {
                 Ok(heap) => play.timed(&Through(&heap)),
                 Err(why) => Ok(Report::Refused(format!("{why:#}"))),
@@ -154,16 +200,17 @@ struct Play<'a> {
     curve: Curve,
     /// Whether single calls are timed, and not all of them together.
     each: bool,
+    touch: Touch,
 }
 
 impl Play<'_> {
     fn timed(self, heap: &impl Heap) -> Result<Report, Stop> {
         if self.each {
             let clocked = Clocked::new(heap, self.steps.len());
-            replay(&clocked, self.steps, self.table, &mut Unwatched)?;
+            replay(&clocked, self.steps, self.table, self.touch, &mut Unwatched)?;
             return Ok(Report::Each(clocked.latencies()));
         }
-        let took = replay(heap, self.steps, self.table, &mut Unwatched)?;
+        let took = replay(heap, self.steps, self.table, self.touch, &mut Unwatched)?;
         Ok(Report::Time(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)))
     }
 
@@ -173,8 +220,8 @@ impl Play<'_> {
         gauge: impl Gauge,
         requests: impl FnOnce() -> Option<u64>,
     ) -> Result<Report, Stop> {
-        let mut books = Books::new(gauge, self.curve, Some(Resident::new()));
-        replay(heap, self.steps, self.table, &mut books)?;
+        let mut books = Books::new(gauge, self.curve, Some(Footprint::new()));
+        replay(heap, self.steps, self.table, self.touch, &mut books)?;
         Ok(Report::Measure(books.close(requests())))
     }
 }
@@ -223,6 +270,7 @@ mod tests {
             steps: (0, ops.0.len()),
             slots: script.slots,
             capacity: candidate.capacity(&script),
+            touch: Touch::default(),
             memory: 0,
             seconds: 0,
             parent: 0,
@@ -245,11 +293,14 @@ mod tests {
 
     #[test]
     fn every_candidate_serves_every_size_and_alignment() {
-        for candidate in Candidate::all().into_iter().chain([Candidate::Driver]) {
+        let here = |candidate: &Candidate| candidate.kind() != Kind::Library;
+        for candidate in
+            Candidate::all().into_iter().filter(here).filter(Candidate::is_timed).chain([Candidate::Driver])
+        {
             let timed = run(&candidate, Task::Time, &everything());
             assert!(matches!(timed, Ok(Report::Time(1..))), "{candidate:?}: {timed:?}");
         }
-        for candidate in Candidate::all() {
+        for candidate in Candidate::all().into_iter().filter(here) {
             let (peak, requests) = measure(&candidate, &everything());
             assert!(peak.held >= peak.granted && peak.granted >= peak.asked && peak.asked > 300_000, "{candidate:?}");
             assert_eq!(requests.is_some(), candidate != Candidate::System, "{candidate:?}");
@@ -271,6 +322,7 @@ mod tests {
                 steps: &steps,
                 table: Table::new(script.slots),
                 curve: Curve::of(steps.len(), 0, 4),
+                touch: Touch::default(),
                 each: false,
             };
 
@@ -342,6 +394,12 @@ mod tests {
                 assert!(matches!(&report, Ok(Report::Refused(said)) if said.contains(why)), "{report:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_library_that_is_not_preloaded_is_not_taken_for_the_machines_malloc() {
+        let report = run(&Candidate::Library("/absent.so".into()), Task::Time, &everything());
+        assert!(matches!(&report, Ok(Report::Refused(_))), "{report:?}");
     }
 
     #[test]

@@ -19,10 +19,11 @@
 //! | [`driver`] | how to play steps through one heap; all `unsafe` is there |
 //! | [`books`] | what is held, granted and asked for at the worst moment |
 //! | [`curve`] | the same over time |
-//! | [`process`] | what the kernel knows: resident memory, page faults |
+//! | [`footprint`] | what the kernel knows: resident memory, page faults |
 //! | [`latency`] | how long single calls take |
 //! | [`composition`] | the library's allocators, by name |
 //! | [`spec`] | the same, as somebody wrote it down |
+//! | [`library`] | mallocs that can be preloaded |
 //! | [`candidate`] | those, the machine's, and none |
 //! | [`child`] | one process, one candidate |
 //! | [`runner`] | the order of the processes |
@@ -35,9 +36,10 @@ pub mod composition;
 pub mod counter;
 pub mod curve;
 pub mod driver;
+pub mod footprint;
 pub mod latency;
+pub mod library;
 pub mod memory;
-pub mod process;
 pub mod runner;
 pub mod script;
 pub mod spec;
