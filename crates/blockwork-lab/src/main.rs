@@ -13,6 +13,7 @@ mod capture;
 mod checked;
 mod cli;
 mod cmd;
+mod import;
 mod recorder;
 mod replay;
 mod report;

@@ -151,6 +151,7 @@ impl Stats {
             double_frees: totals.double_frees,
             missed_frees: summary.missed_frees,
             lost_events: summary.lost,
+            notes: summary.notes,
             skipped_children: summary.children,
             skipped_children_names: summary.child_names,
             distinct_sizes,
@@ -200,6 +201,8 @@ pub struct Report {
     double_frees: u64,
     missed_frees: u64,
     lost_events: u64,
+    /// What must be known to judge the rest, of what another tool recorded.
+    notes: Vec<String>,
     skipped_children: u32,
     skipped_children_names: Vec<String>,
     distinct_sizes: u64,

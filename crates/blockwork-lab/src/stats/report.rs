@@ -54,8 +54,11 @@ fn write_totals(report: &Report, out: &mut impl Write) -> io::Result<()> {
 }
 
 fn write_images(report: &Report, out: &mut impl Write) -> io::Result<()> {
-    if report.images.len() == 1 {
-        return writeln!(out, "  image {}", report.images[0].path);
+    if let [image] = report.images.as_slice() {
+        if image.path.is_empty() {
+            return Ok(());
+        }
+        return writeln!(out, "  image {}", image.path);
     }
     writeln!(out, "\n{}", counted(report.images.len() as u64, "image", "images"))?;
     for image in &report.images {
@@ -123,6 +126,7 @@ fn write_remarks(report: &Report, out: &mut impl Write) -> io::Result<()> {
     if let Some(why) = &report.stopped {
         remarks.push(format!("recording ended before the program did: {why}"));
     }
+    remarks.extend(report.notes.iter().cloned());
     if !remarks.is_empty() {
         writeln!(out)?;
     }

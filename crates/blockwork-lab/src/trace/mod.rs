@@ -3,7 +3,7 @@
 //! ```text
 //! spool ──► Renamer ──► Writer ──► file          after recording
 //!   addresses    slot numbers        │
-//!     └──► Renamer ───┐              │
+//!     └──► Renamer ───┐              │      files of other tools: `import`
 //!                     ▼              ▼
 //!                  Checker ◄──── container       when reading either
 //!                     │
@@ -24,9 +24,11 @@ mod tests;
 use std::{fs::File, io, ops::Range, path::Path};
 
 pub use self::{
+    checker::Checker,
     container::{Summary, Writer},
     damage::Damage,
     reader::{Ending, read},
+    renamer::Renamer,
     spool::{pack, stopped},
     tally::Tally,
 };
@@ -100,6 +102,8 @@ pub struct Trace {
     pub tally: Tally,
     /// Why the rest could not be read; `ops` is what came before.
     pub damage: Option<Damage>,
+    /// What must be known to judge the rest, of a file that another tool wrote.
+    pub notes: Vec<String>,
 }
 
 impl Trace {
@@ -115,6 +119,7 @@ impl Trace {
         let ending = read(input, &mut trace)?;
         trace.name = ending.program;
         trace.damage = ending.damage;
+        trace.notes = ending.summary.map_or_else(Vec::new, |summary| summary.notes);
         Ok(trace)
     }
 }

@@ -1,4 +1,4 @@
-//! One way to read a recording, whatever stage it is in.
+//! One way to read a recording, whatever stage it is in, whoever made it.
 
 use std::io::{self, Read};
 
@@ -7,7 +7,7 @@ use super::{
     container::{self, fill},
     spool,
 };
-use crate::recorder::layout;
+use crate::{import, recorder::layout};
 
 /// What is known of a recording after reading it.
 #[derive(Debug, Default)]
@@ -32,6 +32,6 @@ pub fn read(mut input: impl Read, sink: &mut impl Sink) -> io::Result<Ending> {
         8 if magic == layout::MAGIC => spool::read(input, sink),
         length if container::MAGIC.starts_with(&magic[..length]) => damaged(Damage::Truncated),
         length if layout::MAGIC.starts_with(&magic[..length]) => damaged(Damage::Truncated),
-        _ => damaged(Damage::NotARecording),
+        length => import::read(io::Cursor::new(magic).take(length as u64).chain(input), sink),
     }
 }
