@@ -14,6 +14,7 @@ mod checked;
 mod cli;
 mod cmd;
 mod import;
+mod protobuf;
 mod recorder;
 mod replay;
 mod report;

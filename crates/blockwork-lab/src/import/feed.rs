@@ -60,6 +60,6 @@ impl<'a, S: Sink> Feed<'a, S> {
     pub fn finish(self, found: Found, damage: Option<Damage>) -> Ending {
         let totals = self.checker.totals();
         let summary = Summary { totals, missed_frees: self.renamer.missed(), notes: found.notes, ..Summary::default() };
-        Ending { program: found.program, totals, summary: Some(summary), damage }
+        Ending { format: found.format, program: found.program, totals, summary: Some(summary), damage }
     }
 }

@@ -64,6 +64,38 @@ pub fn hex(digits: &[u8]) -> Option<u64> {
     digits.iter().try_fold(0, |number, &digit| Some(number << 4 | u64::from(char::from(digit).to_digit(16)?)))
 }
 
+/// The words of a line: what single spaces part.
+#[derive(Clone, Copy, Debug)]
+pub struct Words<'a>(Option<&'a [u8]>);
+
+impl<'a> Words<'a> {
+    /// The words of `line`.
+    pub const fn new(line: &'a [u8]) -> Self {
+        Self(Some(line))
+    }
+
+    /// The next word as a hexadecimal number, if it is one.
+    pub fn number(&mut self) -> Option<u64> {
+        hex(self.next()?)
+    }
+
+    /// What follows the last word that was taken.
+    pub fn rest(self) -> &'a [u8] {
+        self.0.unwrap_or_default()
+    }
+}
+
+impl<'a> Iterator for Words<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let rest = self.0?;
+        let end = rest.iter().position(|&byte| byte == b' ');
+        self.0 = end.map(|end| &rest[end + 1..]);
+        Some(&rest[..end.unwrap_or(rest.len())])
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

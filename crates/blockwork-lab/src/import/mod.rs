@@ -9,12 +9,22 @@
 //! | format | is read as | what it lacks |
 //! |---|---|---|
 //! | [`mtrace`] | a recording | threads, alignments, zeroing |
+//! | [`heaptrack`] `--raw` | a recording | the same, and reallocations |
+//! | [`heaptrack`] | a recording, approximately | the same, and which block was freed |
+//! | [`bytehound`] replay | a recording | threads, alignments, zeroing |
+//!
+//! | [`profile`]: DHAT, jemalloc, gperftools, pprof | a histogram of sizes | order and frees: no recording |
 //!
 //! All verbs read them where they read recordings of this command's own.
 
+mod bytehound;
 mod feed;
+mod heaptrack;
 mod lines;
 mod mtrace;
+mod pairing;
+pub mod profile;
+mod save;
 #[cfg(test)]
 mod testing;
 mod unpack;
@@ -22,18 +32,34 @@ mod unpack;
 use std::io::{self, Chain, Cursor, Read};
 
 use self::{feed::Feed, lines::Lines};
+pub use self::{pairing::Pairing, save::Save};
 use crate::trace::{Damage, Ending, Sink};
 
 /// What other tools write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
     Mtrace,
+    Heaptrack,
+    Bytehound,
 }
 
 impl Format {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Mtrace => "mtrace",
+            Self::Heaptrack => "heaptrack",
+            Self::Bytehound => "bytehound",
+        }
+    }
+
     /// The format of a file that begins like this.
     fn sniff(head: &[u8]) -> Option<Self> {
-        mtrace::begins(head).then_some(Self::Mtrace)
+        let formats: [(fn(&[u8]) -> bool, Self); 3] = [
+            (mtrace::begins, Self::Mtrace),
+            (heaptrack::begins, Self::Heaptrack),
+            (bytehound::begins, Self::Bytehound),
+        ];
+        formats.into_iter().find(|(begins, _)| begins(head)).map(|(_, format)| format)
     }
 }
 
@@ -61,6 +87,8 @@ impl From<io::Error> for Halt {
 /// What a reader found beside the events.
 #[derive(Debug, Default)]
 struct Found {
+    /// Whose file it is.
+    format: &'static str,
     /// What was recorded.
     program: String,
     /// What must be known to judge the rest.
@@ -78,14 +106,14 @@ type Input<R> = Chain<Cursor<Vec<u8>>, R>;
 /// # Errors
 ///
 /// When the system fails to read it.
-pub fn read<S: Sink>(input: impl Read, sink: &mut S) -> io::Result<Ending> {
+pub fn read<S: Sink>(input: impl Read, sink: &mut S, pairing: Pairing) -> io::Result<Ending> {
     let (head, input) = peek(input)?;
     match unpack::Packing::sniff(&head) {
-        None => dispatch(&head, input, sink, false),
+        None => dispatch(&head, input, sink, pairing, false),
         Some(packing) => {
             let unpacked = packing.reader(input)?;
             match peek(unpacked) {
-                Ok((head, input)) => dispatch(&head, input, sink, true),
+                Ok((head, input)) => dispatch(&head, input, sink, pairing, true),
                 Err(error) => Ok(Ending { damage: Some(unpack::damage(&error)), ..Ending::default() }),
             }
         }
@@ -99,14 +127,23 @@ fn peek<R: Read>(mut input: R) -> io::Result<(Vec<u8>, Input<R>)> {
     Ok((head.clone(), Cursor::new(head).chain(input)))
 }
 
-fn dispatch<S: Sink>(head: &[u8], input: impl Read, sink: &mut S, packed: bool) -> io::Result<Ending> {
+fn dispatch<S: Sink>(
+    head: &[u8],
+    input: impl Read,
+    sink: &mut S,
+    pairing: Pairing,
+    packed: bool,
+) -> io::Result<Ending> {
     let Some(format) = Format::sniff(head) else {
-        return Ok(Ending { damage: Some(Damage::NotARecording), ..Ending::default() });
+        let damage = profile::Tool::sniff(head).map_or(Damage::NotARecording, |tool| Damage::Profile(tool.name()));
+        return Ok(Ending { damage: Some(damage), ..Ending::default() });
     };
     let mut feed = Feed::new(sink);
-    let mut found = Found::default();
+    let mut found = Found { format: format.name(), ..Found::default() };
     let done = match format {
         Format::Mtrace => mtrace::read(Lines::new("mtrace", input), &mut feed, &mut found),
+        Format::Heaptrack => heaptrack::read(Lines::new("heaptrack", input), &mut feed, &mut found, pairing),
+        Format::Bytehound => bytehound::read(input, &mut feed, &mut found),
     };
     let damage = match done {
         Ok(()) => None,

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-pub use self::report::write_text;
+pub use self::report::{write_size_classes, write_text};
 use crate::trace::{Ending, Kind, Op, Sink, Tally};
 
 /// Everything that `stats` says, as it is gathered.
@@ -163,6 +163,18 @@ impl Stats {
     }
 }
 
+/// Requests and bytes by class of size; of sizes, how often each, and bytes in all.
+pub fn size_classes(sizes: impl IntoIterator<Item = (u64, u64, u64)>) -> Vec<SizeClass> {
+    let class = |&up_to: &u64| SizeClass { up_to: bound(up_to), requests: 0, bytes: 0 };
+    let mut classes: Vec<_> = SIZES.iter().map(class).collect();
+    for (size, requests, bytes) in sizes {
+        let class = &mut classes[self::class(&SIZES, size)];
+        class.requests = class.requests.saturating_add(requests);
+        class.bytes = class.bytes.saturating_add(bytes);
+    }
+    classes
+}
+
 /// The class that `value` belongs to: the first whose bound is not below it.
 fn class(bounds: &[u64], value: u64) -> usize {
     bounds.partition_point(|&bound| bound < value)
@@ -230,8 +242,10 @@ struct TopSize {
     requests: u64,
 }
 
+/// The requests of some sizes.
 #[derive(Debug, Serialize)]
-struct SizeClass {
+pub struct SizeClass {
+    /// The largest of them; without it, there is none.
     up_to: Option<u64>,
     requests: u64,
     bytes: u64,

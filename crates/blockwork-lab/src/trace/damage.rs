@@ -27,6 +27,8 @@ pub enum Damage {
     },
     /// A part is intact and says nothing legible.
     Illegible(String),
+    /// The file is a heap profile of another tool: it has no order.
+    Profile(&'static str),
     /// A line of a file of another tool is not as it should be.
     Line {
         /// Whose file it is.
@@ -71,6 +73,11 @@ impl fmt::Display for Damage {
                 write!(f, "the recording is corrupt from byte {offset} on: a part is missing or out of place")
             }
             Self::Illegible(why) => write!(f, "a part of the recording is illegible: {why}"),
+            Self::Profile(tool) => write!(
+                f,
+                "the file is a heap profile of {tool}, not a recording: totals without order or frees, which cannot be \
+                 replayed (`blockwork stats` shows its sizes)"
+            ),
             Self::Line { format, line, what } => write!(f, "line {line} of this {format} file {what}"),
             Self::Event(error) => write!(f, "the recording is corrupt: {error}"),
             Self::Inconsistent { event, what } => write!(f, "the recording is corrupt: event {event} {what}"),

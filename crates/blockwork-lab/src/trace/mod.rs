@@ -25,11 +25,11 @@ use std::{fs::File, io, ops::Range, path::Path};
 
 pub use self::{
     checker::Checker,
-    container::{Summary, Writer},
+    container::{MAGIC, Summary, Writer, fill},
     damage::Damage,
-    reader::{Ending, read},
+    reader::{Ending, read, read_as},
     renamer::Renamer,
-    spool::{pack, stopped},
+    spool::{base_name, pack, stopped},
     tally::Tally,
 };
 
