@@ -20,6 +20,7 @@ mod replay;
 mod report;
 mod shipped;
 mod stats;
+mod symbols;
 mod text;
 mod trace;
 
