@@ -63,7 +63,7 @@ pub enum Value<'a> {
     Bytes(&'a [u8]),
 }
 
-impl<'a> Value<'a> {
+impl Value<'_> {
     /// The numbers of a field that may have many: one, or several packed.
     pub fn numbers(self) -> Option<Vec<u64>> {
         let mut rest = match self {
@@ -80,11 +80,6 @@ impl<'a> Value<'a> {
     /// The number.
     pub const fn number(self) -> Option<u64> {
         if let Self::Number(number) = self { Some(number) } else { None }
-    }
-
-    /// The bytes.
-    pub const fn bytes(self) -> Option<&'a [u8]> {
-        if let Self::Bytes(bytes) = self { Some(bytes) } else { None }
     }
 }
 

@@ -33,7 +33,7 @@ use std::io::{self, Chain, Cursor, Read};
 
 use self::{feed::Feed, lines::Lines};
 pub use self::{pairing::Pairing, save::Save};
-use crate::trace::{Damage, Ending, Sink};
+use crate::trace::{Damage, Ending, Sink, sites::Frame};
 
 /// What other tools write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +91,9 @@ struct Found {
     format: &'static str,
     /// What was recorded.
     program: String,
+    /// The functions at each place that a frame was at, in order of appearance,
+    /// innermost first; without it they are looked up in the modules.
+    places: Option<Vec<Vec<Frame>>>,
     /// What must be known to judge the rest.
     notes: Vec<String>,
 }

@@ -10,12 +10,12 @@
 //! = End
 //! ```
 
-use std::io::Read;
+use std::{collections::HashMap, io::Read};
 
 use blockwork::wire::Event;
 
 use super::{Feed, Found, Halt, Lines, lines::hex};
-use crate::trace::Sink;
+use crate::trace::{Damage, Sink, sites::Frame};
 
 /// Whether a file of this kind begins so.
 pub fn begins(head: &[u8]) -> bool {
@@ -34,10 +34,19 @@ pub fn read<S: Sink>(mut lines: Lines<impl Read>, feed: &mut Feed<'_, S>, found:
     let program = program(lines.ahead()?).unwrap_or_default();
     found.program = program.rsplit('/').next().unwrap_or_default().to_owned();
     feed.image(program.as_bytes())?;
+    let mut places = Places::default();
+    let done = calls(&mut lines, feed, &mut places);
+    found.places = Some(places.named);
+    done
+}
+
+fn calls<S: Sink>(lines: &mut Lines<impl Read>, feed: &mut Feed<'_, S>, places: &mut Places) -> Result<(), Halt> {
     while let Some(line) = lines.next()? {
         if line.is_empty() || line.starts_with(b"=") {
             continue;
         }
+        let place = places.of(line, |number| feed.frame(0, number))?;
+        feed.stack(place)?;
         match call(line) {
             Some(Call::Allocate(0, _) | Call::Free(0) | Call::Failed(0)) => {}
             Some(Call::Allocate(name, size)) => feed.allocate(name, size)?,
@@ -49,6 +58,42 @@ pub fn read<S: Sink>(mut lines: Lines<impl Read>, feed: &mut Feed<'_, S>, found:
         }
     }
     Ok(())
+}
+
+/// Who calls, numbered from 1.
+#[derive(Debug, Default)]
+struct Places {
+    known: HashMap<Vec<u8>, u64>,
+    named: Vec<Vec<Frame>>,
+}
+
+impl Places {
+    /// The number of the place in `line`, or 0; if it is new, `begin` is told.
+    fn of(&mut self, line: &[u8], begin: impl FnOnce(u64) -> Result<(), Damage>) -> Result<u64, Damage> {
+        // As in `@ ./mt:(main+0x8f)[0x11f8] - 0x…`: up to the last bracket.
+        let end = line.iter().rposition(|&byte| byte == b']').and_then(|end| end.checked_sub(1));
+        let Some(place) = line.strip_prefix(b"@ ").zip(end).and_then(|(place, end)| place.get(..end)) else {
+            return Ok(0);
+        };
+        if let Some(&known) = self.known.get(place) {
+            return Ok(known);
+        }
+        let number = self.named.len() as u64 + 1;
+        self.known.insert(place.to_vec(), number);
+        self.named.push(vec![frame(&String::from_utf8_lossy(place))]);
+        begin(number)?;
+        Ok(number)
+    }
+}
+
+/// What a place is called: `./mt:(main+0x8f)[0x11f8]`, function or file left out.
+fn frame(place: &str) -> Frame {
+    let (before, address) = place.rsplit_once('[').unwrap_or((place, ""));
+    let (module, function) = before.rsplit_once(':').unwrap_or((before, ""));
+    let function = function.trim_matches(['(', ')']).rsplit_once('+').map(|(function, _)| function.to_owned());
+    let module = Some(module.to_owned()).filter(|module| !module.is_empty());
+    let offset = hex(address.trim_end_matches(']').as_bytes()).unwrap_or(0);
+    Frame { function: function.filter(|name| !name.is_empty()), module, offset, ..Frame::default() }
 }
 
 /// What a line says.
@@ -133,6 +178,11 @@ mod tests {
         let totals = trace.tally.totals();
         assert_eq!((totals.strays, totals.double_frees), (2, 1));
         assert!(trace.notes[0].contains("no threads"));
+        let who = |op| trace.sites.frames(trace.sites.of(op)).map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(
+            [who(0), who(1), who(3)],
+            [["__strdup in libc.so.6"], ["my program+0x11c0"], ["main in my program"]]
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::{
 
 use blockwork::wire::Event;
 
-use crate::trace::{Kind, Op, Sink, Summary, Writer, base_name};
+use crate::trace::{Kind, Op, Said, Sink, Summary, Writer, base_name, sites::Frame};
 
 /// Writes all that it is told.
 #[derive(Debug)]
@@ -16,6 +16,9 @@ pub struct Save<W> {
     /// What is recorded, if it does not say.
     name: String,
     thread: u16,
+    stack: u32,
+    /// The functions at each place, which are written at the end.
+    names: Vec<Vec<Frame>>,
     /// Why nothing is written any more.
     failed: Option<io::Error>,
 }
@@ -45,7 +48,14 @@ impl<W: Write> Output<W> {
 impl<W: Write> Save<W> {
     /// Writes to `output`; `name` is what is recorded if that does not say.
     pub fn new(output: W, name: &str) -> Self {
-        Self { output: Output::Waiting(output), name: name.into(), thread: 0, failed: None }
+        Self {
+            output: Output::Waiting(output),
+            name: name.into(),
+            thread: 0,
+            stack: 0,
+            names: Vec::new(),
+            failed: None,
+        }
     }
 
     /// Ends the recording.
@@ -59,7 +69,10 @@ impl<W: Write> Save<W> {
         }
         self.output.writer(|| self.name)?;
         match self.output {
-            Output::Writing(writer) => writer.finish(summary),
+            Output::Writing(mut writer) => {
+                writer.name(&self.names)?;
+                writer.finish(summary)
+            }
             _ => Err(io::Error::other("the recording could not be begun")),
         }
     }
@@ -78,7 +91,7 @@ impl<W: Write> Save<W> {
 
 impl<W: Write> Sink for Save<W> {
     fn image(&mut self, path: &[u8]) {
-        self.thread = 0;
+        (self.thread, self.stack) = (0, 0);
         self.put(&Event::Image { path });
     }
 
@@ -99,6 +112,24 @@ impl<W: Write> Sink for Save<W> {
 
     fn stray(&mut self, double: bool) {
         self.put(&Event::Stray { double });
+    }
+
+    fn said(&mut self, said: Said<'_>) {
+        match said {
+            // What is so anyway is not said before there is anything.
+            Said::Stack(stack) if stack == self.stack => {}
+            Said::Stack(stack) => {
+                self.stack = stack;
+                self.put(&Event::Stack { index: stack.into() });
+            }
+            Said::Node(parent, address) => self.put(&Event::Frame { parent: parent.into(), address }),
+            Said::Module(start, length, offset, path) => self.put(&Event::Module { start, length, offset, path }),
+            Said::Names(first, places) => {
+                self.names.truncate(first);
+                self.names.resize(first, Vec::new());
+                self.names.extend_from_slice(places);
+            }
+        }
     }
 }
 

@@ -3,10 +3,13 @@
 use super::{Point, Profile};
 use crate::protobuf::{Value, fields};
 
-/// Whether a file of this kind begins so: with the type of its first value, of
-/// which numbers of texts are known.
+/// Whether a file of this kind begins so: among its first fields is the type of a
+/// value, which is two numbers of texts.
 pub fn begins(head: &[u8]) -> bool {
-    matches!(head, [0x0a, 2..=12, 0x08, ..])
+    let is_type = |bytes: &[u8]| fields(bytes).all(|field| matches!(field, Some((1 | 2, Value::Number(_)))));
+    let known = fields(head).take(4).map_while(|field| field).take_while(|(number, _)| (1..=15).contains(number));
+    let mut types = known.skip_while(|(number, _)| *number != 1);
+    matches!(types.next(), Some((_, Value::Bytes(bytes))) if !bytes.is_empty() && is_type(bytes))
 }
 
 /// Pairs of values that say what was allocated, the best first.

@@ -15,10 +15,15 @@
 //! All numbers are hexadecimal. Interpretation throws the addresses away: which
 //! of several blocks of one size from one place is freed can only be guessed.
 
+mod names;
+#[cfg(test)]
+mod tests;
+
 use std::io::Read;
 
 use blockwork::wire::Event;
 
+use self::names::Names;
 use super::{
     Feed, Found, Halt, Lines,
     lines::{Words, hex},
@@ -49,9 +54,10 @@ pub fn read<S: Sink>(
     found: &mut Found,
     pairing: Pairing,
 ) -> Result<(), Halt> {
-    let mut reader = Reader { feed, kinds: Kinds::new(pairing), state: State::default() };
+    let mut reader = Reader { feed, kinds: Kinds::new(pairing), state: State::default(), names: Names::default() };
     let done = reader.lines(&mut lines);
-    let Reader { kinds, state, .. } = reader;
+    let Reader { kinds, state, names, .. } = reader;
+    found.places = names.places();
     state.describe(&kinds, pairing, found);
     done
 }
@@ -60,6 +66,7 @@ struct Reader<'a, 'b, S> {
     feed: &'a mut Feed<'b, S>,
     kinds: Kinds,
     state: State,
+    names: Names,
 }
 
 /// What lines before the calls have said.
@@ -73,6 +80,8 @@ struct State {
     began: bool,
     /// The sizes of the kinds of blocks.
     sizes: Vec<u64>,
+    /// And where they are asked for.
+    stacks: Vec<u64>,
     /// Calls name kinds instead of addresses.
     interpreted: bool,
     attached: bool,
@@ -106,8 +115,25 @@ impl<S: Sink> Reader<'_, '_, S> {
             b"x" => state.program = state.string(words.rest()).to_vec(),
             b"X" if state.program.is_empty() => state.program = words.next().unwrap_or_default().to_vec(),
             b"A" => state.attached = true,
+            b"m" => return self.module(words),
+            b"t" => {
+                let (Some(address), Some(parent)) = (words.number(), words.number()) else {
+                    return Ok(Err("has no two numbers"));
+                };
+                self.begin()?;
+                // Whoever names instructions does that before.
+                if !self.names.is_empty() {
+                    self.names.place(address);
+                }
+                self.feed.frame(parent, address)?;
+            }
+            b"s" => self.names.string(state.string(words.rest())),
+            b"i" => self.names.instruction(words),
             b"a" => match words.next().and_then(hex) {
-                Some(size) => state.sizes.push(size),
+                Some(size) => {
+                    state.sizes.push(size);
+                    state.stacks.push(words.number().unwrap_or(0));
+                }
                 None => return Ok(Err("has no size")),
             },
             _ => {}
@@ -121,15 +147,31 @@ impl<S: Sink> Reader<'_, '_, S> {
         };
         self.begin()?;
         match (second, third) {
-            (Some(_stack), Some(address)) => self.feed.allocate(address, first)?,
+            (Some(stack), Some(address)) => {
+                self.feed.stack(stack)?;
+                self.feed.allocate(address, first)?;
+            }
             (None, _) => {
                 self.state.interpreted = true;
                 let kind = usize::try_from(first).unwrap_or(usize::MAX);
                 let Some(&size) = self.state.sizes.get(kind) else { return Ok(Err("names an unknown kind of block")) };
                 let name = self.kinds.begin(kind);
+                self.feed.stack(self.state.stacks.get(kind).copied().unwrap_or(0))?;
                 self.feed.allocate(name, size)?;
             }
             (Some(_), None) => return Ok(Err("has two numbers instead of one or three")),
+        }
+        Ok(Ok(()))
+    }
+
+    /// `m length name base (address size)*`; `x` is the program, `-` forgets them.
+    fn module(&mut self, words: Words<'_>) -> Result<Result<(), &'static str>, Halt> {
+        let (path, mut words) = self.state.sized(words.rest());
+        let path = if path == b"x" { self.state.program.clone() } else { path.to_vec() };
+        self.begin()?;
+        let Some(base) = words.number() else { return Ok(Ok(())) };
+        while let (Some(address), Some(length)) = (words.number(), words.number()) {
+            self.feed.module(&path, base.wrapping_add(address), address, length)?;
         }
         Ok(Ok(()))
     }
@@ -165,12 +207,20 @@ impl<S: Sink> Reader<'_, '_, S> {
 impl State {
     /// A string, which has its length before it or ends with the line.
     fn string<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
-        if self.version < 3 {
-            return bytes;
-        }
+        if self.version < 3 { bytes } else { self.sized(bytes).0 }
+    }
+
+    /// A string that has its length before it or ends with the word, and what
+    /// follows it.
+    fn sized<'a>(&self, bytes: &'a [u8]) -> (&'a [u8], Words<'a>) {
         let mut words = Words::new(bytes);
+        if self.version < 3 {
+            return (words.next().unwrap_or_default(), words);
+        }
         let length = words.number().and_then(|length| usize::try_from(length).ok());
-        length.and_then(|length| words.rest().get(..length)).unwrap_or_default()
+        let split = length.and_then(|length| words.rest().split_at_checked(length));
+        let (text, rest) = split.unwrap_or_default();
+        (text, Words::new(rest.strip_prefix(b" ").unwrap_or(rest)))
     }
 
     fn describe(&self, kinds: &Kinds, pairing: Pairing, found: &mut Found) {
@@ -209,123 +259,4 @@ fn approximate(kinds: &Kinds, pairing: Pairing) -> String {
         text::grouped(if_oldest),
         text::grouped(if_newest),
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::{
-        import::testing::{ops, read},
-        trace::{Damage, Kind},
-    };
-
-    /// As heaptrack 1.4 writes it with `--raw`, shortened.
-    const RAW: &str = "v 10400 3
-x 10 /tmp/a program/a
-X ./a b c
-I 1000 5e298d
-m 1 -
-m 1 x 556344511000 0 7a8 1000 28d
-t 7ff05828fb9f 0
-+ 11c00 1 556378b25530
-t 5563445120e0 1
-+ 64 2 556378b371d0
-- 556378b371d0
-+ 0 2 556378b371d0
-- 123456
-- 556378b25530
-c 0
-R 3bd
-";
-
-    /// As heaptrack 1.4 writes it.
-    const INTERPRETED: &str = "v 10400 3
-X ./mt b c
-I 1000 5e298d
-s 4 main
-i 5620c63fc1bf 1 1
-t 1 0
-a 64 1
-+ 0
-+ 0
-- 0
-a 1388 1
-+ 1
-- 0
-- 0
-c 0
-
-# strings: 1
-";
-
-    #[test]
-    fn a_raw_file_is_read_as_it_happened() {
-        let trace = read(RAW);
-        assert_eq!((trace.damage.as_ref(), trace.name.as_str()), (None, "a"));
-        assert_eq!(trace.images[0].path, "/tmp/a program/a");
-        let expected = [
-            (Kind::Allocate, 0, 0x11c00),
-            (Kind::Allocate, 1, 0x64),
-            (Kind::Free, 1, 0),
-            (Kind::Allocate, 1, 0),
-            (Kind::Free, 0, 0),
-        ];
-        assert_eq!(ops(&trace), expected);
-        assert_eq!(trace.tally.totals().strays, 1);
-    }
-
-    #[test]
-    fn an_interpreted_file_is_read_with_guesses_which_are_told() {
-        let trace = read(INTERPRETED);
-        assert_eq!((trace.damage.as_ref(), trace.name.as_str()), (None, "mt"));
-        let expected = [
-            (Kind::Allocate, 0, 0x64),
-            (Kind::Allocate, 1, 0x64),
-            (Kind::Free, 0, 0),
-            (Kind::Allocate, 0, 0x1388),
-            (Kind::Free, 1, 0),
-        ];
-        assert_eq!(ops(&trace), expected);
-        assert_eq!(trace.tally.totals().strays, 1);
-        assert!(trace.notes[1].contains("50 % of the frees"), "{:?}", trace.notes);
-    }
-
-    #[test]
-    fn packed_files_are_read_and_cut_ones_up_to_there() {
-        let packed = zstd::bulk::compress(RAW.as_bytes(), 3).unwrap();
-        assert_eq!(read(&packed).ops, read(RAW).ops);
-        let cut = read(&packed[..packed.len() - 3]);
-        assert_eq!(cut.damage, Some(Damage::Truncated));
-        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        std::io::Write::write_all(&mut gzip, INTERPRETED.as_bytes()).unwrap();
-        assert_eq!(read(gzip.finish().unwrap()).ops, read(INTERPRETED).ops);
-    }
-
-    #[test]
-    fn cut_anywhere_the_beginning_is_read() {
-        for file in [RAW, INTERPRETED] {
-            let whole = read(file).ops;
-            for length in 0..file.len() {
-                let trace = read(&file[..length]);
-                assert!(whole.starts_with(&trace.ops), "{length}");
-                assert!(trace.damage.is_some() || file[..length].ends_with('\n'), "{length}");
-            }
-        }
-    }
-
-    #[test]
-    fn what_contradicts_the_format_is_named() {
-        for (line, what) in [
-            ("v 20000 4", "version"),
-            ("+ 7", "unknown kind"),
-            ("+ 7 1", "two numbers"),
-            ("+", "no number"),
-            ("- x", "no number"),
-        ] {
-            let trace = read(format!("v 10400 3\n{line}\n"));
-            let damage = trace.damage.unwrap();
-            assert!(matches!(damage, Damage::Line { line: 2, .. }) && damage.to_string().contains(what), "{damage:?}");
-        }
-        let huge = read("v 10400 3\n+ ffffffffffffffff 1 10\n");
-        assert!(matches!(huge.damage, Some(Damage::Inconsistent { .. })), "{:?}", huge.damage);
-    }
 }
