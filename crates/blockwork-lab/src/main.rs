@@ -13,12 +13,15 @@ mod capture;
 mod checked;
 mod cli;
 mod cmd;
+mod import;
 mod models;
+mod protobuf;
 mod recorder;
 mod replay;
 mod report;
 mod shipped;
 mod stats;
+mod symbols;
 mod text;
 mod trace;
 

@@ -132,6 +132,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 pub fn file(path: &Path, how: &How) -> anyhow::Result<ExitCode> {
     let shown = path.display();
     let trace = Trace::open(path).with_context(|| format!("cannot read {shown}"))?;
+    trace.notes.iter().for_each(|note| text::tell(format_args!("note: {note}")));
     let damage = trace.damage.as_ref();
     let code = match damage {
         Some(damage) if trace.ops.is_empty() => bail!("{shown}: {damage}"),
