@@ -26,6 +26,8 @@ mod space;
 #[cfg(test)]
 mod tests;
 mod treap;
+#[cfg(test)]
+mod walked;
 
 use serde::{Deserialize, Serialize};
 

@@ -4,6 +4,7 @@ use super::stats::Spread;
 use crate::{
     replay::{
         curve::Curve,
+        latency::Latencies,
         runner::{Figures, Outcome},
     },
     text::{bytes, grouped, percent},
@@ -48,13 +49,35 @@ pub struct Overhead {
     /// The replay itself, for each event.
     pub driver: Spread,
     /// The clock, for each call.
-    pub clock: Option<f64>,
+    pub clock: Option<Clock>,
+}
+
+/// A clock before and behind a call that does nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    /// What it reads, mostly.
+    median: f64,
+    /// By how much that is off: some clocks tick every ten nanoseconds.
+    noise: f64,
+}
+
+impl Clock {
+    fn of(calls: &Latencies) -> Option<Self> {
+        let noise = (calls.percentile(90)? - calls.percentile(10)?) / 2.0;
+        Some(Self { median: calls.percentile(50)?, noise: noise.max(0.5) })
+    }
+
+    /// A time without the clock, or the noise that it drowns in.
+    fn net(self, took: f64) -> String {
+        let net = took - self.median;
+        if net < self.noise { format!("< {:.0}", self.noise.ceil()) } else { format!("{net:.0}") }
+    }
 }
 
 impl Overhead {
     /// As it was timed; `None` if it was not.
     pub fn of(outcome: &Outcome) -> Option<Self> {
-        Some(Self { driver: Spread::of(&outcome.driver)?, clock: outcome.clock.percentile(50) })
+        Some(Self { driver: Spread::of(&outcome.driver)?, clock: Clock::of(&outcome.clock) })
     }
 }
 
@@ -170,10 +193,7 @@ impl Column {
 
     fn figure(self, figures: &Figures, overhead: Option<Overhead>) -> Option<String> {
         let peak = figures.peak;
-        let call = |percent| {
-            let took = figures.calls.percentile(percent)? - overhead?.clock?;
-            Some(format!("{:.0}", took.max(0.0)))
-        };
+        let call = |percent| Some(overhead?.clock?.net(figures.calls.percentile(percent)?));
         match self {
             Self::Time => Some(format!("{:.0}", Spread::of(&figures.ns)?.median)),
             Self::Net => Some(net(Spread::of(&figures.ns)?, overhead?.driver)),
@@ -231,6 +251,16 @@ mod tests {
         assert_eq!(titles(0), "ns net held");
         assert_eq!(titles(52), "ns net p99 held inside outside #4");
         assert_eq!(titles(200), "ns net p50 p99 held resident inside outside own #3 #4 requests faults over time");
+    }
+
+    #[test]
+    fn a_call_that_takes_less_than_the_clock_can_tell_is_told_so() {
+        let clock = Clock::of(&Latencies::of([vec![20; 70], vec![30; 30]].concat())).unwrap();
+        let calls = |times: &[u64]| Latencies::of(times.repeat(50)).percentile(50).unwrap();
+        assert_eq!(
+            [calls(&[30]), calls(&[20, 30, 30]), calls(&[350])].map(|took| clock.net(took)),
+            ["7", "< 5", "327"]
+        );
     }
 
     #[test]
