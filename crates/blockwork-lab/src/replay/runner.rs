@@ -20,14 +20,15 @@ use std::{
 };
 
 use anyhow::Context;
+use serde::Serialize;
 
 use super::{
     books::Moment,
     candidate::{Candidate, Kind},
-    child::{Job, Report, Task, VERB},
+    child::{Job, Report, Task, Threads, VERB},
     driver::marks::Touch,
     memory,
-    script::Script,
+    script::{Part, Script},
 };
 use crate::text::bytes;
 
@@ -54,9 +55,20 @@ pub struct Runner<'a> {
 /// where a program asks for large blocks all the time, which a replay touches.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How it was replayed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Method {
+    /// By which threads.
+    pub threads: Threads,
+    /// What of each block was written.
+    pub touch: Touch,
+}
+
 /// What all candidates did.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Outcome {
+    /// How.
+    pub method: Method,
     /// Nanoseconds per event of the null allocator, one for each run; none if
     /// the machine has no memory for the largest block.
     pub driver: Vec<f64>,
@@ -145,7 +157,8 @@ impl<'a> Runner<'a> {
         }
         let row =
             |Entry { candidate, result }| Row { spec: candidate.spec(self.script), kind: candidate.kind(), result };
-        Ok(Outcome { driver, rows: entries.into_iter().map(row).collect() })
+        let method = Method { threads: self.script.threads, touch: self.touch };
+        Ok(Outcome { method, driver, rows: entries.into_iter().map(row).collect() })
     }
 
     /// Measures a candidate, if there is memory for it.
@@ -155,7 +168,10 @@ impl<'a> Runner<'a> {
     }
 
     fn has_room_for(&self, candidate: &Candidate) -> Result<(), String> {
-        let needs = self.script.images.iter().map(|part| candidate.needs(&part.demand)).max().unwrap_or(0);
+        // The null allocator has its memory for each thread.
+        let times = |part: &Part| if *candidate == Candidate::Driver { part.threads as u64 } else { 1 };
+        let needs = |part: &Part| candidate.needs(&part.demand).saturating_mul(times(part));
+        let needs = self.script.images.iter().map(needs).max().unwrap_or(0);
         if needs <= self.spare {
             Ok(())
         } else {
@@ -176,7 +192,7 @@ impl<'a> Runner<'a> {
                         (sum, more) => sum.or(more),
                     };
                 }
-                other => return Err(failure(part.steps.start, &other)),
+                other => return Err(failure(part.ops.start, &other)),
             }
         }
         Ok(figures)
@@ -188,7 +204,7 @@ impl<'a> Runner<'a> {
         for part in &self.script.images {
             match self.child(candidate, Task::Time, &part.steps, tell)? {
                 Report::Time(more) => ns += more,
-                other => return Err(failure(part.steps.start, &other)),
+                other => return Err(failure(part.ops.start, &other)),
             }
         }
         Ok(ns as f64 / self.script.events().max(1) as f64)
@@ -209,6 +225,7 @@ impl<'a> Runner<'a> {
             steps: (steps.start, steps.end),
             slots: self.script.slots,
             capacity: candidate.capacity(self.script),
+            threads: self.script.threads,
             touch: if self.verify && task == Task::Measure { Touch::All } else { self.touch },
             memory: self.spare,
             seconds: 60 + steps.len() as u64 / 20_000,
@@ -278,7 +295,8 @@ mod tests {
     fn answers_within(patience: Duration, shell: &str, spare: u64) -> (anyhow::Result<Outcome>, usize) {
         let calls = tempfile::NamedTempFile::new().unwrap();
         let shell = format!("echo >> {}; {shell}", calls.path().display());
-        let script = Script::new(&trace([Ops::new().alloc(0, 100).free(0), Ops::new().alloc(0, 60)])).unwrap();
+        let trace = trace([Ops::new().alloc(0, 100).free(0), Ops::new().alloc(0, 60)]);
+        let script = Script::new(&trace, Threads::Flat).unwrap();
         let command = ["sh", "-c", &shell].map(OsString::from).to_vec();
         let runner = Runner { command, script: &script, runs: 2, touch: Touch::Pages, verify: false, patience, spare };
         let outcome = runner.run(&[Candidate::System], &mut |_| ());

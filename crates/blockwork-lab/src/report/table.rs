@@ -8,6 +8,8 @@ use super::{facts::Facts, stats::Spread, verdict::Verdict};
 use crate::{
     replay::{
         candidate::Kind,
+        child::Threads,
+        driver::marks::Touch,
         runner::{Figures, Outcome, Row},
     },
     text::{bytes, counted, grouped, percent},
@@ -47,7 +49,7 @@ pub fn render(facts: &Facts, outcome: &Outcome, verdict: &Verdict, style: Style)
         }
     }
     if let Some(driver) = driver {
-        text.push_str(&wrap(&method(driver, outcome.driver.len(), style), style));
+        text.push_str(&wrap(&method(outcome, driver, style), style));
     }
     text.push('\n');
     text.push_str(&wrap(&verdict.text, style));
@@ -68,17 +70,27 @@ fn heading(facts: &Facts, style: Style) -> String {
 }
 
 /// What the columns mean.
-fn method(driver: Spread, runs: usize, style: Style) -> String {
+fn method(outcome: &Outcome, driver: Spread, style: Style) -> String {
     let held = if style.columns() == COLUMNS.len() {
         "held: most bytes taken from the system; of them inside: rounding within blocks, outside: in no block. \
          requests: to the parent"
     } else {
         "held: most bytes taken from the system. Waste and requests: where there is more room"
     };
+    let threads = match outcome.method.threads {
+        Threads::Flat => "on one thread, without locks or",
+        Threads::Exact => "on the threads that called, compositions behind one lock, without",
+    };
+    let touched = match outcome.method.touch {
+        Touch::None => "no block touched",
+        Touch::Ends => "both ends of blocks touched",
+        Touch::Pages => "every page touched",
+        Touch::All => "every byte touched",
+    };
     format!(
-        "Replayed on one thread, without locks or the program's own work, every page touched. ns: processor time per \
-         event, median of {}; net: without the {:.0} ns of the replay itself. {held}. The bound never frees.",
-        counted(runs as u64, "run", "runs"),
+        "Replayed {threads} the program's own work, {touched}. ns: processor time per event, median of {}; net: \
+         without the {:.0} ns of the replay itself. {held}. The bound never frees.",
+        counted(outcome.driver.len() as u64, "run", "runs"),
         driver.median
     )
 }
@@ -190,7 +202,7 @@ mod tests {
     fn report(style: Style) -> String {
         let failed = Row { result: Err("failed: out of memory".into()), ..row(Kind::Composition, "memo", 0.0) };
         let rows = vec![row(Kind::Baseline, "system", 60.0), row(Kind::Composition, SPEC, 22.0), failed];
-        let outcome = Outcome { driver: vec![20.0, 21.0], rows };
+        let outcome = Outcome { driver: vec![20.0, 21.0], rows, ..Outcome::default() };
         let facts = Facts { name: "prog".into(), events: 2_000_000, threads: 2, ..Facts::default() };
         render(&facts, &outcome, &Verdict::of(&facts, &outcome), style)
     }

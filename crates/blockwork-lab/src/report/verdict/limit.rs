@@ -119,7 +119,7 @@ mod tests {
     /// A pool beside a machine at 40 ns above the driver, and 1000 bytes.
     fn beyond(text: &str, pool: Row) -> Vec<String> {
         let rows = vec![row(Kind::Baseline, "system", [60.0, 61.0, 59.0], 1000), pool];
-        let outcome = Outcome { driver: vec![20.0], rows };
+        let outcome = Outcome { driver: vec![20.0], rows, ..Outcome::default() };
         limit(text).exceeded(&outcome, |row| row.kind == Kind::Composition)
     }
 
