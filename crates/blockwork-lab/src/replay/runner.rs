@@ -1,21 +1,27 @@
 //! [`Runner`]: which processes run, in which order, and what they found.
 //!
 //! ```text
-//! measure  system  bump  memo  …          once each: those that fail are out
+//! measure  system  bump  memo  …          once each, two at a time: those that fail are out
 //! time     driver  system  bump  memo  …  run 1
 //! time     driver  system  bump  memo  …  run 2
 //! ```
 //!
 //! Interleaved, so that a machine that turns slow for a while turns slow for
-//! all; one at a time, so that none is in another's way. Each image of a
+//! all; timed one at a time, so that none is in another's way. Each image of a
 //! recording is a process of its own, as a new program is.
 
 use std::{
     env,
     ffi::OsString,
+    iter,
     ops::Range,
     os::unix::process::ExitStatusExt,
     process::{self, Command, ExitStatus, Stdio},
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -137,7 +143,7 @@ impl<'a> Runner<'a> {
     ///
     /// When not even the null allocator can be run.
     pub fn run(&self, candidates: &[Candidate], tell: &mut dyn FnMut(&str)) -> anyhow::Result<Outcome> {
-        let mut entries: Vec<Entry> = candidates.iter().map(|candidate| self.enter(candidate, tell)).collect();
+        let mut entries = self.enter_all(candidates, tell);
         let mut driver = Vec::new();
         let runs = if self.has_room_for(&Candidate::Driver).is_ok() { self.runs } else { 0 };
         let begin = Instant::now();
@@ -161,17 +167,55 @@ impl<'a> Runner<'a> {
         Ok(Outcome { method, driver, rows: entries.into_iter().map(row).collect() })
     }
 
+    /// Measures the candidates, two at a time where the machine can.
+    fn enter_all(&self, candidates: &[Candidate], tell: &mut dyn FnMut(&str)) -> Vec<Entry> {
+        let next = AtomicUsize::new(0);
+        let (said, heard) = mpsc::channel::<String>();
+        let work = |said: mpsc::Sender<String>| {
+            // Nobody listens any more where this command is ending.
+            let mut tell = |spec: &str| drop(said.send(spec.to_owned()));
+            let mine = || {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                Some((index, self.enter(candidates.get(index)?, &mut tell)))
+            };
+            iter::from_fn(mine).collect::<Vec<_>>()
+        };
+        let work = &work;
+        let mut entries: Vec<(usize, Entry)> = thread::scope(|scope| {
+            let begin = |said| scope.spawn(move || work(said));
+            let lanes: Vec<_> = iter::repeat_n(said, self.lanes(candidates)).map(begin).collect();
+            heard.iter().for_each(|spec| tell(&spec));
+            lanes.into_iter().flat_map(|lane| lane.join().unwrap_or_default()).collect()
+        });
+        entries.sort_unstable_by_key(|(index, _)| *index);
+        entries.into_iter().map(|(_, entry)| entry).collect()
+    }
+
+    /// How many may be measured at a time: what they hold is not known, only
+    /// what they need at least.
+    fn lanes(&self, candidates: &[Candidate]) -> usize {
+        let needs = candidates.iter().map(|candidate| self.needs(candidate)).filter(|needs| *needs <= self.spare);
+        let is_roomy = needs.max().is_some_and(|most| most.saturating_mul(4) <= self.spare);
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        if is_roomy { processors.min(2) } else { 1 }
+    }
+
     /// Measures a candidate, if there is memory for it.
     fn enter(&self, candidate: &Candidate, tell: &mut dyn FnMut(&str)) -> Entry {
         let result = self.has_room_for(candidate).and_then(|()| self.measure(candidate, tell));
         Entry { candidate: candidate.clone(), result }
     }
 
-    fn has_room_for(&self, candidate: &Candidate) -> Result<(), String> {
+    /// Bytes that `candidate` takes at least.
+    fn needs(&self, candidate: &Candidate) -> u64 {
         // The null allocator has its memory for each thread.
         let times = |part: &Part| if *candidate == Candidate::Driver { part.threads as u64 } else { 1 };
         let needs = |part: &Part| candidate.needs(&part.demand).saturating_mul(times(part));
-        let needs = self.script.images.iter().map(needs).max().unwrap_or(0);
+        self.script.images.iter().map(needs).max().unwrap_or(0)
+    }
+
+    fn has_room_for(&self, candidate: &Candidate) -> Result<(), String> {
+        let needs = self.needs(candidate);
         if needs <= self.spare {
             Ok(())
         } else {
