@@ -13,7 +13,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
     cli::{FAILED, OVER},
-    replay::{candidate::Candidate, driver::marks::Touch, library, runner::Runner, script::Script, spec},
+    replay::{
+        candidate::Candidate, child::Threads, driver::marks::Touch, library, runner::Runner, script::Script, spec,
+    },
     report::{
         facts::Facts,
         json::Comparison,
@@ -56,6 +58,9 @@ pub struct How {
     /// Timed runs of each allocator; fewer if they take minutes
     #[arg(long, value_name = "N", default_value_t = RUNS, value_parser = runs())]
     pub runs: u32,
+    /// Whose calls are replayed by whom
+    #[arg(long, value_enum, default_value_t)]
+    pub threads: Threads,
     /// What of each block the replay writes, as a program would
     #[arg(long, value_enum, default_value_t)]
     pub touch: Touch,
@@ -78,6 +83,7 @@ impl Default for How {
             malloc: Vec::new(),
             only: false,
             runs: RUNS,
+            threads: Threads::default(),
             touch: Touch::default(),
             verify: false,
             fail_over: Vec::new(),
@@ -155,7 +161,7 @@ pub fn file(path: &Path, how: &How) -> anyhow::Result<ExitCode> {
 ///
 /// When nothing could be replayed.
 pub fn compare(trace: &Trace, how: &How, next: &str) -> anyhow::Result<ExitCode> {
-    let script = Script::new(trace)?;
+    let script = Script::new(trace, how.threads)?;
     let facts = Facts::of(trace, &script);
     let mut runner = Runner::new(&script, how.runs)?;
     (runner.touch, runner.verify) = (how.touch, how.verify);
