@@ -2,7 +2,7 @@
 //!
 //! | format | holds | for |
 //! |---|---|---|
-//! | [`parquet`], [`csv`](rows), [`json`](rows) | one row for each block, see [`Life`] | DuckDB, DataFusion, Spark, pandas |
+//! | [`parquet`], [`csv`](rows), [`json`](rows) | one row for each block, see [`Life`] | databases: `DuckDB`, `DataFusion`, Spark |
 //! | [`pprof`] | totals by call site and size | `go tool pprof`, speedscope |
 //! | [`dhat`] | totals and lifetimes by call site | `dh_view.html` of Valgrind |
 //! | [`massif`] | live bytes over time, and by call site at the peak | `ms_print`, massif-visualizer |

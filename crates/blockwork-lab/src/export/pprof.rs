@@ -44,6 +44,9 @@ pub fn write(trace: &Trace, output: impl Write) -> io::Result<u64> {
         let kind = profile.value_type(kind, unit);
         profile.message.message(1, &kind);
     }
+    // The first file is taken for the program.
+    let program = trace.images.last().map_or("", |image| &image.path);
+    profile.mapping(if program.is_empty() { &trace.name } else { program });
     let mut stacks: HashMap<u32, Vec<u64>> = HashMap::new();
     for ((stack, size), totals) in &gathered.totals {
         let locations = stacks.entry(*stack).or_insert_with(|| profile.locations(trace, *stack));
