@@ -8,5 +8,6 @@ mod checked;
 mod compare;
 mod processes;
 mod signals;
+mod sites;
 mod support;
 mod yardstick;
