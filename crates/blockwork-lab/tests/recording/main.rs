@@ -10,5 +10,6 @@ mod export;
 mod import;
 mod processes;
 mod signals;
+mod sites;
 mod support;
 mod yardstick;
