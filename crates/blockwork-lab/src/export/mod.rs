@@ -2,7 +2,7 @@
 //!
 //! | format | holds | for |
 //! |---|---|---|
-//! | [`parquet`], [`csv`](rows), [`json`](rows) | one row for each block, see [`Life`] | databases: `DuckDB`, `DataFusion`, Spark |
+//! | [`parquet`], [`csv`](rows), [`json`](rows) | one row for each block, see [`life`] | databases: `DuckDB`, `DataFusion`, Spark |
 //! | [`pprof`] | totals by call site and size | `go tool pprof`, speedscope |
 //! | [`dhat`] | totals and lifetimes by call site | `dh_view.html` of Valgrind |
 //! | [`massif`] | live bytes over time, and by call site at the peak | `ms_print`, massif-visualizer |
@@ -26,7 +26,7 @@ use std::io::{self, Write};
 
 pub use self::folded::Cost;
 use self::{
-    life::{Life, lives},
+    life::lives,
     stacks::Stacks,
     totals::{Totals, gather},
 };

@@ -18,7 +18,10 @@ use parquet::{
     schema::parser::parse_message_type,
 };
 
-use super::{Life, Stacks, lives};
+use super::{
+    Stacks,
+    life::{Life, lives},
+};
 use crate::trace::Trace;
 
 /// The columns; those of [`rows`](super::rows).
