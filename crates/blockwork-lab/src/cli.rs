@@ -37,6 +37,9 @@ enum Verb {
 /// `nohup` have it.
 pub const FAILED: u8 = 125;
 
+/// A candidate is beyond a limit that was set for it.
+pub const OVER: u8 = 98;
+
 /// Parses, acts, and reports what went wrong.
 pub fn main() -> ExitCode {
     let done = match Cli::parse().verb {

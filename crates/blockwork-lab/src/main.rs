@@ -15,6 +15,7 @@ mod cli;
 mod cmd;
 mod export;
 mod import;
+mod models;
 mod output;
 mod protobuf;
 mod recorder;

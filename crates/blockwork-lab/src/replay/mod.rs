@@ -18,7 +18,12 @@
 //! | [`script`] | what a recording asks for, and how much memory that takes at least |
 //! | [`driver`] | how to play steps through one heap; all `unsafe` is there |
 //! | [`books`] | what is held, granted and asked for at the worst moment |
+//! | [`curve`] | the same over time |
+//! | [`footprint`] | what the kernel knows: resident memory, page faults |
+//! | [`latency`] | how long single calls take |
 //! | [`composition`] | the library's allocators, by name |
+//! | [`spec`] | the same, as somebody wrote it down |
+//! | [`library`] | mallocs that can be preloaded |
 //! | [`candidate`] | those, the machine's, and none |
 //! | [`child`] | one process, one candidate |
 //! | [`runner`] | the order of the processes |
@@ -28,10 +33,16 @@ pub mod books;
 pub mod candidate;
 pub mod child;
 pub mod composition;
+pub mod counter;
+pub mod curve;
 pub mod driver;
+pub mod footprint;
+pub mod latency;
+pub mod library;
 pub mod memory;
 pub mod runner;
 pub mod script;
+pub mod spec;
 pub mod step;
 #[cfg(test)]
 pub mod testing;
