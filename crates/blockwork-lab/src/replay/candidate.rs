@@ -3,31 +3,32 @@
 //! | candidate | is | what it holds is read from |
 //! |---|---|---|
 //! | [`System`](Candidate::System) | the machine's `malloc`, called directly | `malloc` itself |
+//! | [`Library`](Candidate::Library) | another `malloc`, preloaded and called in the same way | the kernel: what is [`Resident`] |
 //! | [`Composed`](Candidate::Composed) | parts of the library over pages, or over `malloc` | [`Counted`] pages, or `malloc` |
 //! | [`Spec`](Candidate::Spec) | the same, as somebody wrote it down | both |
+//! | [`Model`](Candidate::Model) | a simulation | itself |
 //! | [`Driver`](Candidate::Driver) | no allocator | – |
 //!
 //! A timed composition stands on its source directly; only when it is measured
 //! there is a counter between the two.
 
+use std::path::PathBuf;
+
 use blockwork::{Counted, Pages, System};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    books::{Books, Gauge},
+    books::Gauge,
     child::{Job, Report, Task},
     composition::{Composition, Source, Stage},
     counter::{Counter, requests},
-    driver::{
-        Stop, Table, Unwatched,
-        heap::{Heap, Null, Through},
-        malloc::{Malloc, MallocGauge},
-        replay,
-    },
+    driver::{Stop, heap::Heap, malloc::Malloc, preloaded::Preloaded, resident::Resident},
+    library,
+    play::{Play, Score},
     script::{Demand, Script},
-    spec::{self, Sources},
-    step::Step,
+    spec,
 };
+use crate::models::{Model, Policy};
 
 /// What a recording is replayed through.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,11 +36,15 @@ use super::{
 pub enum Candidate {
     /// The machine's `malloc`.
     System,
+    /// The `malloc` of this library, which the [runner](super::runner) preloads.
+    Library(PathBuf),
     /// Parts of the library.
     Composed(Composition),
     /// Parts of the library, in its notation: built when the replay begins, with
     /// an indirect call for each part that a request passes.
     Spec(String),
+    /// A simulation of an allocator.
+    Model(Model),
     /// The null allocator: what a replay costs without any.
     Driver,
 }
@@ -52,22 +57,44 @@ pub enum Kind {
     Baseline,
     /// What nobody can beat, and nobody can use.
     Bound,
+    /// Another malloc, as it is.
+    Library,
     /// Made of parts.
     Composition,
+    /// Simulated: a yardstick for memory, without times.
+    Model,
 }
 
 impl Candidate {
     /// The rows of a comparison, in order.
     pub fn all() -> Vec<Self> {
-        [Self::System].into_iter().chain(Composition::ALL.map(Self::Composed)).collect()
+        let libraries = library::found().into_iter().map(Self::Library);
+        let models = Policy::USUAL.map(Model::new).map(Self::Model);
+        let all = [Self::System].into_iter().chain(libraries).chain(Composition::ALL.map(Self::Composed));
+        all.chain(models).collect()
+    }
+
+    /// What `text` says: a model, or a composition in the library's notation.
+    pub fn written(text: String) -> Self {
+        match Model::parse(&text) {
+            Some(Ok(model)) => Self::Model(model),
+            _ => Self::Spec(text),
+        }
+    }
+
+    /// Whether it takes time. A model has none.
+    pub fn is_timed(&self) -> bool {
+        !matches!(self, Self::Model(_))
     }
 
     /// The composition, in the notation of the library.
     pub fn spec(&self, script: &Script) -> String {
         match self {
             Self::System => "system".into(),
+            Self::Library(path) => library::name(path),
             Self::Composed(composition) => composition.spec(self.capacity(script)),
             Self::Spec(text) => text.clone(),
+            Self::Model(model) => model.to_string(),
             Self::Driver => "null".into(),
         }
     }
@@ -77,6 +104,8 @@ impl Candidate {
         match self {
             Self::System => Kind::Baseline,
             Self::Composed(Composition::Bump) | Self::Driver => Kind::Bound,
+            Self::Library(_) => Kind::Library,
+            Self::Model(_) => Kind::Model,
             Self::Composed(_) | Self::Spec(_) => Kind::Composition,
         }
     }
@@ -84,8 +113,10 @@ impl Candidate {
     /// Bytes that it takes at least to meet `demand`.
     pub fn needs(&self, demand: &Demand) -> u64 {
         match self {
-            Self::System | Self::Spec(_) => demand.moving_bytes,
+            Self::System | Self::Library(_) | Self::Spec(_) => demand.moving_bytes,
             Self::Composed(composition) => composition.needs(demand),
+            // No more than its books.
+            Self::Model(_) => 0,
             Self::Driver => demand.largest,
         }
     }
@@ -101,64 +132,38 @@ impl Candidate {
     /// # Errors
     ///
     /// The step at which the candidate failed.
-    pub fn run(&self, job: &Job, steps: &[Step]) -> Result<Report, Stop> {
+    pub fn run(&self, job: &Job, score: Score<'_>) -> Result<Report, Stop> {
         let capacity = usize::try_from(job.capacity).unwrap_or(usize::MAX);
-        let play = Play { steps, table: Table::new(job.slots) };
+        let each = job.task == Task::Each;
+        let play = Play { score, slots: job.slots, touch: job.touch, first: job.first, each };
         match (self, job.task) {
-            (Self::Driver, _) => play.timed(&Null::new(capacity)),
-            (Self::System, Task::Time) => play.timed(&Malloc),
-            (Self::System, Task::Measure) => play.measured(&Malloc, MallocGauge::new(), || None),
-            (Self::Spec(text), Task::Time) => match spec::build(text) {
-                Ok(heap) => play.timed(&Through(&heap)),
-                Err(why) => Ok(Report::Refused(format!("{why:#}"))),
+            (Self::Driver, _) => play.timed_null(capacity),
+            (Self::Model(model), Task::Measure) => play.simulated(*model),
+            (Self::Model(_), Task::Time | Task::Each) => Ok(Report::Refused("a model takes no time".into())),
+            (Self::System, Task::Time | Task::Each) => play.timed(&Malloc),
+            (Self::System, Task::Measure) => play.measured(&Malloc, || play.machine().with_headers(), || None),
+            (Self::Library(path), task) => match (Preloaded::from(path), task) {
+                (None, _) => Ok(Report::Refused("the loader did not take it for its malloc".into())),
+                (Some(heap), Task::Time | Task::Each) => play.timed(&heap),
+                (Some(heap), Task::Measure) => play.measured(&heap, Resident::new, || None),
             },
-            (Self::Spec(text), Task::Measure) => {
-                let sources = Sources::new();
-                match sources.build(text) {
-                    Ok(heap) => play.measured(&Through(&heap), sources.gauge(), || sources.requests()),
-                    Err(why) => Ok(Report::Refused(format!("{why:#}"))),
-                }
-            }
+            (Self::Spec(text), Task::Time | Task::Each) => spec::timed(text, play),
+            (Self::Spec(text), Task::Measure) => spec::measured(text, play),
             (Self::Composed(composition), task) => match (composition.source(), task) {
-                (Source::Pages, Task::Time) => composition.stand_on(Pages, capacity, Timed(play)),
-                (Source::System, Task::Time) => composition.stand_on(System, capacity, Timed(play)),
+                (Source::Pages, Task::Time | Task::Each) => composition.stand_on(Pages, capacity, Timed(play)),
+                (Source::System, Task::Time | Task::Each) => composition.stand_on(System, capacity, Timed(play)),
                 (Source::Pages, Task::Measure) => {
                     let pages = &Counted::new(Pages);
                     let requests = || requests(pages);
-                    composition.stand_on(pages, capacity, Measured { play, gauge: Counter::new(pages), requests })
+                    composition.stand_on(pages, capacity, Measured { play, gauge: || Counter::new(pages), requests })
                 }
                 (Source::System, Task::Measure) => {
                     let system = &Counted::new(System);
                     let requests = || requests(system);
-                    composition.stand_on(system, capacity, Measured { play, gauge: MallocGauge::new(), requests })
+                    composition.stand_on(system, capacity, Measured { play, gauge: || play.machine(), requests })
                 }
             },
         }
-    }
-}
-
-/// A replay that has not begun.
-#[derive(Debug)]
-struct Play<'a> {
-    steps: &'a [Step],
-    table: Table,
-}
-
-impl Play<'_> {
-    fn timed(self, heap: &impl Heap) -> Result<Report, Stop> {
-        let took = replay(heap, self.steps, self.table, &mut Unwatched)?;
-        Ok(Report::Time(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)))
-    }
-
-    fn measured(
-        self,
-        heap: &impl Heap,
-        gauge: impl Gauge,
-        requests: impl FnOnce() -> Option<u64>,
-    ) -> Result<Report, Stop> {
-        let mut books = Books::new(gauge);
-        replay(heap, self.steps, self.table, &mut books)?;
-        Ok(Report::Measure(books.peak(), requests()))
     }
 }
 
@@ -167,20 +172,20 @@ struct Timed<'a>(Play<'a>);
 
 impl Stage for Timed<'_> {
     fn play(self, heap: &impl Heap) -> Result<Report, Stop> {
-        self.0.timed(heap)
+        self.0.timed_alone(heap)
     }
 }
 
 /// Plays on a composition for what it holds.
-struct Measured<'a, G, R> {
+struct Measured<'a, F, R> {
     play: Play<'a>,
-    gauge: G,
+    gauge: F,
     requests: R,
 }
 
-impl<G: Gauge, R: FnOnce() -> Option<u64>> Stage for Measured<'_, G, R> {
+impl<G: Gauge, F: FnOnce() -> G, R: FnOnce() -> Option<u64>> Stage for Measured<'_, F, R> {
     fn play(self, heap: &impl Heap) -> Result<Report, Stop> {
-        self.play.measured(heap, self.gauge, self.requests)
+        self.play.measured_alone(heap, self.gauge, self.requests)
     }
 }
 
@@ -192,41 +197,57 @@ mod tests {
 
     use super::*;
     use crate::replay::{
-        books::Moment,
-        driver::heap::NeverFreeing,
+        books::{Measures, Moment},
+        child::Threads,
+        driver::{
+            heap::{NeverFreeing, Through},
+            marks::Touch,
+        },
         testing::{Ops, everything, steps, trace},
     };
 
     /// Runs a candidate in this process.
     fn run(candidate: &Candidate, task: Task, ops: &Ops) -> Result<Report, Stop> {
-        let script = Script::new(&trace([ops.clone()])).unwrap();
+        let script = Script::new(&trace([ops.clone()]), Threads::Flat).unwrap();
         let job = Job {
             candidate: candidate.clone(),
             task,
             steps: (0, ops.0.len()),
+            first: 0,
             slots: script.slots,
             capacity: candidate.capacity(&script),
+            threads: Threads::Flat,
+            touch: Touch::default(),
             memory: 0,
             seconds: 0,
             parent: 0,
         };
-        candidate.run(&job, &steps(ops))
+        candidate.run(&job, Score::Flat(&steps(ops)))
     }
 
     fn measure(candidate: &Candidate, ops: &Ops) -> (Moment, Option<u64>) {
-        match run(candidate, Task::Measure, ops) {
-            Ok(Report::Measure(peak, requests)) => (peak, requests),
+        let Measures { peak, requests, .. } = measures(run(candidate, Task::Measure, ops));
+        (peak, requests)
+    }
+
+    /// What has to be the same whenever the same is measured.
+    fn measures(report: Result<Report, Stop>) -> Measures {
+        match report {
+            Ok(Report::Measure(measures)) => Measures { resident: None, faults: None, ..measures },
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
     fn every_candidate_serves_every_size_and_alignment() {
-        for candidate in Candidate::all().into_iter().chain([Candidate::Driver]) {
+        let here = |candidate: &Candidate| candidate.kind() != Kind::Library;
+        for candidate in
+            Candidate::all().into_iter().filter(here).filter(Candidate::is_timed).chain([Candidate::Driver])
+        {
             let timed = run(&candidate, Task::Time, &everything());
             assert!(matches!(timed, Ok(Report::Time(1..))), "{candidate:?}: {timed:?}");
         }
-        for candidate in Candidate::all() {
+        for candidate in Candidate::all().into_iter().filter(here) {
             let (peak, requests) = measure(&candidate, &everything());
             assert!(peak.held >= peak.granted && peak.granted >= peak.asked && peak.asked > 300_000, "{candidate:?}");
             assert_eq!(requests.is_some(), candidate != Candidate::System, "{candidate:?}");
@@ -237,29 +258,35 @@ mod tests {
     fn a_composition_does_what_is_written_in_its_row() {
         let ops = Ops::new().alloc(0, 100).alloc(1, 28).realloc(0, 200).alloc(2, 5000).alloc(3, 100_000).free(1);
         let ops = ops.alloc(4, 2000).free(0).alloc(5, 300).free(3).alloc(6, 70_000).realloc(2, 9000).alloc(7, 64);
-        let script = Script::new(&trace([ops.clone()])).unwrap();
+        let script = Script::new(&trace([ops.clone()]), Threads::Flat).unwrap();
         for composition in Composition::ALL {
             let candidate = Candidate::Composed(composition);
             let text = candidate.spec(&script);
             let over_source = text.replace("pages", "source").replace("system", "source");
             let written = notation::Composition::parse_with(&over_source, &["source"]).unwrap();
             let steps = steps(&ops);
-            let play = || Play { steps: &steps, table: Table::new(script.slots) };
+            let play = Play {
+                score: Score::Flat(&steps),
+                slots: script.slots,
+                touch: Touch::default(),
+                first: 0,
+                each: false,
+            };
 
             let pages = Rc::new(Counted::new(Pages));
             let heap = written.build_over(&[("source", pages.clone())]).unwrap();
-            let (gauge, count) = (Counter::new(&*pages), || requests(&pages));
-            let measured = Measured { play: play(), gauge, requests: count };
+            let (gauge, count) = (|| Counter::new(&*pages), || requests(&pages));
+            let measured = Measured { play, gauge, requests: count };
             let as_written = match composition {
                 Composition::Bump => measured.play(&NeverFreeing(&heap)),
                 _ => measured.play(&Through(&heap)),
             };
 
             let pages = &Counted::new(Pages);
-            let (gauge, count) = (Counter::new(pages), || requests(pages));
+            let (gauge, count) = (|| Counter::new(pages), || requests(pages));
             let capacity = usize::try_from(candidate.capacity(&script)).unwrap();
-            let as_compiled = composition.stand_on(pages, capacity, Measured { play: play(), gauge, requests: count });
-            assert_eq!(as_written.ok(), as_compiled.ok(), "{text}");
+            let as_compiled = composition.stand_on(pages, capacity, Measured { play, gauge, requests: count });
+            assert_eq!(measures(as_written), measures(as_compiled), "{text}");
         }
     }
 
@@ -269,7 +296,7 @@ mod tests {
         let ops = Ops::new().alloc(0, 100).alloc(1, 28).realloc(0, 200).free(1).free(0);
         let (peak, requests) = measure(&Candidate::Composed(Composition::Bump), &ops);
         // While the block moves it is there twice.
-        assert_eq!(peak, Moment { held: 64 << 10, granted: 328, asked: 328 });
+        assert_eq!(peak, Moment { held: 64 << 10, metadata: None, granted: 328, asked: 328 });
         assert_eq!(requests, Some(1));
     }
 
@@ -300,7 +327,7 @@ mod tests {
     fn what_malloc_holds_counts_once_it_is_asked() {
         let text = "segregate(<=1k: slab(quad 16..1k, 16k) over pages, else system)";
         let (peak, requests) = measure(&Candidate::Spec(text.into()), &Ops::new().alloc(0, 100));
-        assert_eq!((peak, requests), (Moment { held: 16 << 10, granted: 112, asked: 100 }, Some(1)));
+        assert_eq!((peak, requests), (Moment { held: 16 << 10, metadata: None, granted: 112, asked: 100 }, Some(1)));
         let (peak, requests) = measure(&Candidate::Spec(text.into()), &Ops::new().alloc(0, 100).alloc(1, 300_000));
         assert!(peak.held >= 300_000 + (16 << 10) && requests == Some(2), "{peak:?}, {requests:?}");
     }
@@ -314,6 +341,12 @@ mod tests {
                 assert!(matches!(&report, Ok(Report::Refused(said)) if said.contains(why)), "{report:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_library_that_is_not_preloaded_is_not_taken_for_the_machines_malloc() {
+        let report = run(&Candidate::Library("/absent.so".into()), Task::Time, &everything());
+        assert!(matches!(&report, Ok(Report::Refused(_))), "{report:?}");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use super::Goal;
 use crate::{
-    replay::runner::{Figures, Outcome},
+    replay::outcome::{Figures, Outcome, Row},
     report::{
         facts::Facts,
         stats::Spread,
@@ -83,9 +83,7 @@ impl<'a> Part<'a> {
     fn new(goal: Goal, facts: &Facts, outcome: &'a Outcome) -> Self {
         let today = outcome.rows.first().and_then(|row| row.result.as_ref().ok());
         let driver = Spread::of(&outcome.driver);
-        let gain = |row: &'a crate::replay::runner::Row| {
-            Gain::new(&row.spec, row.result.as_ref().ok()?, today?, driver?, facts.events)
-        };
+        let gain = |row: &'a Row| Gain::new(row, row.result.as_ref().ok()?, today?, driver?, facts.events);
         Self { goal, gains: outcome.rows.iter().map(gain).collect() }
     }
 
@@ -154,15 +152,15 @@ fn refusal(front: &[Finalist], parts: &[Part<'_>; 2], facts: &[Facts; 2], outcom
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::replay::{books::Moment, candidate::Kind, runner::Row};
+    use crate::replay::{books::Moment, candidate::Kind};
 
     const MIB: u64 = 1 << 20;
 
     fn row(spec: &str, ns: f64, held: u64) -> Row {
         let figures = Figures {
             ns: vec![ns, ns + 0.5, ns - 0.5, ns, ns],
-            peak: Moment { held, granted: held, asked: held },
-            requests: None,
+            peak: Moment { held, granted: held, asked: held, ..Moment::default() },
+            ..Figures::default()
         };
         Row { spec: spec.into(), kind: Kind::Composition, result: Ok(figures) }
     }
@@ -170,7 +168,11 @@ mod tests {
     fn outcome(rows: [(f64, u64); 2]) -> Outcome {
         let names = ["small", "fast"];
         let rows = names.into_iter().zip(rows).map(|(name, (ns, held))| row(name, ns, held));
-        Outcome { driver: vec![20.0; 5], rows: [row("system", 60.0, 10 * MIB)].into_iter().chain(rows).collect() }
+        Outcome {
+            driver: vec![20.0; 5],
+            rows: [row("system", 60.0, 10 * MIB)].into_iter().chain(rows).collect(),
+            ..Outcome::default()
+        }
     }
 
     fn choose(goal: Goal, first: [(f64, u64); 2], second: [(f64, u64); 2]) -> Choice {

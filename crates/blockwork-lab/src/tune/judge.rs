@@ -6,7 +6,8 @@ use super::search::{Judge, Score};
 use crate::{
     replay::{
         candidate::Candidate,
-        runner::{Figures, Outcome, Runner},
+        outcome::{Figures, Outcome},
+        runner::Runner,
         script::Script,
     },
     report::stats::Spread,

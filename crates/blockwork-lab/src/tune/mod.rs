@@ -44,7 +44,7 @@ use self::{
     search::{explore, front},
 };
 use crate::{
-    replay::script::Script,
+    replay::{child::Threads, script::Script},
     report::{
         facts::Facts,
         table::{Style, wrap},
@@ -159,7 +159,7 @@ pub fn tune(request: Request<'_>, tell: &mut dyn FnMut(&str, Duration)) -> anyho
     };
     let mut tell = |what: &str| tell(what, begin.elapsed());
     let cutter = Cutter::new(Histogram::of(first), classes);
-    let script = Script::new(first)?;
+    let script = Script::new(first, Threads::Flat)?;
     let mut replays = Replays::new(&script, begin + budget.mul_f64(EXPLORING), &mut tell)?;
     let today = replays.today()?.context("the recording cannot be replayed through the machine's malloc")?;
     let tried = explore(Plan::seeds(locked), &cutter, &mut replays, today, goal);
@@ -173,14 +173,14 @@ pub fn tune(request: Request<'_>, tell: &mut dyn FnMut(&str, Duration)) -> anyho
     let specs: Vec<String> = best.iter().map(|index| tried[*index].spec.clone()).collect();
     let left = |share: u32| (budget.saturating_sub(begin.elapsed()) / share).max(Duration::from_millis(1));
     let trained = finals(&script, &specs, RUNS, left(2), &mut tell)?;
-    let other = if checked == Checked::Itself { None } else { Some(Script::new(second)?) };
+    let other = if checked == Checked::Itself { None } else { Some(Script::new(second, Threads::Flat)?) };
     let proved = finals(other.as_ref().unwrap_or(&script), &specs, RUNS, left(1), &mut tell)?;
     let facts = [Facts::of(first, &script), Facts::of(second, other.as_ref().unwrap_or(&script))];
     let choice = Choice::new(goal, &facts, &[trained, proved]);
     let chosen = choice.best.or(if specs.is_empty() { None } else { Some(0) });
     let plan = chosen.and_then(|index| best.get(index)).map(|index| tried[*index].plan);
     let rounding = rounding(&cutter, plan);
-    let whole = Script::new(trace)?;
+    let whole = Script::new(trace, Threads::Flat)?;
     Ok(Tuning { goal, facts: Facts::of(trace, &whole), checked, tried: count, choice, rounding, locked })
 }
 

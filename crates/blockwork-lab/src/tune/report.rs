@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Checked, Goal, Rounding, Tuning};
 use crate::{
-    replay::runner::Figures,
+    replay::outcome::Figures,
     report::{
         stats::Spread,
         table::{Style, wrap},
@@ -208,8 +208,8 @@ mod tests {
     fn tuning(checked: Checked) -> Tuning {
         let figures = |ns: f64, held| Figures {
             ns: vec![ns; 3],
-            peak: Moment { held, granted: held, asked: held },
-            requests: None,
+            peak: Moment { held, granted: held, asked: held, ..Moment::default() },
+            ..Figures::default()
         };
         let spec = "let s = span_pool(4k, 256k) over pages; segregate(<=800: slab(16|48|800, 16k) over s, else s)";
         let finalist = |spec: &str, helps| Finalist {

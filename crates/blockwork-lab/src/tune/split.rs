@@ -52,6 +52,7 @@ fn live(ops: &[Op]) -> Vec<Op> {
 mod tests {
     use super::*;
     use crate::replay::{
+        child::Threads,
         script::Script,
         testing::{Ops, trace},
     };
@@ -59,15 +60,16 @@ mod tests {
     #[test]
     fn the_second_half_begins_with_what_the_first_leaves() {
         let quiet = (0..EVENTS / 2).fold(Ops::new(), |ops, _| ops.alloc(9, 1).free(9));
-        let before = Ops(quiet.0.clone()).alloc(1, 10).alloc(0, 20).alloc(2, 30).free(1).realloc(0, 25);
+        let before = quiet.clone().alloc(1, 10).alloc(0, 20).alloc(2, 30).free(1).realloc(0, 25);
         let after = quiet.alloc(1, 5).free(2).free(0).alloc(0, 1).alloc(2, 2);
-        let whole = Ops(before.0.iter().chain(&after.0).copied().collect());
+        let mut whole = before.clone();
+        whole.0.extend(&after.0);
         let [first, second] = halves(&trace([whole])).unwrap();
         assert_eq!(first.ops, before.0);
         let begin = Ops::new().alloc(0, 25).alloc(2, 30);
         assert_eq!(second.ops, begin.0.into_iter().chain(after.0).collect::<Vec<_>>());
         assert_eq!(second.tally.peak_live_bytes(), 25 + 30 + 5);
-        assert!(Script::new(&second).is_ok_and(|script| script.events() == second.ops.len() as u64));
+        assert!(Script::new(&second, Threads::Flat).is_ok_and(|script| script.events() == second.ops.len() as u64));
     }
 
     #[test]

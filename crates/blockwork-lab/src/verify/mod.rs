@@ -35,11 +35,7 @@ use self::{
     program::{Figures, Program, Run},
 };
 use crate::{
-    replay::{
-        candidate::Candidate,
-        runner::{self, Runner},
-        script::Script,
-    },
+    replay::{candidate::Candidate, child::Threads, outcome::Row, runner::Runner, script::Script},
     report::{facts::Facts, stats::Spread},
     trace::Trace,
 };
@@ -85,6 +81,8 @@ pub struct Replayed {
     pub ns: f64,
     /// Most bytes held.
     pub held: u64,
+    /// Most bytes of them that were in memory, as far as that is known.
+    pub resident: Option<u64>,
 }
 
 /// Below this, a difference in time is none.
@@ -103,13 +101,13 @@ pub fn verify(request: Request<'_>, tell: &mut dyn FnMut(&str)) -> anyhow::Resul
     let Request { trace, spec, command, runs } = request;
     check(spec)?;
     let program = Program::new(command)?;
-    let script = Script::new(trace)?;
+    let script = Script::new(trace, Threads::Flat)?;
     let facts = Facts::of(trace, &script);
     let compiled = Candidate::Spec(spec.to_owned());
     let [today, plain] = replay(&script, &[Candidate::System, compiled], runs, tell)?[..] else {
         bail!("a replay is missing");
     };
-    let with_heads = Script::new(&headed(trace))?;
+    let with_heads = Script::new(&headed(trace), Threads::Flat)?;
     let preloaded = replay(&with_heads, &[Candidate::Spec(locked(spec))], runs, tell)?;
     let preloaded = *preloaded.first().context("a replay is missing")?;
     let mut both = [Vec::new(), Vec::new()];
@@ -128,7 +126,10 @@ pub fn verify(request: Request<'_>, tell: &mut dyn FnMut(&str)) -> anyhow::Resul
     let of = |figure: fn(&Run) -> f64| both.each_ref().map(|runs| runs.iter().map(figure).collect::<Vec<_>>());
     let ([ns, composed_ns], [bytes, composed_bytes]) = (of(|run| run.ns), of(|run| run.resident));
     let time = Effect::new((preloaded.ns - today.ns) * events, &ns, &composed_ns, LEAST_NS);
-    let more = preloaded.held as f64 - today.held as f64;
+    let more = match (preloaded.resident, today.resident) {
+        (Some(composed), Some(today)) => composed as f64 - today as f64,
+        _ => preloaded.held as f64 - today.held as f64,
+    };
     let memory = Effect::new(more, &bytes, &composed_bytes, LEAST_BYTES);
     let (time, memory) = time.zip(memory).context("nothing was run")?;
     Ok(Verification {
@@ -160,10 +161,14 @@ fn replay(
 ) -> anyhow::Result<Vec<Replayed>> {
     let outcome = Runner::new(script, runs)?.run(candidates, tell)?;
     let driver = Spread::of(&outcome.driver).context("there is no memory to time a replay")?;
-    let row = |row: &runner::Row| match &row.result {
+    let row = |row: &Row| match &row.result {
         Ok(figures) => {
             let ns = Spread::of(&figures.ns).context("nothing was timed")?;
-            Ok(Replayed { ns: (ns.median - driver.median).max(0.0), held: figures.peak.held })
+            Ok(Replayed {
+                ns: (ns.median - driver.median).max(0.0),
+                held: figures.peak.held,
+                resident: figures.resident,
+            })
         }
         Err(why) => bail!("{}: {why}", row.spec),
     };

@@ -151,7 +151,8 @@ mod tests {
 
     fn done(time: Outcome, memory: Outcome) -> Verification {
         let effect = |outcome| Effect { predicted: -2e7, measured: -1.5e7, noise: 1e6, outcome };
-        let replayed = [(40.0, 9), (20.0, 6), (30.0, 7)].map(|(ns, held)| Replayed { ns, held: held * 1_000_000 });
+        let replayed =
+            [(40.0, 9), (20.0, 6), (30.0, 7)].map(|(ns, held)| Replayed { ns, held: held * 1_000_000, resident: None });
         Verification {
             facts: Facts { name: "prog".into(), events: 2000, ..Facts::default() },
             spec: "memo over system".into(),
