@@ -118,9 +118,9 @@ fn runs(bench: &Bench, source: &str) -> Result<(), String> {
 #[test]
 fn the_rust_that_is_printed_compiles_against_the_library_and_serves() {
     let bench = Bench::new();
-    let source = "#include <stdlib.h>\nvoid *kept[200000];\nint main(void) {\n\
-                  for (int i = 0; i < 200000; i++) kept[i] = malloc(8 + i % 3 * 17);\n\
-                  for (int i = 0; i < 200000; i += 2) { free(kept[i]); kept[i] = malloc(48); }\n return 0; }";
+    let source = "#include <stdlib.h>\nvoid *kept[20000];\nint main(void) {\n\
+                  for (int i = 0; i < 20000; i++) kept[i] = malloc(8 + i % 3 * 17);\n\
+                  for (int i = 0; i < 20000; i += 2) { free(kept[i]); kept[i] = malloc(48); }\n return 0; }";
     let Some(program) = bench.compile(source) else { return };
     bench.record([program.to_str().unwrap()]);
     for (options, rest) in [
