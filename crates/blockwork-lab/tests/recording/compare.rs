@@ -144,6 +144,14 @@ fn threads_are_replayed_by_threads() {
 }
 
 #[test]
+fn where_nothing_can_be_written_that_is_said() {
+    let bench = Bench::new();
+    let run = Run::of(bench.blockwork().args(["compare", "--shipped", "cc1plus"]).env("TMPDIR", "/absent"));
+    assert_eq!((run.code, run.out.as_str()), (Some(125), ""), "{run:?}");
+    run.says(&["no room for a temporary file in /absent"]);
+}
+
+#[test]
 fn what_is_no_malloc_is_refused() {
     let bench = Bench::new();
     for (library, why) in [("/absent.so", "No such file"), (env!("CARGO_BIN_EXE_blockwork"), "defines no malloc")] {
