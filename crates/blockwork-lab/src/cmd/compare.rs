@@ -44,7 +44,8 @@ pub struct Args {
 #[derive(Clone, Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("named").args(["with", "malloc"]).multiple(true)))]
 pub struct How {
-    /// Also replay through this composition, in the library's notation; may be given several times
+    /// Also replay through this composition, in the library's notation, or this model, such as 'buddy(grow 64k)'; may be
+    /// given several times
     #[arg(long, value_name = "SPEC", value_parser = spec::check)]
     pub with: Vec<String>,
     /// Also replay through the malloc of this library, preloaded: its file, or the name of one that is known, such as
@@ -95,7 +96,7 @@ impl How {
     /// What was asked for by name.
     fn named(&self) -> impl Iterator<Item = Candidate> {
         let libraries = self.malloc.iter().cloned().map(Candidate::Library);
-        libraries.chain(self.with.iter().cloned().map(Candidate::Spec))
+        libraries.chain(self.with.iter().cloned().map(Candidate::written))
     }
 
     /// Through what to replay, in the order of the rows.
@@ -137,6 +138,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 pub fn file(path: &Path, how: &How) -> anyhow::Result<ExitCode> {
     let shown = path.display();
     let trace = Trace::open(path).with_context(|| format!("cannot read {shown}"))?;
+    trace.notes.iter().for_each(|note| text::tell(format_args!("note: {note}")));
     let damage = trace.damage.as_ref();
     let code = match damage {
         Some(damage) if trace.ops.is_empty() => bail!("{shown}: {damage}"),

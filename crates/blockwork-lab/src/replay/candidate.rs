@@ -6,6 +6,7 @@
 //! | [`Library`](Candidate::Library) | another `malloc`, preloaded and called in the same way | the kernel: what is [`Resident`] |
 //! | [`Composed`](Candidate::Composed) | parts of the library over pages, or over `malloc` | [`Counted`] pages, or `malloc` |
 //! | [`Spec`](Candidate::Spec) | the same, as somebody wrote it down | both |
+//! | [`Model`](Candidate::Model) | a simulation | itself |
 //! | [`Driver`](Candidate::Driver) | no allocator | – |
 //!
 //! A timed composition stands on its source directly; only when it is measured
@@ -27,6 +28,7 @@ use super::{
     script::{Demand, Script},
     spec,
 };
+use crate::models::{Model, Policy};
 
 /// What a recording is replayed through.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +43,8 @@ pub enum Candidate {
     /// Parts of the library, in its notation: built when the replay begins, with
     /// an indirect call for each part that a request passes.
     Spec(String),
+    /// A simulation of an allocator.
+    Model(Model),
     /// The null allocator: what a replay costs without any.
     Driver,
 }
@@ -57,13 +61,30 @@ pub enum Kind {
     Library,
     /// Made of parts.
     Composition,
+    /// Simulated: a yardstick for memory, without times.
+    Model,
 }
 
 impl Candidate {
     /// The rows of a comparison, in order.
     pub fn all() -> Vec<Self> {
         let libraries = library::found().into_iter().map(Self::Library);
-        [Self::System].into_iter().chain(libraries).chain(Composition::ALL.map(Self::Composed)).collect()
+        let models = Policy::USUAL.map(Model::new).map(Self::Model);
+        let all = [Self::System].into_iter().chain(libraries).chain(Composition::ALL.map(Self::Composed));
+        all.chain(models).collect()
+    }
+
+    /// What `text` says: a model, or a composition in the library's notation.
+    pub fn written(text: String) -> Self {
+        match Model::parse(&text) {
+            Some(Ok(model)) => Self::Model(model),
+            _ => Self::Spec(text),
+        }
+    }
+
+    /// Whether it takes time. A model has none.
+    pub fn is_timed(&self) -> bool {
+        !matches!(self, Self::Model(_))
     }
 
     /// The composition, in the notation of the library.
@@ -73,6 +94,7 @@ impl Candidate {
             Self::Library(path) => library::name(path),
             Self::Composed(composition) => composition.spec(self.capacity(script)),
             Self::Spec(text) => text.clone(),
+            Self::Model(model) => model.to_string(),
             Self::Driver => "null".into(),
         }
     }
@@ -83,6 +105,7 @@ impl Candidate {
             Self::System => Kind::Baseline,
             Self::Composed(Composition::Bump) | Self::Driver => Kind::Bound,
             Self::Library(_) => Kind::Library,
+            Self::Model(_) => Kind::Model,
             Self::Composed(_) | Self::Spec(_) => Kind::Composition,
         }
     }
@@ -92,6 +115,8 @@ impl Candidate {
         match self {
             Self::System | Self::Library(_) | Self::Spec(_) => demand.moving_bytes,
             Self::Composed(composition) => composition.needs(demand),
+            // No more than its books.
+            Self::Model(_) => 0,
             Self::Driver => demand.largest,
         }
     }
@@ -109,21 +134,24 @@ impl Candidate {
     /// The step at which the candidate failed.
     pub fn run(&self, job: &Job, score: Score<'_>) -> Result<Report, Stop> {
         let capacity = usize::try_from(job.capacity).unwrap_or(usize::MAX);
-        let play = Play { score, slots: job.slots, touch: job.touch };
+        let each = job.task == Task::Each;
+        let play = Play { score, slots: job.slots, touch: job.touch, first: job.first, each };
         match (self, job.task) {
             (Self::Driver, _) => play.timed_null(capacity),
-            (Self::System, Task::Time) => play.timed(&Malloc),
-            (Self::System, Task::Measure) => play.measured(&Malloc, || play.machine(), || None),
+            (Self::Model(model), Task::Measure) => play.simulated(*model),
+            (Self::Model(_), Task::Time | Task::Each) => Ok(Report::Refused("a model takes no time".into())),
+            (Self::System, Task::Time | Task::Each) => play.timed(&Malloc),
+            (Self::System, Task::Measure) => play.measured(&Malloc, || play.machine().with_headers(), || None),
             (Self::Library(path), task) => match (Preloaded::from(path), task) {
                 (None, _) => Ok(Report::Refused("the loader did not take it for its malloc".into())),
-                (Some(heap), Task::Time) => play.timed(&heap),
+                (Some(heap), Task::Time | Task::Each) => play.timed(&heap),
                 (Some(heap), Task::Measure) => play.measured(&heap, Resident::new, || None),
             },
-            (Self::Spec(text), Task::Time) => spec::timed(text, play),
+            (Self::Spec(text), Task::Time | Task::Each) => spec::timed(text, play),
             (Self::Spec(text), Task::Measure) => spec::measured(text, play),
             (Self::Composed(composition), task) => match (composition.source(), task) {
-                (Source::Pages, Task::Time) => composition.stand_on(Pages, capacity, Timed(play)),
-                (Source::System, Task::Time) => composition.stand_on(System, capacity, Timed(play)),
+                (Source::Pages, Task::Time | Task::Each) => composition.stand_on(Pages, capacity, Timed(play)),
+                (Source::System, Task::Time | Task::Each) => composition.stand_on(System, capacity, Timed(play)),
                 (Source::Pages, Task::Measure) => {
                     let pages = &Counted::new(Pages);
                     let requests = || requests(pages);
@@ -169,7 +197,7 @@ mod tests {
 
     use super::*;
     use crate::replay::{
-        books::Moment,
+        books::{Measures, Moment},
         child::Threads,
         driver::{
             heap::{NeverFreeing, Through},
@@ -185,6 +213,7 @@ mod tests {
             candidate: candidate.clone(),
             task,
             steps: (0, ops.0.len()),
+            first: 0,
             slots: script.slots,
             capacity: candidate.capacity(&script),
             threads: Threads::Flat,
@@ -197,8 +226,14 @@ mod tests {
     }
 
     fn measure(candidate: &Candidate, ops: &Ops) -> (Moment, Option<u64>) {
-        match run(candidate, Task::Measure, ops) {
-            Ok(Report::Measure(peak, requests)) => (peak, requests),
+        let Measures { peak, requests, .. } = measures(run(candidate, Task::Measure, ops));
+        (peak, requests)
+    }
+
+    /// What has to be the same whenever the same is measured.
+    fn measures(report: Result<Report, Stop>) -> Measures {
+        match report {
+            Ok(Report::Measure(measures)) => Measures { resident: None, faults: None, ..measures },
             other => panic!("{other:?}"),
         }
     }
@@ -206,7 +241,9 @@ mod tests {
     #[test]
     fn every_candidate_serves_every_size_and_alignment() {
         let here = |candidate: &Candidate| candidate.kind() != Kind::Library;
-        for candidate in Candidate::all().into_iter().filter(here).chain([Candidate::Driver]) {
+        for candidate in
+            Candidate::all().into_iter().filter(here).filter(Candidate::is_timed).chain([Candidate::Driver])
+        {
             let timed = run(&candidate, Task::Time, &everything());
             assert!(matches!(timed, Ok(Report::Time(1..))), "{candidate:?}: {timed:?}");
         }
@@ -231,7 +268,13 @@ mod tests {
             let over_source = text.replace("pages", "source").replace("system", "source");
             let written = notation::Composition::parse_with(&over_source, &["source"]).unwrap();
             let steps = steps(&ops);
-            let play = Play { score: Score::Flat(&steps), slots: script.slots, touch: Touch::default() };
+            let play = Play {
+                score: Score::Flat(&steps),
+                slots: script.slots,
+                touch: Touch::default(),
+                first: 0,
+                each: false,
+            };
 
             let pages = Rc::new(Counted::new(Pages));
             let heap = written.build_over(&[("source", pages.clone())]).unwrap();
@@ -246,7 +289,7 @@ mod tests {
             let (gauge, count) = (|| Counter::new(pages), || requests(pages));
             let capacity = usize::try_from(candidate.capacity(&script)).unwrap();
             let as_compiled = composition.stand_on(pages, capacity, Measured { play, gauge, requests: count });
-            assert_eq!(as_written.ok(), as_compiled.ok(), "{text}");
+            assert_eq!(measures(as_written), measures(as_compiled), "{text}");
         }
     }
 
@@ -256,7 +299,7 @@ mod tests {
         let ops = Ops::new().alloc(0, 100).alloc(1, 28).realloc(0, 200).free(1).free(0);
         let (peak, requests) = measure(&Candidate::Composed(Composition::Bump), &ops);
         // While the block moves it is there twice.
-        assert_eq!(peak, Moment { held: 64 << 10, granted: 328, asked: 328 });
+        assert_eq!(peak, Moment { held: 64 << 10, metadata: None, granted: 328, asked: 328 });
         assert_eq!(requests, Some(1));
     }
 
@@ -287,7 +330,7 @@ mod tests {
     fn what_malloc_holds_counts_once_it_is_asked() {
         let text = "segregate(<=1k: slab(quad 16..1k, 16k) over pages, else system)";
         let (peak, requests) = measure(&Candidate::Spec(text.into()), &Ops::new().alloc(0, 100));
-        assert_eq!((peak, requests), (Moment { held: 16 << 10, granted: 112, asked: 100 }, Some(1)));
+        assert_eq!((peak, requests), (Moment { held: 16 << 10, metadata: None, granted: 112, asked: 100 }, Some(1)));
         let (peak, requests) = measure(&Candidate::Spec(text.into()), &Ops::new().alloc(0, 100).alloc(1, 300_000));
         assert_eq!((peak.asked, requests), (300_100, Some(2)));
     }

@@ -13,13 +13,14 @@ use rustix::process::{Resource, Rlimit, Signal, getppid, getrlimit, set_parent_p
 use serde::{Deserialize, Serialize};
 
 use super::{
-    books::Moment,
+    books::Measures,
     candidate::Candidate,
     driver::{
         Stop,
         mapping::{Mapping, Plain},
         marks::Touch,
     },
+    latency::Latencies,
     play::Score,
 };
 use crate::text;
@@ -36,6 +37,8 @@ pub struct Job {
     pub task: Task,
     /// The first step of the script, and the one after the last.
     pub steps: (usize, usize),
+    /// Events of the recording before these.
+    pub first: usize,
     /// One more than the highest slot.
     pub slots: usize,
     /// Bytes that the candidate may need to reserve: see [`Candidate::capacity`].
@@ -69,6 +72,8 @@ pub enum Threads {
 pub enum Task {
     /// How long it takes.
     Time,
+    /// How long single calls take.
+    Each,
     /// How much it holds, and whether it is right.
     Measure,
 }
@@ -79,8 +84,10 @@ pub enum Task {
 pub enum Report {
     /// Processor time in nanoseconds.
     Time(u64),
-    /// The moment when most was held, and the requests to the parent.
-    Measure(Moment, Option<u64>),
+    /// What single calls took.
+    Each(Latencies),
+    /// What it held.
+    Measure(Measures),
     /// The candidate failed.
     Stop(Stop),
     /// There is no such candidate: why.

@@ -20,12 +20,16 @@
 //! | [`play`] | one replay, by one thread or by many |
 //! | [`driver`] | how to play steps through one heap; all `unsafe` is there |
 //! | [`books`] | what is held, granted and asked for at the worst moment |
+//! | [`curve`] | the same over time |
+//! | [`footprint`] | what the kernel knows: resident memory, page faults |
+//! | [`latency`] | how long single calls take |
 //! | [`composition`] | the library's allocators, by name |
 //! | [`spec`] | the same, as somebody wrote it down |
 //! | [`library`] | mallocs that can be preloaded |
 //! | [`candidate`] | those, the machine's, and none |
 //! | [`child`] | one process, one candidate |
 //! | [`runner`] | the order of the processes |
+//! | [`outcome`] | what all candidates did |
 //! | [`memory`] | how much the machine can spare |
 
 pub mod books;
@@ -34,9 +38,13 @@ pub mod candidate;
 pub mod child;
 pub mod composition;
 pub mod counter;
+pub mod curve;
 pub mod driver;
+pub mod footprint;
+pub mod latency;
 pub mod library;
 pub mod memory;
+pub mod outcome;
 pub mod play;
 pub mod runner;
 pub mod script;

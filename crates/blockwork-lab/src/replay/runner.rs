@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! measure  system  bump  memo  …          once each, two at a time: those that fail are out
+//! each     driver  system  bump  memo  …  once each: single calls
 //! time     driver  system  bump  memo  …  run 1
 //! time     driver  system  bump  memo  …  run 2
 //! ```
@@ -14,7 +15,6 @@ use std::{
     env,
     ffi::OsString,
     io, iter,
-    ops::Range,
     os::unix::process::ExitStatusExt,
     process::{self, Command, ExitStatus, Output, Stdio},
     sync::{
@@ -27,13 +27,13 @@ use std::{
 
 use anyhow::Context;
 use rustix::process::{Pid, Signal, kill_process};
-use serde::Serialize;
 
+pub use super::outcome::{Figures, Method, Outcome, Row};
 use super::{
-    books::Moment,
-    candidate::{Candidate, Kind},
-    child::{Job, Report, Task, Threads, VERB},
+    candidate::Candidate,
+    child::{Job, Report, Task, VERB},
     driver::marks::Touch,
+    latency::Latencies,
     memory,
     script::{Part, Script},
 };
@@ -67,54 +67,29 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A thousand times what a replay takes that fills blocks of kilobytes.
 const HANG: Duration = Duration::from_secs(600);
 
-/// How it was replayed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Method {
-    /// By which threads.
-    pub threads: Threads,
-    /// What of each block was written.
-    pub touch: Touch,
-}
-
-/// What all candidates did.
-#[derive(Debug, Default)]
-pub struct Outcome {
-    /// How.
-    pub method: Method,
-    /// Nanoseconds per event of the null allocator, one for each run; none if
-    /// the machine has no memory for the largest block.
-    pub driver: Vec<f64>,
-    /// The candidates in the order given.
-    pub rows: Vec<Row>,
-}
-
-/// What one candidate did.
-#[derive(Debug)]
-pub struct Row {
-    /// Its composition, in the notation of the library.
-    pub spec: String,
-    /// What it stands for.
-    pub kind: Kind,
-    /// Its figures, or why it has none.
-    pub result: Result<Figures, String>,
-}
-
-/// What a candidate that came to the end needed.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Figures {
-    /// Nanoseconds per event, one for each run, driver included.
-    pub ns: Vec<f64>,
-    /// The moment when most was held, in the image that held most.
-    pub peak: Moment,
-    /// Requests to the parent, in all images.
-    pub requests: Option<u64>,
-}
+/// What there is to say when the null allocator fails.
+const NO_DRIVER: &str = "the replay does not work even without an allocator";
 
 /// A candidate that is still in.
 #[derive(Debug)]
 struct Entry {
     candidate: Candidate,
     result: Result<Figures, String>,
+}
+
+impl Entry {
+    /// Has `put` note in the figures what `find` found, if the candidate can be
+    /// timed at all; where that failed there are no figures any more.
+    fn add<T>(&mut self, find: impl FnOnce(&Candidate) -> Result<T, String>, put: impl FnOnce(&mut Figures, T)) {
+        let Ok(figures) = &mut self.result else { return };
+        if !self.candidate.is_timed() {
+            return;
+        }
+        match find(&self.candidate) {
+            Ok(found) => put(figures, found),
+            Err(why) => self.result = Err(why),
+        }
+    }
 }
 
 impl<'a> Runner<'a> {
@@ -140,7 +115,7 @@ impl<'a> Runner<'a> {
     /// Processes that [`run`](Self::run) will start for this many candidates,
     /// at most.
     pub fn processes(&self, candidates: usize) -> u64 {
-        let all = candidates as u64 * (1 + u64::from(self.runs)) + u64::from(self.runs);
+        let all = candidates as u64 * (2 + u64::from(self.runs)) + 1 + u64::from(self.runs);
         all * self.script.images.len() as u64
     }
 
@@ -153,25 +128,28 @@ impl<'a> Runner<'a> {
         let mut entries = self.enter_all(candidates, tell);
         let mut driver = Vec::new();
         let runs = if self.has_room_for(&Candidate::Driver).is_ok() { self.runs } else { 0 };
+        let mut clock = Latencies::default();
+        if runs > 0 {
+            clock = self.each(&Candidate::Driver, tell).map_err(anyhow::Error::msg).context(NO_DRIVER)?;
+            for entry in &mut entries {
+                entry.add(|candidate| self.each(candidate, tell), |figures, calls| figures.calls = calls);
+            }
+        }
         let begin = Instant::now();
         for round in 0..runs {
             if round > 0 && begin.elapsed() >= self.patience {
                 break;
             }
             let ns = self.time(&Candidate::Driver, tell).map_err(anyhow::Error::msg);
-            driver.push(ns.context("the replay does not work even without an allocator")?);
+            driver.push(ns.context(NO_DRIVER)?);
             for entry in &mut entries {
-                let Ok(figures) = &mut entry.result else { continue };
-                match self.time(&entry.candidate, tell) {
-                    Ok(ns) => figures.ns.push(ns),
-                    Err(why) => entry.result = Err(why),
-                }
+                entry.add(|candidate| self.time(candidate, tell), |figures, ns| figures.ns.push(ns));
             }
         }
         let row =
             |Entry { candidate, result }| Row { spec: candidate.spec(self.script), kind: candidate.kind(), result };
         let method = Method { threads: self.script.threads, touch: self.touch };
-        Ok(Outcome { method, driver, rows: entries.into_iter().map(row).collect() })
+        Ok(Outcome { method, driver, clock, rows: entries.into_iter().map(row).collect() })
     }
 
     /// Measures the candidates, two at a time where the machine can.
@@ -231,29 +209,33 @@ impl<'a> Runner<'a> {
     }
 
     fn measure(&self, candidate: &Candidate, tell: &mut dyn FnMut(&str)) -> Result<Figures, String> {
-        let mut figures = Figures { ns: Vec::new(), peak: Moment::default(), requests: None };
+        let mut figures = Figures::default();
         for part in &self.script.images {
-            match self.child(candidate, Task::Measure, &part.steps, tell)? {
-                Report::Measure(peak, requests) => {
-                    if peak.held >= figures.peak.held {
-                        figures.peak = peak;
-                    }
-                    figures.requests = match (figures.requests, requests) {
-                        (Some(sum), Some(more)) => Some(sum + more),
-                        (sum, more) => sum.or(more),
-                    };
-                }
+            match self.child(candidate, Task::Measure, part, tell)? {
+                Report::Measure(measures) => figures.add(measures, part.demand.peak_bytes),
                 other => return Err(failure(part.ops.start, &other)),
             }
         }
         Ok(figures)
     }
 
+    /// What single calls take.
+    fn each(&self, candidate: &Candidate, tell: &mut dyn FnMut(&str)) -> Result<Latencies, String> {
+        let mut calls = Latencies::default();
+        for part in &self.script.images {
+            match self.child(candidate, Task::Each, part, tell)? {
+                Report::Each(more) => calls.append(more),
+                other => return Err(failure(part.ops.start, &other)),
+            }
+        }
+        Ok(calls)
+    }
+
     /// Nanoseconds per event of one run.
     fn time(&self, candidate: &Candidate, tell: &mut dyn FnMut(&str)) -> Result<f64, String> {
         let mut ns = 0;
         for part in &self.script.images {
-            match self.child(candidate, Task::Time, &part.steps, tell)? {
+            match self.child(candidate, Task::Time, part, tell)? {
                 Report::Time(more) => ns += more,
                 other => return Err(failure(part.ops.start, &other)),
             }
@@ -266,20 +248,21 @@ impl<'a> Runner<'a> {
         &self,
         candidate: &Candidate,
         task: Task,
-        steps: &Range<usize>,
+        part: &Part,
         tell: &mut dyn FnMut(&str),
     ) -> Result<Report, String> {
         tell(&candidate.spec(self.script));
         let job = Job {
             candidate: candidate.clone(),
             task,
-            steps: (steps.start, steps.end),
+            steps: (part.steps.start, part.steps.end),
+            first: part.ops.start,
             slots: self.script.slots,
             capacity: candidate.capacity(self.script),
             threads: self.script.threads,
             touch: if self.verify && task == Task::Measure { Touch::All } else { self.touch },
             memory: self.spare,
-            seconds: 60 + steps.len() as u64 / 20_000,
+            seconds: 60 + part.steps.len() as u64 / 20_000,
             parent: process::id(),
         };
         let job = serde_json::to_string(&job).map_err(|error| format!("failed: {error}"))?;
@@ -290,7 +273,7 @@ impl<'a> Runner<'a> {
             command.env("LD_PRELOAD", path);
         }
         let command = command.args(before).args([VERB, &job]).stdin(script);
-        let bound = self.hang.saturating_mul(1 + u32::try_from(steps.len() / 1_000_000).unwrap_or(u32::MAX));
+        let bound = self.hang.saturating_mul(1 + u32::try_from(part.steps.len() / 1_000_000).unwrap_or(u32::MAX));
         let done = output_within(bound, command.stdout(Stdio::piped()).stderr(Stdio::piped()))
             .map_err(|error| format!("failed: cannot start {}: {error}", program.display()))?;
         match serde_json::from_slice(&done.stdout) {
@@ -325,7 +308,7 @@ fn failure(first: usize, report: &Report) -> String {
     match report {
         Report::Stop(stop) => format!("failed: {} at event {}", stop.fault, first + stop.step + 1),
         Report::Refused(why) => format!("not run: {why}"),
-        Report::Time(_) | Report::Measure(..) => "failed: answered another question".into(),
+        Report::Time(_) | Report::Each(_) | Report::Measure(_) => "failed: answered another question".into(),
     }
 }
 
@@ -350,7 +333,14 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::replay::testing::{Ops, trace};
+    use crate::replay::{
+        books::Moment,
+        child::Threads,
+        testing::{Ops, trace},
+    };
+
+    /// Answers jobs about single calls.
+    const EACH: &str = "*'\"each\"'*) echo '{\"each\":[[25,1]]}';;";
 
     /// Answers every job with `shell`, over a recording of two images. Also
     /// returns how many jobs there were.
@@ -372,29 +362,38 @@ mod tests {
 
     /// Answers jobs about the driver, and those about `system` with `shell`.
     fn system(shell: &str) -> Result<Figures, String> {
-        let (outcome, _) = answers(&format!("case $1 in *driver*) echo '{{\"time\":3}}';; *) {shell};; esac"), 1 << 30);
+        let (outcome, _) =
+            answers(&format!("case $1 in {EACH} *driver*) echo '{{\"time\":3}}';; *) {shell};; esac"), 1 << 30);
         outcome.unwrap().rows.remove(0).result
     }
 
     #[test]
     fn images_are_processes_of_their_own_and_their_figures_add_up() {
         let answer = r#"case $1 in
-            *measure*'steps":[0,2]'*) echo '{"measure":[{"held":50,"granted":40,"asked":30},2]}';;
-            *measure*) echo '{"measure":[{"held":90,"granted":60,"asked":60},5]}';;
+            *'"each"'*'steps":[0,2]'*) echo '{"each":[[20,1],[30,2]]}';;
+            *'"each"'*) echo '{"each":[[25,1]]}';;
+            *measure*'steps":[0,2]'*) echo '{"measure":{"peak":{"held":50,"granted":40,"asked":30},"requests":2}}';;
+            *measure*) echo '{"measure":{"peak":{"held":90,"granted":60,"asked":60},"requests":5,"resident":70,"faults":4}}';;
             *) echo '{"time":30}';;
         esac"#;
         let (outcome, calls) = answers(answer, 1 << 30);
-        let outcome = outcome.unwrap();
+        let mut outcome = outcome.unwrap();
         assert_eq!(outcome.driver, [20.0, 20.0]);
-        let peak = Moment { held: 90, granted: 60, asked: 60 };
-        assert_eq!(outcome.rows[0].result, Ok(Figures { ns: vec![20.0, 20.0], peak, requests: Some(7) }));
-        assert_eq!(calls, 2 + 2 * 2 + 2 * 2);
+        let figures = outcome.rows.remove(0).result.unwrap();
+        let peak = Moment { held: 90, metadata: None, granted: 60, asked: 60 };
+        assert_eq!((figures.peak, figures.peak_live, figures.requests), (peak, 60, Some(7)));
+        assert_eq!((figures.resident, figures.faults), (Some(70), Some(4)));
+        assert_eq!((figures.held_to_live_then(), figures.held_to_most_live()), (Some(1.5), Some(1.5)));
+        assert_eq!(figures.ns, [20.0, 20.0]);
+        assert_eq!(figures.calls, Latencies::of(vec![20, 25, 30, 30]));
+        assert_eq!(outcome.clock, figures.calls);
+        assert_eq!(calls, 2 + 2 * 2 + 2 * 2 + 2 * 2);
     }
 
     #[test]
     fn a_candidate_that_stops_says_at_which_event_of_the_recording() {
         let stop = r#"case $1 in
-            *'steps":[0,2]'*) echo '{"measure":[{"held":50,"granted":40,"asked":30},2]}';;
+            *'steps":[0,2]'*) echo '{"measure":{"peak":{"held":50,"granted":40,"asked":30},"requests":2}}';;
             *) echo '{"stop":{"step":0,"fault":{"OutOfMemory":60}}}';;
         esac"#;
         assert_eq!(system(stop), Err("failed: out of memory, asked for 60 bytes at event 3".into()));
@@ -431,7 +430,8 @@ mod tests {
     #[test]
     fn where_patience_ends_after_the_first_round_that_one_counts() {
         let answer = r#"case $1 in
-            *measure*) echo '{"measure":[{"held":50,"granted":40,"asked":30},2]}';;
+            *'"each"'*) echo '{"each":[[25,1]]}';;
+            *measure*) echo '{"measure":{"peak":{"held":50,"granted":40,"asked":30},"requests":2}}';;
             *) echo '{"time":30}';;
         esac"#;
         let (outcome, _) = answers_within(Duration::ZERO, HANG, answer, 1 << 30);

@@ -37,7 +37,14 @@ fn a_shipped_recording_goes_through_every_candidate() {
         let number = |name: &str| row[name].as_u64().unwrap_or_else(|| panic!("{name} of {row}"));
         let waste = number("internal_waste_bytes") + number("external_waste_bytes");
         assert!(number("peak_held_bytes") > waste, "{row}");
-        assert!(row["ns_per_event"]["min"].as_f64() > Some(0.0), "{row}");
+        let is_model = row["kind"] == "model";
+        for time in [&row["ns_per_event"]["min"], &row["ns_per_call"]["p99"], &row["page_faults"]] {
+            assert_eq!(time.as_f64() > Some(0.0), !is_model, "{row}");
+        }
+        assert!(is_model || number("peak_resident_bytes") > number("peak_held_bytes") / 2, "{row}");
+        assert!(row["held_to_live_then"].as_f64() >= row["held_to_most_live"].as_f64(), "{row}");
+        assert!(row["held_to_most_live"].as_f64() > Some(1.0), "{row}");
+        over_time(row);
         let is_malloc = row["kind"] == "baseline" || row["kind"] == "library";
         assert_eq!(row["parent_requests"].is_null(), is_malloc, "{row}");
         assert_eq!(row.get("note"), None, "{row}");
@@ -47,6 +54,35 @@ fn a_shipped_recording_goes_through_every_candidate() {
     assert!(bump["peak_held_bytes"].as_u64() >= recording["requested_bytes"].as_u64());
     let best = comparison["verdict"]["best"].as_str().unwrap();
     assert_ne!(row(&comparison, best)["kind"], "bound");
+}
+
+/// The curve of a row has its peak, and ends with the recording.
+#[track_caller]
+fn over_time(row: &Value) {
+    let column = |name: &str| row["over_time"][name].as_array().unwrap();
+    assert_eq!(column("event").len(), 256);
+    assert_eq!(column("event").last(), Some(&Value::from(289_056)));
+    let held = column("held").iter().map(|held| held.as_u64().unwrap());
+    assert_eq!(held.max(), row["peak_held_bytes"].as_u64(), "{row}");
+}
+
+#[test]
+fn models_have_parameters() {
+    let with = ["first_fit(align 4, header 0, grow 64)", "best_fit(align 4,grow 64,header 0)", "powers_of_two"];
+    let arguments: Vec<_> = with.iter().flat_map(|spec| ["--with", spec]).collect();
+    let comparison = compared(&Bench::new(), &[&["--shipped", "sqlite3", "--only"], arguments.as_slice()].concat());
+    let fragmentation = |start| {
+        let row = row(&comparison, start);
+        assert_eq!((&row["kind"], row["metadata_bytes"].as_u64()), (&Value::from("model"), Some(0)), "{row}");
+        row["held_to_most_live"].as_f64().unwrap() - 1.0
+    };
+    // As Johnstone and Wilson found: the policy costs next to nothing, rounding all.
+    assert!(fragmentation("first_fit(align 4, header 0, grow 64)") < 0.01);
+    assert!(fragmentation("best_fit(align 4, header 0, grow 64)") < 0.01);
+    assert!(fragmentation("powers_of_two(align 16, header 0, grow 4k)") > 0.5);
+    let run = Run::of(Bench::new().blockwork().args(["compare", "--with", "best_fit(align 3)"]));
+    assert_eq!(run.code, Some(2), "{run:?}");
+    run.says(&["`align` must be a power of two"]);
 }
 
 #[test]

@@ -240,6 +240,9 @@ fn in_recorded_order<W: Watch>(stage: &Stage, baton: &Baton<W>, heap: &impl Heap
             threads.iter().for_each(Thread::unpark);
             return Err(stop);
         }
+        if let Some(watch) = watch {
+            watch.stepped(call.at as usize);
+        }
         // Seen with `Acquire` by the thread whose call is next.
         baton.next.store(call.at.wrapping_add(1), Ordering::Release);
         if let Some(next) = threads.get(usize::from(call.step.next()))
@@ -356,7 +359,7 @@ mod tests {
     #[test]
     fn the_books_are_the_same_as_of_one_thread() {
         let (calls, slots) = calls(&relay());
-        let peak = watched(&Malloc, &calls, slots, Touch::Pages, || Books::new(NoGauge)).unwrap().peak();
+        let peak = watched(&Malloc, &calls, slots, Touch::Pages, || Books::new(NoGauge)).unwrap().close(None).peak;
         assert_eq!(peak.held, 0);
         assert!(peak.asked > 100 + 5000, "{peak:?}");
         assert_ne!(peak, Moment::default());

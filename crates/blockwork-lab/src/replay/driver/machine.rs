@@ -18,6 +18,14 @@ impl Machine {
         Self::Told(MallocGauge::new())
     }
 
+    /// The same, where every block that `malloc` gave is a block of the replay.
+    pub fn with_headers(self) -> Self {
+        match self {
+            Self::Told(gauge) => Self::Told(gauge.with_headers()),
+            Self::Resident(gauge) => Self::Resident(gauge),
+        }
+    }
+
     /// Asks the kernel.
     pub fn resident() -> Self {
         Self::Resident(Resident::new())
@@ -29,6 +37,12 @@ impl Gauge for Machine {
         match self {
             Self::Told(gauge) => gauge.held(size),
             Self::Resident(gauge) => gauge.held(size),
+        }
+    }
+    fn metadata(&mut self, blocks: u64) -> Option<u64> {
+        match self {
+            Self::Told(gauge) => gauge.metadata(blocks),
+            Self::Resident(gauge) => gauge.metadata(blocks),
         }
     }
 }

@@ -16,6 +16,7 @@
 //! its own cost can be taken off.
 
 mod array;
+pub mod clocked;
 pub mod ensemble;
 mod gate;
 pub mod heap;
@@ -50,6 +51,11 @@ pub trait Watch {
 
     /// A block of `asked` bytes occupies `granted` no longer.
     fn gave(&mut self, asked: usize, granted: usize);
+
+    /// This step, counted from 0, is done.
+    fn stepped(&mut self, step: usize) {
+        let _ = step;
+    }
 }
 
 /// Watches nothing: for timed runs.
@@ -148,6 +154,7 @@ pub fn replay<H: Heap, W: Watch>(
     for (step, call) in steps.iter().enumerate() {
         let slot = slots.get_mut(call.slot()).ok_or(Stop { step, fault: Fault::Nonsense })?;
         play(heap, *call, slot, touch, watch).map_err(|fault| Stop { step, fault })?;
+        watch.stepped(step);
     }
     let took = clock().saturating_sub(started);
     if W::THOROUGH {

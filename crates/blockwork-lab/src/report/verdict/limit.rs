@@ -112,8 +112,8 @@ mod tests {
     }
 
     fn row(kind: Kind, spec: &str, ns: [f64; 3], held: u64) -> Row {
-        let peak = Moment { held, granted: held, asked: held };
-        Row { spec: spec.into(), kind, result: Ok(Figures { ns: ns.to_vec(), peak, requests: None }) }
+        let peak = Moment { held, metadata: None, granted: held, asked: held };
+        Row { spec: spec.into(), kind, result: Ok(Figures { ns: ns.to_vec(), peak, ..Figures::default() }) }
     }
 
     /// A pool beside a machine at 40 ns above the driver, and 1000 bytes.

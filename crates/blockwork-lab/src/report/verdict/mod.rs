@@ -146,8 +146,8 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     fn row(kind: Kind, spec: &str, ns: [f64; 5], held: u64) -> Row {
-        let peak = Moment { held, granted: held, asked: held };
-        Row { spec: spec.into(), kind, result: Ok(Figures { ns: ns.to_vec(), peak, requests: None }) }
+        let peak = Moment { held, metadata: None, granted: held, asked: held };
+        Row { spec: spec.into(), kind, result: Ok(Figures { ns: ns.to_vec(), peak, ..Figures::default() }) }
     }
 
     fn steady(ns: f64) -> [f64; 5] {
@@ -217,7 +217,7 @@ mod tests {
                     row(Kind::Composition, "pool", steady(40.0), 10 * MIB),
                 ];
                 let method = Method { threads: by, ..Method::default() };
-                let outcome = Outcome { method, driver: steady(20.0).to_vec(), rows };
+                let outcome = Outcome { method, driver: steady(20.0).to_vec(), rows, ..Outcome::default() };
                 Verdict::of(&Facts { threads, ..facts() }, &outcome).text
             });
         assert!(many.ends_with("The program has 4 threads; this is without a lock, for a heap that one of them owns."));
