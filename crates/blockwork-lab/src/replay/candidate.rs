@@ -74,10 +74,15 @@ impl Candidate {
         all.chain(models).collect()
     }
 
-    /// What `text` says: a model, or a composition in the library's notation.
+    /// What `text` says: a model, or a composition in the library's notation;
+    /// compiled, if it is one of ours.
     pub fn written(text: String) -> Self {
-        match Model::parse(&text) {
-            Some(Ok(model)) => Self::Model(model),
+        // A bump that is ours frees nothing.
+        let ours = || Composition::ALL.into_iter().find(|ours| *ours != Composition::Bump && ours.spec(0) == text);
+        match (Model::parse(&text), ours()) {
+            (Some(Ok(model)), _) => Self::Model(model),
+            (_, Some(composition)) => Self::Composed(composition),
+            _ if text == "system" => Self::System,
             _ => Self::Spec(text),
         }
     }
@@ -324,6 +329,15 @@ mod tests {
             assert_eq!(measure(&written, &ops), measure(&Candidate::Composed(composition), &ops), "{written:?}");
             assert!(matches!(run(&written, Task::Time, &ops), Ok(Report::Time(1..))), "{written:?}");
         }
+    }
+
+    #[test]
+    fn what_is_compiled_already_is_taken_as_it_is() {
+        for composition in Composition::ALL {
+            let is_ours = Candidate::written(composition.spec(64)) == Candidate::Composed(composition);
+            assert_eq!(is_ours, composition != Composition::Bump, "{composition:?}");
+        }
+        assert_eq!(Candidate::written("system".into()), Candidate::System);
     }
 
     #[test]
