@@ -27,11 +27,18 @@ enum Verb {
     Compare(cmd::compare::Args),
     /// Record a program and compare, in one
     Run(cmd::run::Args),
+    /// Write a recording for other tools: pprof, DHAT, flame graphs, Massif, tables
+    Export(cmd::export::Args),
+    /// Make a recording of what another tool wrote: heaptrack, mtrace, bytehound
+    Import(cmd::import::Args),
 }
 
 /// The lab itself failed, not the recorded program: as `env`, `timeout` and
 /// `nohup` have it.
 pub const FAILED: u8 = 125;
+
+/// A candidate is beyond a limit that was set for it.
+pub const OVER: u8 = 98;
 
 /// Parses, acts, and reports what went wrong.
 pub fn main() -> ExitCode {
@@ -40,6 +47,8 @@ pub fn main() -> ExitCode {
         Some(Verb::Stats(args)) => cmd::stats::run(&args),
         Some(Verb::Compare(args)) => cmd::compare::run(&args),
         Some(Verb::Run(args)) => cmd::run::run(&args),
+        Some(Verb::Export(args)) => cmd::export::run(&args),
+        Some(Verb::Import(args)) => cmd::import::run(&args),
         None => cmd::compare::run(&cmd::compare::Args::default()),
     };
     done.unwrap_or_else(|error| {

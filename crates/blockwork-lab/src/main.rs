@@ -13,11 +13,17 @@ mod capture;
 mod checked;
 mod cli;
 mod cmd;
+mod export;
+mod import;
+mod models;
+mod output;
+mod protobuf;
 mod recorder;
 mod replay;
 mod report;
 mod shipped;
 mod stats;
+mod symbols;
 mod text;
 mod trace;
 

@@ -12,13 +12,15 @@ use clap::builder::TypedValueParser;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
-    cli::FAILED,
-    replay::{candidate::Candidate, runner::Runner, script::Script},
+    cli::{FAILED, OVER},
+    replay::{
+        candidate::Candidate, child::Threads, driver::marks::Touch, library, runner::Runner, script::Script, spec,
+    },
     report::{
         facts::Facts,
         json::Comparison,
         table::{self, Style},
-        verdict::Verdict,
+        verdict::{Limit, Verdict},
     },
     shipped::{self, Shipped},
     text,
@@ -40,10 +42,35 @@ pub struct Args {
 
 /// How to compare.
 #[derive(Clone, Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("named").args(["with", "malloc"]).multiple(true)))]
 pub struct How {
+    /// Also replay through this composition, in the library's notation, or this model, such as 'buddy(grow 64k)'; may be
+    /// given several times
+    #[arg(long, value_name = "SPEC", value_parser = spec::check)]
+    pub with: Vec<String>,
+    /// Also replay through the malloc of this library, preloaded: its file, or the name of one that is known, such as
+    /// jemalloc, mimalloc or tcmalloc; may be given several times
+    #[arg(long, value_name = "LIBRARY", value_parser = library::check)]
+    pub malloc: Vec<PathBuf>,
+    /// Replay through the machine's malloc and what is named with --with and --malloc, and nothing else
+    #[arg(long)]
+    pub only: bool,
     /// Timed runs of each allocator; fewer if they take minutes
     #[arg(long, value_name = "N", default_value_t = RUNS, value_parser = runs())]
     pub runs: u32,
+    /// Whose calls are replayed by whom
+    #[arg(long, value_enum, default_value_t)]
+    pub threads: Threads,
+    /// What of each block the replay writes, as a program would
+    #[arg(long, value_enum, default_value_t)]
+    pub touch: Touch,
+    /// Fill blocks whole while memory is measured, and look at every byte again: of moved, ended, and left blocks
+    #[arg(long)]
+    pub verify: bool,
+    /// End with 98 if what is named with --with or --malloc is so much worse than the machine's malloc, as in peak=+10%
+    /// or time=+5%; below zero, it has to be better
+    #[arg(long, value_name = "LIMIT", requires = "named", allow_hyphen_values = true)]
+    pub fail_over: Vec<Limit>,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -51,7 +78,36 @@ pub struct How {
 
 impl Default for How {
     fn default() -> Self {
-        Self { runs: RUNS, json: false }
+        Self {
+            with: Vec::new(),
+            malloc: Vec::new(),
+            only: false,
+            runs: RUNS,
+            threads: Threads::default(),
+            touch: Touch::default(),
+            verify: false,
+            fail_over: Vec::new(),
+            json: false,
+        }
+    }
+}
+
+impl How {
+    /// What was asked for by name.
+    fn named(&self) -> impl Iterator<Item = Candidate> {
+        let libraries = self.malloc.iter().cloned().map(Candidate::Library);
+        libraries.chain(self.with.iter().cloned().map(Candidate::written))
+    }
+
+    /// Through what to replay, in the order of the rows.
+    fn candidates(&self) -> Vec<Candidate> {
+        let mut all = if self.only { vec![Candidate::System] } else { Candidate::all() };
+        for named in self.named() {
+            if !all.contains(&named) {
+                all.push(named);
+            }
+        }
+        all
     }
 }
 
@@ -71,8 +127,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let wanted = |shipped: &&Shipped| args.shipped.as_deref().is_none_or(|name| name == shipped.program);
     let shipped = shipped::ALL.iter().find(wanted).context("no recording of that name ships")?;
     text::tell(format_args!("A recording that ships with this command: {}.\n", shipped.about));
-    compare(&Trace::load(shipped.bytes)?, &args.how, "blockwork run -- PROGRAM ARGS")?;
-    Ok(ExitCode::SUCCESS)
+    compare(&Trace::load(shipped.bytes)?, &args.how, "blockwork run -- PROGRAM ARGS")
 }
 
 /// Replays the recording at `path`, and prints what came of it.
@@ -83,31 +138,34 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 pub fn file(path: &Path, how: &How) -> anyhow::Result<ExitCode> {
     let shown = path.display();
     let trace = Trace::open(path).with_context(|| format!("cannot read {shown}"))?;
+    trace.notes.iter().for_each(|note| text::tell(format_args!("note: {note}")));
     let damage = trace.damage.as_ref();
-    match damage {
+    let code = match damage {
         Some(damage) if trace.ops.is_empty() => bail!("{shown}: {damage}"),
         None if trace.ops.is_empty() => bail!("{shown} holds no events: there is nothing to replay"),
         _ => compare(&trace, how, &format!("blockwork stats {}", text::shell(path)))?,
-    }
+    };
     Ok(match damage {
         Some(damage) => {
             text::tell(format_args!("blockwork: {shown}: {damage}; only the events before were replayed"));
             ExitCode::from(FAILED)
         }
-        None => ExitCode::SUCCESS,
+        None => code,
     })
 }
 
 /// Replays `trace` and prints what came of it; `next` is the command to try now.
+/// Fails over what is beyond a limit.
 ///
 /// # Errors
 ///
 /// When nothing could be replayed.
-pub fn compare(trace: &Trace, how: &How, next: &str) -> anyhow::Result<()> {
-    let script = Script::new(trace)?;
+pub fn compare(trace: &Trace, how: &How, next: &str) -> anyhow::Result<ExitCode> {
+    let script = Script::new(trace, how.threads)?;
     let facts = Facts::of(trace, &script);
-    let runner = Runner::new(&script, how.runs)?;
-    let candidates = Candidate::all();
+    let mut runner = Runner::new(&script, how.runs)?;
+    (runner.touch, runner.verify) = (how.touch, how.verify);
+    let candidates = how.candidates();
     let bar = progress(runner.processes(candidates.len()));
     let outcome = runner.run(&candidates, &mut |spec| {
         bar.set_message(spec.to_owned());
@@ -126,7 +184,14 @@ pub fn compare(trace: &Trace, how: &How, next: &str) -> anyhow::Result<()> {
         out.flush()?;
         text::tell(format_args!("\nnext: {next}"));
     }
-    Ok(())
+    let named: Vec<String> = how.named().map(|candidate| candidate.spec(&script)).collect();
+    let exceeded = how.fail_over.iter().flat_map(|limit| limit.exceeded(&outcome, |row| named.contains(&row.spec)));
+    let mut code = ExitCode::SUCCESS;
+    for line in exceeded {
+        text::tell(format_args!("blockwork: {line}"));
+        code = ExitCode::from(OVER);
+    }
+    Ok(code)
 }
 
 /// A bar on standard error, if that is a terminal.

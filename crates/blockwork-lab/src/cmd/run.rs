@@ -17,7 +17,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = compare::RUNS, value_parser = compare::runs())]
     pub runs: u32,
     /// Record nothing, but find what is done wrong: double, foreign and wrong frees, overruns, writes after a free
-    #[arg(long, conflicts_with_all = ["runs", "output", "force"])]
+    #[arg(long, conflicts_with_all = ["runs", "output", "force", "stacks"])]
     pub checked: bool,
     /// Look for leaks, too: blocks that nothing points to at the end
     #[arg(long, requires = "checked")]
@@ -48,6 +48,6 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(if code == 0 { FAILED } else { code }));
     }
     text::tell("");
-    let compared = compare::file(&recording.path, &How { runs: args.runs, json: false })?;
+    let compared = compare::file(&recording.path, &How { runs: args.runs, ..How::default() })?;
     Ok(if code == 0 { compared } else { ExitCode::from(code) })
 }

@@ -13,9 +13,15 @@ use rustix::process::{Resource, Rlimit, Signal, getppid, getrlimit, set_parent_p
 use serde::{Deserialize, Serialize};
 
 use super::{
-    books::Moment,
+    books::Measures,
     candidate::Candidate,
-    driver::{Stop, mapping::Mapping},
+    driver::{
+        Stop,
+        mapping::{Mapping, Plain},
+        marks::Touch,
+    },
+    latency::Latencies,
+    play::Score,
 };
 use crate::text;
 
@@ -31,10 +37,16 @@ pub struct Job {
     pub task: Task,
     /// The first step of the script, and the one after the last.
     pub steps: (usize, usize),
+    /// Events of the recording before these.
+    pub first: usize,
     /// One more than the highest slot.
     pub slots: usize,
     /// Bytes that the candidate may need to reserve: see [`Candidate::capacity`].
     pub capacity: u64,
+    /// By which threads.
+    pub threads: Threads,
+    /// What of each block is written and looked at.
+    pub touch: Touch,
     /// Bytes that it may map.
     pub memory: u64,
     /// Seconds that it may compute.
@@ -43,26 +55,43 @@ pub struct Job {
     pub parent: u32,
 }
 
+/// Whose calls are replayed by whom.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Threads {
+    /// All by one thread, in recorded order
+    #[default]
+    Flat,
+    /// By as many threads as were recorded, each its own: in recorded order for memory, and as soon as may be for time
+    Exact,
+}
+
 /// What to find out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Task {
     /// How long it takes.
     Time,
+    /// How long single calls take.
+    Each,
     /// How much it holds, and whether it is right.
     Measure,
 }
 
 /// What was found out.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Report {
     /// Processor time in nanoseconds.
     Time(u64),
-    /// The moment when most was held, and the requests to the parent.
-    Measure(Moment, Option<u64>),
+    /// What single calls took.
+    Each(Latencies),
+    /// What it held.
+    Measure(Measures),
     /// The candidate failed.
     Stop(Stop),
+    /// There is no such candidate: why.
+    Refused(String),
 }
 
 /// The job, if this process was started for one.
@@ -85,13 +114,24 @@ pub fn main(job: &str) -> ExitCode {
 fn run(job: &str) -> anyhow::Result<()> {
     let job: Job = serde_json::from_str(job).context("not a job of this version")?;
     die_with(job.parent)?;
-    let script = Mapping::new(io::stdin()).context("standard input is not a script")?;
-    let (from, to) = job.steps;
-    let steps = script.steps().get(from..to).context("the job reaches beyond the script")?;
-    confine(job.memory, job.seconds)?;
-    let report = job.candidate.run(&job, steps).unwrap_or_else(Report::Stop);
-    serde_json::to_writer(io::stdout(), &report)?;
+    let report = match job.threads {
+        Threads::Flat => play(&job, |steps| Score::Flat(steps)),
+        Threads::Exact => play(&job, |calls| Score::Exact(calls)),
+    };
+    serde_json::to_writer(io::stdout(), &report?)?;
     Ok(())
+}
+
+/// Plays its part of the script, of which `score` knows what it is.
+fn play<T: Plain>(job: &Job, score: impl FnOnce(&[T]) -> Score<'_>) -> anyhow::Result<Report> {
+    let script = Mapping::<T>::new(io::stdin()).context("standard input is not a script")?;
+    let (from, to) = job.steps;
+    let part = script.as_slice().get(from..to).context("the job reaches beyond the script")?;
+    // Other mallocs reserve far more than they use, as the machine's does for its threads.
+    let reserves = job.threads == Threads::Exact || matches!(job.candidate, Candidate::Library(_));
+    let memory = (!reserves).then_some(job.memory);
+    confine(memory, job.seconds)?;
+    Ok(job.candidate.run(job, score(part)).unwrap_or_else(Report::Stop))
 }
 
 /// Ends this process with `parent`, now if that is gone already.
@@ -103,10 +143,12 @@ fn die_with(parent: u32) -> anyhow::Result<()> {
 }
 
 /// Makes sure that a candidate out of bounds harms nobody else.
-fn confine(memory: u64, seconds: u64) -> anyhow::Result<()> {
+fn confine(memory: Option<u64>, seconds: u64) -> anyhow::Result<()> {
     // Refused in some containers; the limits below are the ones that count.
     drop(fs::write("/proc/self/oom_score_adj", "1000"));
-    limit(Resource::As, mapped()?.saturating_add(memory))?;
+    if let Some(memory) = memory {
+        limit(Resource::As, mapped()?.saturating_add(memory))?;
+    }
     limit(Resource::Cpu, seconds)?;
     limit(Resource::Core, 0)?;
     Ok(())

@@ -1,32 +1,41 @@
 //! [`Runner`]: which processes run, in which order, and what they found.
 //!
 //! ```text
-//! measure  system  bump  memo  …          once each: those that fail are out
+//! measure  system  bump  memo  …          once each, two at a time: those that fail are out
+//! each     driver  system  bump  memo  …  once each: single calls
 //! time     driver  system  bump  memo  …  run 1
 //! time     driver  system  bump  memo  …  run 2
 //! ```
 //!
 //! Interleaved, so that a machine that turns slow for a while turns slow for
-//! all; one at a time, so that none is in another's way. Each image of a
+//! all; timed one at a time, so that none is in another's way. Each image of a
 //! recording is a process of its own, as a new program is.
 
 use std::{
     env,
     ffi::OsString,
-    ops::Range,
+    io, iter,
     os::unix::process::ExitStatusExt,
-    process::{self, Command, ExitStatus, Stdio},
+    process::{self, Command, ExitStatus, Output, Stdio},
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    thread,
     time::{Duration, Instant},
 };
 
 use anyhow::Context;
+use rustix::process::{Pid, Signal, kill_process};
 
+pub use super::outcome::{Figures, Method, Outcome, Row};
 use super::{
-    books::Moment,
-    candidate::{Candidate, Kind},
+    candidate::Candidate,
     child::{Job, Report, Task, VERB},
+    driver::marks::Touch,
+    latency::Latencies,
     memory,
-    script::Script,
+    script::{Part, Script},
 };
 use crate::text::bytes;
 
@@ -39,8 +48,14 @@ pub struct Runner<'a> {
     pub script: &'a Script,
     /// Timed runs for each candidate, if there is time.
     pub runs: u32,
+    /// What of each block is written and looked at.
+    pub touch: Touch,
+    /// Whether that is all of it while memory is measured.
+    pub verify: bool,
     /// After so long, no other round of timed runs begins.
     pub patience: Duration,
+    /// A process that takes longer for a million events is stopped.
+    pub hang: Duration,
     /// Bytes that a candidate may take.
     pub spare: u64,
 }
@@ -49,43 +64,32 @@ pub struct Runner<'a> {
 /// where a program asks for large blocks all the time, which a replay touches.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What all candidates did.
-#[derive(Debug)]
-pub struct Outcome {
-    /// Nanoseconds per event of the null allocator, one for each run; none if
-    /// the machine has no memory for the largest block.
-    pub driver: Vec<f64>,
-    /// The candidates in the order given.
-    pub rows: Vec<Row>,
-}
+/// A thousand times what a replay takes that fills blocks of kilobytes.
+const HANG: Duration = Duration::from_secs(600);
 
-/// What one candidate did.
-#[derive(Debug)]
-pub struct Row {
-    /// Its composition, in the notation of the library.
-    pub spec: String,
-    /// What it stands for.
-    pub kind: Kind,
-    /// Its figures, or why it has none.
-    pub result: Result<Figures, String>,
-}
-
-/// What a candidate that came to the end needed.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Figures {
-    /// Nanoseconds per event, one for each run, driver included.
-    pub ns: Vec<f64>,
-    /// The moment when most was held, in the image that held most.
-    pub peak: Moment,
-    /// Requests to the parent, in all images.
-    pub requests: Option<u64>,
-}
+/// What there is to say when the null allocator fails.
+const NO_DRIVER: &str = "the replay does not work even without an allocator";
 
 /// A candidate that is still in.
 #[derive(Debug)]
 struct Entry {
     candidate: Candidate,
     result: Result<Figures, String>,
+}
+
+impl Entry {
+    /// Has `put` note in the figures what `find` found, if the candidate can be
+    /// timed at all; where that failed there are no figures any more.
+    fn add<T>(&mut self, find: impl FnOnce(&Candidate) -> Result<T, String>, put: impl FnOnce(&mut Figures, T)) {
+        let Ok(figures) = &mut self.result else { return };
+        if !self.candidate.is_timed() {
+            return;
+        }
+        match find(&self.candidate) {
+            Ok(found) => put(figures, found),
+            Err(why) => self.result = Err(why),
+        }
+    }
 }
 
 impl<'a> Runner<'a> {
@@ -96,13 +100,22 @@ impl<'a> Runner<'a> {
     /// When the system does not say where the command is.
     pub fn new(script: &'a Script, runs: u32) -> anyhow::Result<Self> {
         let command = env::current_exe().context("cannot find the command itself, to replay in a new process")?;
-        Ok(Self { command: vec![command.into()], script, runs, patience: PATIENCE, spare: memory::spare() })
+        Ok(Self {
+            command: vec![command.into()],
+            script,
+            runs,
+            touch: Touch::default(),
+            verify: false,
+            patience: PATIENCE,
+            hang: HANG,
+            spare: memory::spare(),
+        })
     }
 
     /// Processes that [`run`](Self::run) will start for this many candidates,
     /// at most.
     pub fn processes(&self, candidates: usize) -> u64 {
-        let all = candidates as u64 * (1 + u64::from(self.runs)) + u64::from(self.runs);
+        let all = candidates as u64 * (2 + u64::from(self.runs)) + 1 + u64::from(self.runs);
         all * self.script.images.len() as u64
     }
 
@@ -112,37 +125,82 @@ impl<'a> Runner<'a> {
     ///
     /// When not even the null allocator can be run.
     pub fn run(&self, candidates: &[Candidate], tell: &mut dyn FnMut(&str)) -> anyhow::Result<Outcome> {
-        let mut entries: Vec<Entry> = candidates.iter().map(|&candidate| self.enter(candidate, tell)).collect();
+        let mut entries = self.enter_all(candidates, tell);
         let mut driver = Vec::new();
-        let runs = if self.has_room_for(Candidate::Driver).is_ok() { self.runs } else { 0 };
+        let runs = if self.has_room_for(&Candidate::Driver).is_ok() { self.runs } else { 0 };
+        let mut clock = Latencies::default();
+        if runs > 0 {
+            clock = self.each(&Candidate::Driver, tell).map_err(anyhow::Error::msg).context(NO_DRIVER)?;
+            for entry in &mut entries {
+                entry.add(|candidate| self.each(candidate, tell), |figures, calls| figures.calls = calls);
+            }
+        }
         let begin = Instant::now();
         for round in 0..runs {
             if round > 0 && begin.elapsed() >= self.patience {
                 break;
             }
-            let ns = self.time(Candidate::Driver, tell).map_err(anyhow::Error::msg);
-            driver.push(ns.context("the replay does not work even without an allocator")?);
+            let ns = self.time(&Candidate::Driver, tell).map_err(anyhow::Error::msg);
+            driver.push(ns.context(NO_DRIVER)?);
             for entry in &mut entries {
-                let Ok(figures) = &mut entry.result else { continue };
-                match self.time(entry.candidate, tell) {
-                    Ok(ns) => figures.ns.push(ns),
-                    Err(why) => entry.result = Err(why),
-                }
+                entry.add(|candidate| self.time(candidate, tell), |figures, ns| figures.ns.push(ns));
             }
         }
         let row =
             |Entry { candidate, result }| Row { spec: candidate.spec(self.script), kind: candidate.kind(), result };
-        Ok(Outcome { driver, rows: entries.into_iter().map(row).collect() })
+        let method = Method { threads: self.script.threads, touch: self.touch };
+        Ok(Outcome { method, driver, clock, rows: entries.into_iter().map(row).collect() })
+    }
+
+    /// Measures the candidates, two at a time where the machine can.
+    fn enter_all(&self, candidates: &[Candidate], tell: &mut dyn FnMut(&str)) -> Vec<Entry> {
+        let next = AtomicUsize::new(0);
+        let (said, heard) = mpsc::channel::<String>();
+        let work = |said: mpsc::Sender<String>| {
+            // Nobody listens any more where this command is ending.
+            let mut tell = |spec: &str| drop(said.send(spec.to_owned()));
+            let mine = || {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                Some((index, self.enter(candidates.get(index)?, &mut tell)))
+            };
+            iter::from_fn(mine).collect::<Vec<_>>()
+        };
+        let work = &work;
+        let mut entries: Vec<(usize, Entry)> = thread::scope(|scope| {
+            let begin = |said| scope.spawn(move || work(said));
+            let lanes: Vec<_> = iter::repeat_n(said, self.lanes(candidates)).map(begin).collect();
+            heard.iter().for_each(|spec| tell(&spec));
+            lanes.into_iter().flat_map(|lane| lane.join().unwrap_or_default()).collect()
+        });
+        entries.sort_unstable_by_key(|(index, _)| *index);
+        entries.into_iter().map(|(_, entry)| entry).collect()
+    }
+
+    /// How many may be measured at a time: what they hold is not known, only
+    /// what they need at least.
+    fn lanes(&self, candidates: &[Candidate]) -> usize {
+        let needs = candidates.iter().map(|candidate| self.needs(candidate)).filter(|needs| *needs <= self.spare);
+        let is_roomy = needs.max().is_some_and(|most| most.saturating_mul(4) <= self.spare);
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        if is_roomy { processors.min(2) } else { 1 }
     }
 
     /// Measures a candidate, if there is memory for it.
-    fn enter(&self, candidate: Candidate, tell: &mut dyn FnMut(&str)) -> Entry {
+    fn enter(&self, candidate: &Candidate, tell: &mut dyn FnMut(&str)) -> Entry {
         let result = self.has_room_for(candidate).and_then(|()| self.measure(candidate, tell));
-        Entry { candidate, result }
+        Entry { candidate: candidate.clone(), result }
     }
 
-    fn has_room_for(&self, candidate: Candidate) -> Result<(), String> {
-        let needs = self.script.images.iter().map(|part| candidate.needs(&part.demand)).max().unwrap_or(0);
+    /// Bytes that `candidate` takes at least.
+    fn needs(&self, candidate: &Candidate) -> u64 {
+        // The null allocator has its memory for each thread.
+        let times = |part: &Part| if *candidate == Candidate::Driver { part.threads as u64 } else { 1 };
+        let needs = |part: &Part| candidate.needs(&part.demand).saturating_mul(times(part));
+        self.script.images.iter().map(needs).max().unwrap_or(0)
+    }
+
+    fn has_room_for(&self, candidate: &Candidate) -> Result<(), String> {
+        let needs = self.needs(candidate);
         if needs <= self.spare {
             Ok(())
         } else {
@@ -150,32 +208,36 @@ impl<'a> Runner<'a> {
         }
     }
 
-    fn measure(&self, candidate: Candidate, tell: &mut dyn FnMut(&str)) -> Result<Figures, String> {
-        let mut figures = Figures { ns: Vec::new(), peak: Moment::default(), requests: None };
+    fn measure(&self, candidate: &Candidate, tell: &mut dyn FnMut(&str)) -> Result<Figures, String> {
+        let mut figures = Figures::default();
         for part in &self.script.images {
-            match self.child(candidate, Task::Measure, &part.steps, tell)? {
-                Report::Measure(peak, requests) => {
-                    if peak.held >= figures.peak.held {
-                        figures.peak = peak;
-                    }
-                    figures.requests = match (figures.requests, requests) {
-                        (Some(sum), Some(more)) => Some(sum + more),
-                        (sum, more) => sum.or(more),
-                    };
-                }
-                other => return Err(failure(part.steps.start, &other)),
+            match self.child(candidate, Task::Measure, part, tell)? {
+                Report::Measure(measures) => figures.add(measures, part.demand.peak_bytes),
+                other => return Err(failure(part.ops.start, &other)),
             }
         }
         Ok(figures)
     }
 
+    /// What single calls take.
+    fn each(&self, candidate: &Candidate, tell: &mut dyn FnMut(&str)) -> Result<Latencies, String> {
+        let mut calls = Latencies::default();
+        for part in &self.script.images {
+            match self.child(candidate, Task::Each, part, tell)? {
+                Report::Each(more) => calls.append(more),
+                other => return Err(failure(part.ops.start, &other)),
+            }
+        }
+        Ok(calls)
+    }
+
     /// Nanoseconds per event of one run.
-    fn time(&self, candidate: Candidate, tell: &mut dyn FnMut(&str)) -> Result<f64, String> {
+    fn time(&self, candidate: &Candidate, tell: &mut dyn FnMut(&str)) -> Result<f64, String> {
         let mut ns = 0;
         for part in &self.script.images {
-            match self.child(candidate, Task::Time, &part.steps, tell)? {
+            match self.child(candidate, Task::Time, part, tell)? {
                 Report::Time(more) => ns += more,
-                other => return Err(failure(part.steps.start, &other)),
+                other => return Err(failure(part.ops.start, &other)),
             }
         }
         Ok(ns as f64 / self.script.events().max(1) as f64)
@@ -184,32 +246,35 @@ impl<'a> Runner<'a> {
     /// Runs one process to its end.
     fn child(
         &self,
-        candidate: Candidate,
+        candidate: &Candidate,
         task: Task,
-        steps: &Range<usize>,
+        part: &Part,
         tell: &mut dyn FnMut(&str),
     ) -> Result<Report, String> {
         tell(&candidate.spec(self.script));
         let job = Job {
-            candidate,
+            candidate: candidate.clone(),
             task,
-            steps: (steps.start, steps.end),
+            steps: (part.steps.start, part.steps.end),
+            first: part.ops.start,
             slots: self.script.slots,
             capacity: candidate.capacity(self.script),
+            threads: self.script.threads,
+            touch: if self.verify && task == Task::Measure { Touch::All } else { self.touch },
             memory: self.spare,
-            seconds: 60 + steps.len() as u64 / 20_000,
+            seconds: 60 + part.steps.len() as u64 / 20_000,
             parent: process::id(),
         };
         let job = serde_json::to_string(&job).map_err(|error| format!("failed: {error}"))?;
         let script = self.script.file.try_clone().map_err(|error| format!("failed: {error}"))?;
         let (program, before) = self.command.split_first().ok_or("failed: no command")?;
-        let done = Command::new(program)
-            .args(before)
-            .args([VERB, &job])
-            .stdin(script)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .output()
+        let mut command = Command::new(program);
+        if let Candidate::Library(path) = candidate {
+            command.env("LD_PRELOAD", path);
+        }
+        let command = command.args(before).args([VERB, &job]).stdin(script);
+        let bound = self.hang.saturating_mul(1 + u32::try_from(part.steps.len() / 1_000_000).unwrap_or(u32::MAX));
+        let done = output_within(bound, command.stdout(Stdio::piped()).stderr(Stdio::piped()))
             .map_err(|error| format!("failed: cannot start {}: {error}", program.display()))?;
         match serde_json::from_slice(&done.stdout) {
             Ok(report) if done.status.success() => Ok(report),
@@ -218,12 +283,32 @@ impl<'a> Runner<'a> {
     }
 }
 
+/// Runs `command` to its end, or stops it when it takes longer than `bound`: an
+/// allocator may wait for itself for ever.
+fn output_within(bound: Duration, command: &mut Command) -> io::Result<Output> {
+    let child = command.spawn()?;
+    let pid = Pid::from_child(&child);
+    let (done, waits) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            if waits.recv_timeout(bound) == Err(mpsc::RecvTimeoutError::Timeout) {
+                // It may just have ended.
+                let _gone = kill_process(pid, Signal::XCPU);
+            }
+        });
+        let output = child.wait_with_output();
+        drop(done);
+        output
+    })
+}
+
 /// A report that tells of a failure, in words; `first` is the number of the
 /// image's first event.
 fn failure(first: usize, report: &Report) -> String {
     match report {
         Report::Stop(stop) => format!("failed: {} at event {}", stop.fault, first + stop.step + 1),
-        Report::Time(_) | Report::Measure(..) => "failed: answered another question".into(),
+        Report::Refused(why) => format!("not run: {why}"),
+        Report::Time(_) | Report::Each(_) | Report::Measure(_) => "failed: answered another question".into(),
     }
 }
 
@@ -248,49 +333,67 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::replay::testing::{Ops, trace};
+    use crate::replay::{
+        books::Moment,
+        child::Threads,
+        testing::{Ops, trace},
+    };
+
+    /// Answers jobs about single calls.
+    const EACH: &str = "*'\"each\"'*) echo '{\"each\":[[25,1]]}';;";
 
     /// Answers every job with `shell`, over a recording of two images. Also
     /// returns how many jobs there were.
     fn answers(shell: &str, spare: u64) -> (anyhow::Result<Outcome>, usize) {
-        answers_within(PATIENCE, shell, spare)
+        answers_within(PATIENCE, HANG, shell, spare)
     }
 
-    fn answers_within(patience: Duration, shell: &str, spare: u64) -> (anyhow::Result<Outcome>, usize) {
+    fn answers_within(patience: Duration, hang: Duration, shell: &str, spare: u64) -> (anyhow::Result<Outcome>, usize) {
         let calls = tempfile::NamedTempFile::new().unwrap();
         let shell = format!("echo >> {}; {shell}", calls.path().display());
-        let script = Script::new(&trace([Ops::new().alloc(0, 100).free(0), Ops::new().alloc(0, 60)])).unwrap();
+        let trace = trace([Ops::new().alloc(0, 100).free(0), Ops::new().alloc(0, 60)]);
+        let script = Script::new(&trace, Threads::Flat).unwrap();
         let command = ["sh", "-c", &shell].map(OsString::from).to_vec();
-        let runner = Runner { command, script: &script, runs: 2, patience, spare };
+        let runner =
+            Runner { command, script: &script, runs: 2, touch: Touch::Pages, verify: false, patience, hang, spare };
         let outcome = runner.run(&[Candidate::System], &mut |_| ());
         (outcome, fs::read(calls.path()).unwrap().len())
     }
 
     /// Answers jobs about the driver, and those about `system` with `shell`.
     fn system(shell: &str) -> Result<Figures, String> {
-        let (outcome, _) = answers(&format!("case $1 in *driver*) echo '{{\"time\":3}}';; *) {shell};; esac"), 1 << 30);
+        let (outcome, _) =
+            answers(&format!("case $1 in {EACH} *driver*) echo '{{\"time\":3}}';; *) {shell};; esac"), 1 << 30);
         outcome.unwrap().rows.remove(0).result
     }
 
     #[test]
     fn images_are_processes_of_their_own_and_their_figures_add_up() {
         let answer = r#"case $1 in
-            *measure*'steps":[0,2]'*) echo '{"measure":[{"held":50,"granted":40,"asked":30},2]}';;
-            *measure*) echo '{"measure":[{"held":90,"granted":60,"asked":60},5]}';;
+            *'"each"'*'steps":[0,2]'*) echo '{"each":[[20,1],[30,2]]}';;
+            *'"each"'*) echo '{"each":[[25,1]]}';;
+            *measure*'steps":[0,2]'*) echo '{"measure":{"peak":{"held":50,"granted":40,"asked":30},"requests":2}}';;
+            *measure*) echo '{"measure":{"peak":{"held":90,"granted":60,"asked":60},"requests":5,"resident":70,"faults":4}}';;
             *) echo '{"time":30}';;
         esac"#;
         let (outcome, calls) = answers(answer, 1 << 30);
-        let outcome = outcome.unwrap();
+        let mut outcome = outcome.unwrap();
         assert_eq!(outcome.driver, [20.0, 20.0]);
-        let peak = Moment { held: 90, granted: 60, asked: 60 };
-        assert_eq!(outcome.rows[0].result, Ok(Figures { ns: vec![20.0, 20.0], peak, requests: Some(7) }));
-        assert_eq!(calls, 2 + 2 * 2 + 2 * 2);
+        let figures = outcome.rows.remove(0).result.unwrap();
+        let peak = Moment { held: 90, metadata: None, granted: 60, asked: 60 };
+        assert_eq!((figures.peak, figures.peak_live, figures.requests), (peak, 60, Some(7)));
+        assert_eq!((figures.resident, figures.faults), (Some(70), Some(4)));
+        assert_eq!((figures.held_to_live_then(), figures.held_to_most_live()), (Some(1.5), Some(1.5)));
+        assert_eq!(figures.ns, [20.0, 20.0]);
+        assert_eq!(figures.calls, Latencies::of(vec![20, 25, 30, 30]));
+        assert_eq!(outcome.clock, figures.calls);
+        assert_eq!(calls, 2 + 2 * 2 + 2 * 2 + 2 * 2);
     }
 
     #[test]
     fn a_candidate_that_stops_says_at_which_event_of_the_recording() {
         let stop = r#"case $1 in
-            *'steps":[0,2]'*) echo '{"measure":[{"held":50,"granted":40,"asked":30},2]}';;
+            *'steps":[0,2]'*) echo '{"measure":{"peak":{"held":50,"granted":40,"asked":30},"requests":2}}';;
             *) echo '{"stop":{"step":0,"fault":{"OutOfMemory":60}}}';;
         esac"#;
         assert_eq!(system(stop), Err("failed: out of memory, asked for 60 bytes at event 3".into()));
@@ -307,6 +410,16 @@ mod tests {
     }
 
     #[test]
+    fn a_candidate_that_waits_for_ever_is_stopped() {
+        let shell = "case $1 in *driver*) echo '{\"time\":3}';; *) exec sleep 600;; esac";
+        let (outcome, _) = answers_within(Duration::ZERO, Duration::from_millis(300), shell, 1 << 30);
+        let why = outcome.ok().map(|mut outcome| outcome.rows.remove(0).result);
+        let stopped = Err("failed: stopped after far more time than a replay takes".into());
+        // Where the machine is too busy even for the driver, it is stopped, too.
+        assert!(why.is_none_or(|why| why == stopped));
+    }
+
+    #[test]
     fn a_candidate_that_needs_more_than_is_free_is_not_run() {
         let (outcome, calls) = answers("echo '{\"time\":3}'", 99);
         let mut outcome = outcome.unwrap();
@@ -317,10 +430,11 @@ mod tests {
     #[test]
     fn where_patience_ends_after_the_first_round_that_one_counts() {
         let answer = r#"case $1 in
-            *measure*) echo '{"measure":[{"held":50,"granted":40,"asked":30},2]}';;
+            *'"each"'*) echo '{"each":[[25,1]]}';;
+            *measure*) echo '{"measure":{"peak":{"held":50,"granted":40,"asked":30},"requests":2}}';;
             *) echo '{"time":30}';;
         esac"#;
-        let (outcome, _) = answers_within(Duration::ZERO, answer, 1 << 30);
+        let (outcome, _) = answers_within(Duration::ZERO, HANG, answer, 1 << 30);
         let outcome = outcome.unwrap();
         assert_eq!(outcome.driver, [20.0]);
         assert_eq!(outcome.rows[0].result.as_ref().map(|figures| figures.ns.as_slice()), Ok([20.0].as_slice()));

@@ -1,13 +1,14 @@
 //! What a recording holds, in figures.
 
 mod report;
+mod sites;
 
 use std::collections::HashMap;
 
 use serde::Serialize;
 
-pub use self::report::write_text;
-use crate::trace::{Ending, Kind, Op, Sink, Tally};
+pub use self::report::{write_size_classes, write_text};
+use crate::trace::{Ending, Kind, Op, Said, Sink, Tally};
 
 /// Everything that `stats` says, as it is gathered.
 #[derive(Debug, Default)]
@@ -26,6 +27,7 @@ pub struct Stats {
     zeroed: u64,
     /// Requests for more alignment than `malloc` gives.
     aligned: u64,
+    sites: sites::Gathering,
 }
 
 /// Bounds of the size classes that are shown; the last one has none.
@@ -53,12 +55,14 @@ impl Sink for Stats {
         self.close_image();
         self.tally.image(path);
         self.births.clear();
+        self.sites.image();
         self.images.push(ImageStats { path: String::from_utf8_lossy(path).into_owned(), ..ImageStats::default() });
     }
 
     fn op(&mut self, op: Op) {
         self.tally.op(op);
         self.count_image(op);
+        self.sites.op(op);
         match op.kind {
             Kind::Allocate | Kind::AllocateZeroed => {
                 let slot = op.slot as usize;
@@ -83,6 +87,10 @@ impl Sink for Stats {
 
     fn stray(&mut self, double: bool) {
         self.tally.stray(double);
+    }
+
+    fn said(&mut self, said: Said<'_>) {
+        self.sites.said(said);
     }
 }
 
@@ -129,6 +137,7 @@ impl Stats {
         let lifetimes = LIFETIMES.iter().zip(&self.by_lifetime);
         let lifetimes = lifetimes.map(|(&up_to, &blocks)| LifetimeClass { up_to: bound(up_to), blocks });
         let summary = ending.summary.unwrap_or_default();
+        let call_sites = self.sites.finish();
         Report {
             program: ending.program,
             complete: ending.damage.is_none(),
@@ -151,15 +160,30 @@ impl Stats {
             double_frees: totals.double_frees,
             missed_frees: summary.missed_frees,
             lost_events: summary.lost,
+            notes: summary.notes,
             skipped_children: summary.children,
             skipped_children_names: summary.child_names,
             distinct_sizes,
             top_sizes,
             sizes: sizes.collect(),
             lifetimes: lifetimes.collect(),
+            distinct_call_sites: call_sites.distinct,
+            call_sites: call_sites.top,
             images: self.images,
         }
     }
+}
+
+/// Requests and bytes by class of size; of sizes, how often each, and bytes in all.
+pub fn size_classes(sizes: impl IntoIterator<Item = (u64, u64, u64)>) -> Vec<SizeClass> {
+    let class = |&up_to: &u64| SizeClass { up_to: bound(up_to), requests: 0, bytes: 0 };
+    let mut classes: Vec<_> = SIZES.iter().map(class).collect();
+    for (size, requests, bytes) in sizes {
+        let class = &mut classes[self::class(&SIZES, size)];
+        class.requests = class.requests.saturating_add(requests);
+        class.bytes = class.bytes.saturating_add(bytes);
+    }
+    classes
 }
 
 /// The class that `value` belongs to: the first whose bound is not below it.
@@ -200,12 +224,17 @@ pub struct Report {
     double_frees: u64,
     missed_frees: u64,
     lost_events: u64,
+    /// What must be known to judge the rest, of what another tool recorded.
+    notes: Vec<String>,
     skipped_children: u32,
     skipped_children_names: Vec<String>,
     distinct_sizes: u64,
     top_sizes: Vec<TopSize>,
     sizes: Vec<SizeClass>,
     lifetimes: Vec<LifetimeClass>,
+    /// Zero and none if the recording does not say who asked.
+    distinct_call_sites: u64,
+    call_sites: Vec<sites::Site>,
     images: Vec<ImageStats>,
 }
 
@@ -227,8 +256,10 @@ struct TopSize {
     requests: u64,
 }
 
+/// The requests of some sizes.
 #[derive(Debug, Serialize)]
-struct SizeClass {
+pub struct SizeClass {
+    /// The largest of them; without it, there is none.
     up_to: Option<u64>,
     requests: u64,
     bytes: u64,

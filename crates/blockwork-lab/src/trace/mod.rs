@@ -3,7 +3,7 @@
 //! ```text
 //! spool ──► Renamer ──► Writer ──► file          after recording
 //!   addresses    slot numbers        │
-//!     └──► Renamer ───┐              │
+//!     └──► Renamer ───┐              │      files of other tools: `import`
 //!                     ▼              ▼
 //!                  Checker ◄──── container       when reading either
 //!                     │
@@ -16,6 +16,9 @@ mod container;
 mod damage;
 mod reader;
 mod renamer;
+#[expect(clippy::allow_attributes, reason = "who uses what changes with the verbs")]
+#[allow(dead_code, reason = "whole for all verbs that show call sites")]
+pub mod sites;
 mod spool;
 mod tally;
 #[cfg(test)]
@@ -24,10 +27,13 @@ mod tests;
 use std::{fs::File, io, ops::Range, path::Path};
 
 pub use self::{
-    container::{Summary, Writer},
+    checker::Checker,
+    container::{MAGIC, Summary, Writer, fill},
     damage::Damage,
-    reader::{Ending, read},
-    spool::{pack, stopped},
+    reader::{Ending, read, read_as},
+    renamer::Renamer,
+    sites::Sites,
+    spool::{base_name, pack, stopped},
     tally::Tally,
 };
 
@@ -70,6 +76,25 @@ pub trait Sink {
     fn op(&mut self, op: Op);
     /// A free or reallocation of what was no live block.
     fn stray(&mut self, double: bool);
+    /// Something about call sites, for who wants to know: [`Said::Stack`] is
+    /// about the operations that come next.
+    fn said(&mut self, said: Said<'_>) {
+        let _ = said;
+    }
+}
+
+/// What a recording says about call sites.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said<'a> {
+    /// All allocations and reallocations from here on come from this stack;
+    /// none is known in a new image.
+    Stack(u32),
+    /// The next node: the one that led to it, and its address.
+    Node(u32, u64),
+    /// Code of a file: address, length, offset, path.
+    Module(u64, u64, u64, &'a [u8]),
+    /// Names of places, from this one on.
+    Names(usize, &'a [Vec<sites::Frame>]),
 }
 
 /// One program image. A process has several when it calls `exec`.
@@ -96,10 +121,14 @@ pub struct Trace {
     pub ops: Vec<Op>,
     /// One more than the highest slot.
     pub slots: u32,
+    /// Who asked.
+    pub sites: Sites,
     /// Counts and peaks.
     pub tally: Tally,
     /// Why the rest could not be read; `ops` is what came before.
     pub damage: Option<Damage>,
+    /// What must be known to judge the rest, of a file that another tool wrote.
+    pub notes: Vec<String>,
 }
 
 impl Trace {
@@ -115,6 +144,7 @@ impl Trace {
         let ending = read(input, &mut trace)?;
         trace.name = ending.program;
         trace.damage = ending.damage;
+        trace.notes = ending.summary.map_or_else(Vec::new, |summary| summary.notes);
         Ok(trace)
     }
 }
@@ -122,11 +152,13 @@ impl Trace {
 impl Sink for Trace {
     fn image(&mut self, path: &[u8]) {
         self.tally.image(path);
+        self.sites.image();
         let end = self.ops.len();
         self.images.push(Image { path: String::from_utf8_lossy(path).into_owned(), ops: end..end });
     }
 
     fn op(&mut self, op: Op) {
+        self.sites.op(self.ops.len(), op.kind);
         self.ops.push(op);
         self.slots = self.slots.max(op.slot + 1);
         self.tally.op(op);
@@ -138,6 +170,10 @@ impl Sink for Trace {
 
     fn stray(&mut self, double: bool) {
         self.tally.stray(double);
+    }
+
+    fn said(&mut self, said: Said<'_>) {
+        self.sites.said(said);
     }
 }
 

@@ -1,6 +1,6 @@
 //! [`Verdict`]: what helps, by how much, and why nothing does.
 //!
-//! | a composition | when it has |
+//! | a candidate | when it has |
 //! |---|---|
 //! | helps | less time or less memory than the machine's `malloc`, and not more of the other |
 //! | trades | less of the one, more of the other: said, not recommended |
@@ -11,14 +11,17 @@
 //! The bound is never recommended, and models of allocators would not be.
 
 mod gain;
+mod limit;
 
 use serde::Serialize;
 
 use self::gain::{Gain, LEAST_TIME, Way, duration, floor};
+pub use self::limit::Limit;
 use super::{facts::Facts, stats::Spread};
 use crate::{
     replay::{
         candidate::Kind,
+        child::Threads,
         runner::{Figures, Outcome},
     },
     text::{bytes, counted},
@@ -46,12 +49,11 @@ impl Verdict {
             (Err(why), _) => return none(format!("No verdict: {}, the row to beat, {why}.", machine.spec)),
             (_, None) => return none("No verdict: nothing was timed.".into()),
         };
-        let rows = outcome.rows.iter().filter(|row| row.kind == Kind::Composition);
-        let gains: Vec<Gain<'_>> = rows
-            .filter_map(|row| Gain::new(&row.spec, row.result.as_ref().ok()?, today, driver, facts.events))
-            .collect();
+        let rows = outcome.rows.iter().filter(|row| matches!(row.kind, Kind::Composition | Kind::Library));
+        let gains: Vec<Gain<'_>> =
+            rows.filter_map(|row| Gain::new(row, row.result.as_ref().ok()?, today, driver, facts.events)).collect();
         match best(&gains, Gain::helps) {
-            Some(gain) => Self { best: Some(gain.spec.into()), text: praise(facts, gain) },
+            Some(gain) => Self { best: Some(gain.spec.into()), text: praise(facts, outcome.method.threads, gain) },
             None => Self { best: Some(machine.spec.clone()), text: refusal(facts, &gains, today, driver) },
         }
     }
@@ -62,11 +64,11 @@ fn best<'a, 'b>(gains: &'b [Gain<'a>], fit: impl Fn(&Gain<'a>) -> bool) -> Optio
     gains.iter().filter(|gain| fit(gain)).min_by(|a, b| a.remains().total_cmp(&b.remains()))
 }
 
-fn praise(facts: &Facts, gain: &Gain<'_>) -> String {
+fn praise(facts: &Facts, by: Threads, gain: &Gain<'_>) -> String {
     let Gain { spec, .. } = gain;
     let mut said =
         format!("{spec} helps: {}, {}, against the machine's malloc.", gain.time_words(), gain.memory_words());
-    if facts.threads > 1 {
+    if facts.threads > 1 && gain.kind == Kind::Composition && by == Threads::Flat {
         let threads = counted(facts.threads, "thread", "threads");
         said.push_str(&format!(
             " The program has {threads}; this is without a lock, for a heap that one of them owns."
@@ -78,11 +80,11 @@ fn praise(facts: &Facts, gain: &Gain<'_>) -> String {
 /// Why nothing helps, as far as it can be told.
 fn refusal(facts: &Facts, gains: &[Gain<'_>], today: &Figures, driver: Spread) -> String {
     if gains.is_empty() {
-        return "Nothing helps: no composition came to the end.".into();
+        return "Nothing helps: nothing else came to the end.".into();
     }
     let mut said = vec![
-        "Nothing helps: against the machine's malloc, no composition gains time or memory beyond noise \
-                         without losing the other."
+        "Nothing helps: against the machine's malloc, none gains time or memory beyond noise without losing \
+                         the other."
             .to_owned(),
     ];
     if let Some(gain) = best(gains, |gain| gain.time.way == Way::Better) {
@@ -136,13 +138,16 @@ fn little_waste(facts: &Facts, today: &Figures) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::replay::{books::Moment, runner::Row};
+    use crate::replay::{
+        books::Moment,
+        runner::{Method, Row},
+    };
 
     const MIB: u64 = 1 << 20;
 
     fn row(kind: Kind, spec: &str, ns: [f64; 5], held: u64) -> Row {
-        let peak = Moment { held, granted: held, asked: held };
-        Row { spec: spec.into(), kind, result: Ok(Figures { ns: ns.to_vec(), peak, requests: None }) }
+        let peak = Moment { held, metadata: None, granted: held, asked: held };
+        Row { spec: spec.into(), kind, result: Ok(Figures { ns: ns.to_vec(), peak, ..Figures::default() }) }
     }
 
     fn steady(ns: f64) -> [f64; 5] {
@@ -155,7 +160,7 @@ mod tests {
         let mut all =
             vec![row(Kind::Baseline, "system", steady(60.0), 10 * MIB), row(Kind::Bound, "bump", steady(21.0), MIB)];
         all.extend(rows);
-        Verdict::of(facts, &Outcome { driver: steady(20.0).to_vec(), rows: all })
+        Verdict::of(facts, &Outcome { driver: steady(20.0).to_vec(), rows: all, ..Outcome::default() })
     }
 
     fn facts() -> Facts {
@@ -204,6 +209,22 @@ mod tests {
     }
 
     #[test]
+    fn what_helps_one_thread_says_so_of_many() {
+        let [alone, many, exact] =
+            [(1, Threads::Flat), (4, Threads::Flat), (4, Threads::Exact)].map(|(threads, by)| {
+                let rows = vec![
+                    row(Kind::Baseline, "system", steady(60.0), 10 * MIB),
+                    row(Kind::Composition, "pool", steady(40.0), 10 * MIB),
+                ];
+                let method = Method { threads: by, ..Method::default() };
+                let outcome = Outcome { method, driver: steady(20.0).to_vec(), rows, ..Outcome::default() };
+                Verdict::of(&Facts { threads, ..facts() }, &outcome).text
+            });
+        assert!(many.ends_with("The program has 4 threads; this is without a lock, for a heap that one of them owns."));
+        assert!(!alone.contains("lock") && !exact.contains("lock"), "{exact}");
+    }
+
+    #[test]
     fn a_trade_is_told_and_not_recommended() {
         let verdict = judge(&facts(), [row(Kind::Composition, "pool", steady(40.0), 20 * MIB)]);
         assert_eq!(verdict.best.as_deref(), Some("system"));
@@ -226,7 +247,7 @@ mod tests {
             row(Kind::Baseline, "system", steady(19.9), 10 * MIB),
             row(Kind::Composition, "pool", steady(40_000.0), 7 * MIB),
         ];
-        let outcome = Outcome { driver: steady(20.0).to_vec(), rows: rows.into() };
+        let outcome = Outcome { driver: steady(20.0).to_vec(), rows: rows.into(), ..Outcome::default() };
         let text = Verdict::of(&Facts { events: 300, ..facts() }, &outcome).text;
         let slower = "but is more than 100x slower (0 → 39980 ns per event, 12.0 ms in all)";
         assert!(text.contains(slower), "{text}");
@@ -244,7 +265,7 @@ mod tests {
     #[test]
     fn without_the_row_to_beat_there_is_no_verdict() {
         let failed = Row { spec: "system".into(), kind: Kind::Baseline, result: Err("failed: aborted".into()) };
-        let verdict = Verdict::of(&facts(), &Outcome { driver: vec![20.0], rows: vec![failed] });
+        let verdict = Verdict::of(&facts(), &Outcome { driver: vec![20.0], rows: vec![failed], ..Outcome::default() });
         assert_eq!(verdict.best, None);
         assert_eq!(verdict.text, "No verdict: system, the row to beat, failed: aborted.");
     }
