@@ -66,9 +66,12 @@ static DEPTH_WANTED: core::sync::atomic::AtomicUsize = core::sync::atomic::Atomi
 
 /// Records stacks of `depth` frames from now on.
 pub fn start(depth: usize) -> Result<(), Errno> {
+    DEPTH_WANTED.store(depth.min(DEPTH), Relaxed);
+    if are_wanted() {
+        return Ok(()); // and zeroed, in a forked child
+    }
     let memory = sys::map_anonymous(size_of::<Sites>())?;
     sys::on_fork(memory.as_ptr(), size_of::<Sites>(), OnFork::Zeroed)?;
-    DEPTH_WANTED.store(depth.min(DEPTH), Relaxed);
     SITES.store(memory.cast().as_ptr(), Release); // pairs with Acquire in `append`
     Ok(())
 }

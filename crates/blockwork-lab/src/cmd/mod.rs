@@ -2,5 +2,6 @@
 
 pub mod compare;
 pub mod record;
+pub mod recorder;
 pub mod run;
 pub mod stats;

@@ -121,6 +121,7 @@ fn a_preload_of_the_users_stays_behind_ours() {
     assert_eq!(preload(ours, Some("".into())), "/tmp/r.so");
     assert_eq!(preload(ours, Some("/lib/x.so /lib/y.so".into())), "/tmp/r.so:/lib/x.so:/lib/y.so");
     assert_eq!(preload(ours, Some("/tmp/blockwork-recorder-x.so:/lib/x.so".into())), "/tmp/r.so:/lib/x.so");
+    assert_eq!(preload(ours, Some("/x/libblockwork-recorder.so".into())), "/tmp/r.so");
 }
 
 #[test]

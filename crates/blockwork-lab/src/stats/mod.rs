@@ -159,6 +159,7 @@ impl Stats {
             unknown_frees: totals.strays,
             double_frees: totals.double_frees,
             missed_frees: summary.missed_frees,
+            inherited_frees: summary.inherited_frees,
             lost_events: summary.lost,
             skipped_children: summary.children,
             skipped_children_names: summary.child_names,
@@ -210,6 +211,8 @@ pub struct Report {
     /// Those of the unknown frees that named a block freed before.
     double_frees: u64,
     missed_frees: u64,
+    /// Of blocks that a forked child had of its parent.
+    inherited_frees: u64,
     lost_events: u64,
     skipped_children: u32,
     skipped_children_names: Vec<String>,

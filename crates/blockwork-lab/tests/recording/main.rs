@@ -6,6 +6,7 @@ mod bad_input;
 mod calls;
 mod checked;
 mod compare;
+mod family;
 mod processes;
 mod signals;
 mod sites;
