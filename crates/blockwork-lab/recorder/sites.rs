@@ -51,6 +51,17 @@ struct Kept {
     count: u32,
     /// The stack that was said to ask.
     said: u32,
+    /// The last that was walked, outermost call first.
+    last: [Step; DEPTH],
+    /// How deep that was.
+    depth: usize,
+}
+
+/// A call, and the key of all up to there.
+#[derive(Clone, Copy)]
+struct Step {
+    address: usize,
+    key: u64,
 }
 
 /// A frame by what it and all that led to it come to.
@@ -83,12 +94,23 @@ pub fn are_wanted() -> bool {
 }
 
 /// Writes `event` down, and before it who asked for that.
-#[inline(never)]
+#[inline]
 pub fn append<R: Reach>(writer: &Writer<R>, event: &Event<'_>) {
+    const USUAL: usize = 32;
+    // Room for no more than need be: it is cleared each time.
+    if DEPTH_WANTED.load(Relaxed) <= USUAL {
+        append_below::<R, USUAL>(writer, event);
+    } else {
+        append_below::<R, DEPTH>(writer, event);
+    }
+}
+
+#[inline(never)]
+fn append_below<R: Reach, const N: usize>(writer: &Writer<R>, event: &Event<'_>) {
     // Acquire: all zeroes at first; pairs with Release in `start`.
     // SAFETY: null, or mapped for good.
     let Some(sites) = (unsafe { SITES.load(Acquire).as_ref() }) else { return writer.append(event) };
-    let mut frames = [0; DEPTH];
+    let mut frames = [0; N];
     let room = frames.get_mut(..DEPTH_WANTED.load(Relaxed)).unwrap_or_default();
     let registers = Registers::here();
     let bounds = Bounds::of_this_thread();
@@ -124,6 +146,9 @@ impl Kept {
         if !bounds.holds(registers.sp) {
             bounds = self.modules.stack(registers.sp);
             sys::set_thread_stack([bounds.low, bounds.high]);
+            if !bounds.holds(registers.sp) {
+                return 0; // the system does not say
+            }
         }
         let mut tell = |start, length, offset, path: &[u8]| pen.put(&Event::Module { start, length, offset, path });
         let mut tables = |address| self.modules.rule(address, &mut tell);
@@ -132,22 +157,27 @@ impl Kept {
 
     /// Says that this stack asks, innermost call first.
     fn say<R: Reach>(&mut self, frames: &[usize], pen: &mut Pen<'_, R>) {
-        let mut keys = [0; DEPTH];
-        let mut key = 1;
-        for (place, &address) in keys.iter_mut().zip(frames.iter().rev()) {
-            key = mix(key, address);
-            *place = key;
+        // Its beginning is mostly that of the one before.
+        let (mut key, mut same) = (1, true);
+        for (at, (step, &address)) in self.last.iter_mut().zip(frames.iter().rev()).enumerate() {
+            same &= at < self.depth && step.address == address;
+            if !same {
+                *step = Step { address, key: mix(key, address) };
+            }
+            key = step.key;
         }
-        let keys = keys.get(..frames.len()).unwrap_or_default();
-        // Mostly the whole stack is known.
-        let mut known = keys.len();
+        self.depth = frames.len();
+        let steps = self.last.get(..frames.len()).unwrap_or_default();
+        // And mostly all of it is known.
+        let mut known = steps.len();
         let mut stack = 0;
         while known > 0 && stack == 0 {
             known = known.wrapping_sub(1);
-            stack = keys.get(known).map_or(0, |&key| self.find(key));
+            stack = steps.get(known).map_or(0, |step| self.find(step.key));
         }
         let fresh = if stack == 0 { 0 } else { known.wrapping_add(1) };
-        for (&key, &address) in keys.iter().zip(frames.iter().rev()).skip(fresh) {
+        for at in fresh..frames.len() {
+            let Some(&Step { address, key }) = self.last.get(at) else { break };
             pen.put(&Event::Frame { parent: stack.into(), address: address as u64 });
             self.count = self.count.wrapping_add(1);
             stack = self.count;
@@ -187,7 +217,7 @@ impl Kept {
 #[inline]
 const fn mix(key: u64, address: usize) -> u64 {
     let mixed = (key ^ address as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (mixed ^ mixed >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93)
+    mixed ^ mixed >> 32
 }
 
 /// Whether code is the recorder's own.
