@@ -13,9 +13,10 @@
 //! found under the writer's, by system calls and loads only.
 
 use core::{
+    cell::UnsafeCell,
     ptr,
     sync::atomic::{
-        AtomicPtr,
+        AtomicBool, AtomicPtr, AtomicUsize,
         Ordering::{Acquire, Relaxed, Release},
     },
 };
@@ -38,7 +39,7 @@ const TABLE_LOG2: u32 = 16;
 struct Sites {
     rules: Rules,
     /// Touched only by the holder of the writer's lock.
-    kept: core::cell::UnsafeCell<Kept>,
+    kept: UnsafeCell<Kept>,
 }
 
 // SAFETY: `rules` is made of atomics, `kept` guarded by the writer's lock.
@@ -73,7 +74,15 @@ struct Entry {
 
 static SITES: AtomicPtr<Sites> = AtomicPtr::new(ptr::null_mut());
 /// How deep to look.
-static DEPTH_WANTED: core::sync::atomic::AtomicUsize = core::sync::atomic::AtomicUsize::new(0);
+static DEPTH_WANTED: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether a library was unloaded since someone looked.
+static UNLOADED: AtomicBool = AtomicBool::new(false);
+
+/// A library may have been unloaded.
+pub fn unloaded() {
+    UNLOADED.store(true, Relaxed); // seen soon; what is read meanwhile is looked at before
+}
 
 /// Records stacks of `depth` frames from now on.
 pub fn start(depth: usize) -> Result<(), Errno> {
@@ -114,7 +123,8 @@ fn append_below<R: Reach, const N: usize>(writer: &Writer<R>, event: &Event<'_>)
     let room = frames.get_mut(..DEPTH_WANTED.load(Relaxed)).unwrap_or_default();
     let registers = Registers::here();
     let bounds = Bounds::of_this_thread();
-    let walked = bounds.holds(registers.sp).then(|| walk(registers, bounds, &sites.rules, None, is_ours, room).ok());
+    let known = bounds.holds(registers.sp) && !UNLOADED.load(Relaxed);
+    let walked = known.then(|| walk(registers, bounds, &sites.rules, None, is_ours, room).ok());
     writer.append_with(event, |pen| {
         // SAFETY: the writer's lock is ours.
         let kept = unsafe { &mut *sites.kept.get() };
@@ -151,8 +161,22 @@ impl Kept {
             }
         }
         let mut tell = |start, length, offset, path: &[u8]| pen.put(&Event::Module { start, length, offset, path });
-        let mut tables = |address| self.modules.rule(address, &mut tell);
-        walk(registers, bounds, rules, Some(&mut tables), is_ours, frames).unwrap_or(0)
+        if UNLOADED.swap(false, Relaxed) {
+            self.modules.refresh(&mut tell);
+        }
+        loop {
+            if self.modules.has_lost_any() {
+                // Something else may be at those addresses.
+                rules.forget();
+                self.table.fill(Entry { key: 0, number: 0 });
+                self.depth = 0;
+            }
+            let mut tables = |address| self.modules.rule(address, &mut tell);
+            let depth = walk(registers, bounds, rules, Some(&mut tables), is_ours, frames).unwrap_or(0);
+            if !self.modules.gone() {
+                return depth;
+            }
+        }
     }
 
     /// Says that this stack asks, innermost call first.

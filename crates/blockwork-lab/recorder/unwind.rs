@@ -151,6 +151,11 @@ impl Rules {
         (word & 1 == 1 && word >> 31 == tag).then(|| Rule::unpack(word >> 1 & ((1 << 30) - 1)))
     }
 
+    /// Knows nothing any more.
+    pub fn forget(&self) {
+        self.0.iter().for_each(|word| word.store(0, Relaxed));
+    }
+
     fn insert(&self, address: usize, rule: Rule) {
         let (index, tag) = Self::place(address);
         if let Some(word) = self.0.get(index) {
