@@ -4,5 +4,6 @@ pub mod compare;
 pub mod export;
 pub mod import;
 pub mod record;
+pub mod recorder;
 pub mod run;
 pub mod stats;
