@@ -152,7 +152,14 @@ pub fn read<S: Sink>(mut input: impl Read, sink: &mut S) -> io::Result<Ending> {
     };
     checker.names(0, &renamer.stacks().symbolise());
     let totals = checker.totals();
-    Ok(Ending { format: "a program's own recording", program, totals, summary: Some(header.summary(&renamer)), damage })
+    Ok(Ending {
+        format: "a program's own recording",
+        approximate: false,
+        program,
+        totals,
+        summary: Some(header.summary(&renamer)),
+        damage,
+    })
 }
 
 /// The last part of a path.
