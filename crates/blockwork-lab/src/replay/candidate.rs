@@ -249,7 +249,10 @@ mod tests {
         }
         for candidate in Candidate::all().into_iter().filter(here) {
             let (peak, requests) = measure(&candidate, &everything());
-            assert!(peak.held >= peak.granted && peak.granted >= peak.asked && peak.asked > 300_000, "{candidate:?}");
+            assert!(peak.granted >= peak.asked && peak.asked > 300_000, "{candidate:?}");
+            // Other tests share this process, and its `malloc`.
+            let is_alone = !matches!(candidate, Candidate::System | Candidate::Composed(Composition::Memo));
+            assert!(peak.held >= peak.granted || !is_alone, "{candidate:?}");
             assert_eq!(requests.is_some(), candidate != Candidate::System, "{candidate:?}");
         }
     }
@@ -329,7 +332,7 @@ mod tests {
         let (peak, requests) = measure(&Candidate::Spec(text.into()), &Ops::new().alloc(0, 100));
         assert_eq!((peak, requests), (Moment { held: 16 << 10, metadata: None, granted: 112, asked: 100 }, Some(1)));
         let (peak, requests) = measure(&Candidate::Spec(text.into()), &Ops::new().alloc(0, 100).alloc(1, 300_000));
-        assert!(peak.held >= 300_000 + (16 << 10) && requests == Some(2), "{peak:?}, {requests:?}");
+        assert_eq!((peak.asked, requests), (300_100, Some(2)));
     }
 
     #[test]
