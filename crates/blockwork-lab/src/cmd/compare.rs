@@ -247,7 +247,7 @@ fn progress(steps: u64) -> ProgressBar {
 }
 
 /// What standard output is fit for.
-fn style() -> Style {
+pub fn style() -> Style {
     let terminal = io::stdout().is_terminal();
     let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let told = || env::var("COLUMNS").ok()?.parse().ok().filter(|&columns| columns > 0);

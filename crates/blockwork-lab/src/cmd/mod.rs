@@ -7,3 +7,5 @@ pub mod record;
 pub mod recorder;
 pub mod run;
 pub mod stats;
+pub mod tune;
+pub mod verify;

@@ -68,6 +68,9 @@ pub const RECORDER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/recorder.s
 /// The checker, which programs load in the same way; empty as well.
 pub const CHECKER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/checker.so"));
 
+/// The composer, which programs load in the same way; empty as well.
+pub const COMPOSER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/composer.so"));
+
 /// How the library's file is called, up to a random part.
 const PREFIX: &str = "blockwork-recorder-";
 

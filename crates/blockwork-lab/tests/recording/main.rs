@@ -14,4 +14,6 @@ mod processes;
 mod signals;
 mod sites;
 mod support;
+mod tune;
+mod verify;
 mod yardstick;
