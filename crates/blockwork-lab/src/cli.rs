@@ -21,6 +21,8 @@ struct Cli {
 enum Verb {
     /// Record every allocation and free of a program
     Record(cmd::record::Args),
+    /// Write the library that records, to be loaded by hand
+    Recorder(cmd::recorder::Args),
     /// Say what a recording holds: sizes, lifetimes, threads, peak
     Stats(cmd::stats::Args),
     /// Replay a recording through many allocators, one row each
@@ -48,6 +50,7 @@ pub const OVER: u8 = 98;
 pub fn main() -> ExitCode {
     let done = match Cli::parse().verb {
         Some(Verb::Record(args)) => cmd::record::run(&args),
+        Some(Verb::Recorder(args)) => cmd::recorder::run(&args),
         Some(Verb::Stats(args)) => cmd::stats::run(&args),
         Some(Verb::Compare(args)) => cmd::compare::run(&args),
         Some(Verb::Tune(args)) => cmd::tune::run(&args),

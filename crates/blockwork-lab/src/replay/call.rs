@@ -64,7 +64,7 @@ pub fn split(ops: &[Op]) -> anyhow::Result<(Vec<Call>, usize)> {
     let number = threads.first.len();
     ensure!(
         number <= THREADS_MAX,
-        "it has {number} threads; they are replayed as they were if they are at most {THREADS_MAX}"
+        "a program of it has {number} threads; at most {THREADS_MAX} are replayed as they were, more with --threads flat"
     );
     let mut calls = vec![Call::begin(None); ops.len() + number];
     let (mut next, mut slots) = (threads.first.clone(), Slots::default());
@@ -177,6 +177,13 @@ mod tests {
         let expected =
             [None, Some((0, 0, 0)), Some((2, 0, 3)), Some((1, 1, 4)), None, Some((1, 0, 1)), Some((0, 1, 2))];
         assert_eq!(parts(ops), expected, "slot 0 was freed by another, and is not used again");
+    }
+
+    #[test]
+    fn too_many_threads_are_refused() {
+        let ops = (0..1025).fold(Ops::new(), |ops, thread| ops.by(thread).alloc(0, 1).free(0));
+        assert!(split(&ops.0).unwrap_err().to_string().contains("1025 threads"));
+        assert!(split(&ops.0[..2048]).is_ok());
     }
 
     #[test]

@@ -14,9 +14,9 @@
 use std::{
     env,
     ffi::OsString,
-    iter,
+    io, iter,
     os::unix::process::ExitStatusExt,
-    process::{self, Command, ExitStatus, Stdio},
+    process::{self, Command, ExitStatus, Output, Stdio},
     sync::{
         atomic::{AtomicUsize, Ordering},
         mpsc,
@@ -26,6 +26,7 @@ use std::{
 };
 
 use anyhow::Context;
+use rustix::process::{Pid, Signal, kill_process};
 
 pub use super::outcome::{Figures, Method, Outcome, Row};
 use super::{
@@ -53,6 +54,8 @@ pub struct Runner<'a> {
     pub verify: bool,
     /// After so long, no other round of timed runs begins.
     pub patience: Duration,
+    /// A process that takes longer for a million events is stopped.
+    pub hang: Duration,
     /// Bytes that a candidate may take.
     pub spare: u64,
 }
@@ -60,6 +63,9 @@ pub struct Runner<'a> {
 /// Enough for five rounds over millions of events; a round alone takes minutes
 /// where a program asks for large blocks all the time, which a replay touches.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A thousand times what a replay takes that fills blocks of kilobytes.
+const HANG: Duration = Duration::from_secs(600);
 
 /// What there is to say when the null allocator fails.
 const NO_DRIVER: &str = "the replay does not work even without an allocator";
@@ -101,6 +107,7 @@ impl<'a> Runner<'a> {
             touch: Touch::default(),
             verify: false,
             patience: PATIENCE,
+            hang: HANG,
             spare: memory::spare(),
         })
     }
@@ -265,19 +272,34 @@ impl<'a> Runner<'a> {
         if let Candidate::Library(path) = candidate {
             command.env("LD_PRELOAD", path);
         }
-        let done = command
-            .args(before)
-            .args([VERB, &job])
-            .stdin(script)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .output()
+        let command = command.args(before).args([VERB, &job]).stdin(script);
+        let bound = self.hang.saturating_mul(1 + u32::try_from(part.steps.len() / 1_000_000).unwrap_or(u32::MAX));
+        let done = output_within(bound, command.stdout(Stdio::piped()).stderr(Stdio::piped()))
             .map_err(|error| format!("failed: cannot start {}: {error}", program.display()))?;
         match serde_json::from_slice(&done.stdout) {
             Ok(report) if done.status.success() => Ok(report),
             _ => Err(crash(done.status, &String::from_utf8_lossy(&done.stderr))),
         }
     }
+}
+
+/// Runs `command` to its end, or stops it when it takes longer than `bound`: an
+/// allocator may wait for itself for ever.
+fn output_within(bound: Duration, command: &mut Command) -> io::Result<Output> {
+    let child = command.spawn()?;
+    let pid = Pid::from_child(&child);
+    let (done, waits) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            if waits.recv_timeout(bound) == Err(mpsc::RecvTimeoutError::Timeout) {
+                // It may just have ended.
+                let _gone = kill_process(pid, Signal::XCPU);
+            }
+        });
+        let output = child.wait_with_output();
+        drop(done);
+        output
+    })
 }
 
 /// A report that tells of a failure, in words; `first` is the number of the
@@ -323,16 +345,17 @@ mod tests {
     /// Answers every job with `shell`, over a recording of two images. Also
     /// returns how many jobs there were.
     fn answers(shell: &str, spare: u64) -> (anyhow::Result<Outcome>, usize) {
-        answers_within(PATIENCE, shell, spare)
+        answers_within(PATIENCE, HANG, shell, spare)
     }
 
-    fn answers_within(patience: Duration, shell: &str, spare: u64) -> (anyhow::Result<Outcome>, usize) {
+    fn answers_within(patience: Duration, hang: Duration, shell: &str, spare: u64) -> (anyhow::Result<Outcome>, usize) {
         let calls = tempfile::NamedTempFile::new().unwrap();
         let shell = format!("echo >> {}; {shell}", calls.path().display());
         let trace = trace([Ops::new().alloc(0, 100).free(0), Ops::new().alloc(0, 60)]);
         let script = Script::new(&trace, Threads::Flat).unwrap();
         let command = ["sh", "-c", &shell].map(OsString::from).to_vec();
-        let runner = Runner { command, script: &script, runs: 2, touch: Touch::Pages, verify: false, patience, spare };
+        let runner =
+            Runner { command, script: &script, runs: 2, touch: Touch::Pages, verify: false, patience, hang, spare };
         let outcome = runner.run(&[Candidate::System], &mut |_| ());
         (outcome, fs::read(calls.path()).unwrap().len())
     }
@@ -387,6 +410,16 @@ mod tests {
     }
 
     #[test]
+    fn a_candidate_that_waits_for_ever_is_stopped() {
+        let shell = "case $1 in *driver*) echo '{\"time\":3}';; *) exec sleep 600;; esac";
+        let (outcome, _) = answers_within(Duration::ZERO, Duration::from_millis(300), shell, 1 << 30);
+        let why = outcome.ok().map(|mut outcome| outcome.rows.remove(0).result);
+        let stopped = Err("failed: stopped after far more time than a replay takes".into());
+        // Where the machine is too busy even for the driver, it is stopped, too.
+        assert!(why.is_none_or(|why| why == stopped));
+    }
+
+    #[test]
     fn a_candidate_that_needs_more_than_is_free_is_not_run() {
         let (outcome, calls) = answers("echo '{\"time\":3}'", 99);
         let mut outcome = outcome.unwrap();
@@ -401,7 +434,7 @@ mod tests {
             *measure*) echo '{"measure":{"peak":{"held":50,"granted":40,"asked":30},"requests":2}}';;
             *) echo '{"time":30}';;
         esac"#;
-        let (outcome, _) = answers_within(Duration::ZERO, answer, 1 << 30);
+        let (outcome, _) = answers_within(Duration::ZERO, HANG, answer, 1 << 30);
         let outcome = outcome.unwrap();
         assert_eq!(outcome.driver, [20.0]);
         assert_eq!(outcome.rows[0].result.as_ref().map(|figures| figures.ns.as_slice()), Ok([20.0].as_slice()));

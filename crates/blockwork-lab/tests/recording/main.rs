@@ -9,6 +9,7 @@ mod compare;
 mod export;
 mod import;
 mod predictions;
+mod family;
 mod processes;
 mod signals;
 mod sites;
