@@ -10,7 +10,7 @@
 //!
 //! | part | knows |
 //! |---|---|
-//! | [`headed`] | what the preloaded library adds to each request |
+//! | [`mod@headed`] | what the preloaded library adds to each request |
 //! | [`program`] | how to run the program with either |
 //! | [`usage`] | what it needed |
 //! | [`effect`] | when a prediction has held |

@@ -9,7 +9,7 @@
 //!
 //! All `unsafe` of a replay is in this folder: the loop and what it writes
 //! ([`marks`]), what it calls ([`heap`], [`malloc`], [`preloaded`]), where its steps
-//! come from ([`mapping`]) and its blocks are noted ([`array`]),
+//! come from ([`mapping`]) and its blocks are noted ([`mod@array`]),
 //! and the same by many threads ([`ensemble`], [`one_at_a_time`]).
 //!
 //! The loop is the same for every heap, the null allocator's included, so that
