@@ -13,12 +13,20 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
     cli::{FAILED, OVER},
+    import::Pairing,
     replay::{
-        candidate::Candidate, child::Threads, driver::marks::Touch, library, runner::Runner, script::Script, spec,
+        candidate::Candidate,
+        child::Threads,
+        driver::marks::Touch,
+        library,
+        runner::{Outcome, Runner},
+        script::Script,
+        spec,
     },
     report::{
         facts::Facts,
         json::Comparison,
+        pairing::Pairings,
         table::{self, Style},
         verdict::{Limit, Verdict},
     },
@@ -143,7 +151,7 @@ pub fn file(path: &Path, how: &How) -> anyhow::Result<ExitCode> {
     let code = match damage {
         Some(damage) if trace.ops.is_empty() => bail!("{shown}: {damage}"),
         None if trace.ops.is_empty() => bail!("{shown} holds no events: there is nothing to replay"),
-        _ => compare(&trace, how, &format!("blockwork stats {}", text::shell(path)))?,
+        _ => compare_sure(path, &trace, how, &format!("blockwork stats {}", text::shell(path)))?,
     };
     Ok(match damage {
         Some(damage) => {
@@ -154,6 +162,16 @@ pub fn file(path: &Path, how: &How) -> anyhow::Result<ExitCode> {
     })
 }
 
+/// Replays `trace`, and if it leaves open what was freed, the other way to read the
+/// file at `path`, too.
+fn compare_sure(path: &Path, trace: &Trace, how: &How, next: &str) -> anyhow::Result<ExitCode> {
+    if !trace.approximate {
+        return compare(trace, how, next);
+    }
+    let other = Trace::open_as(path, Pairing::Newest)?;
+    compare_with(trace, Some(&other), how, next)
+}
+
 /// Replays `trace` and prints what came of it; `next` is the command to try now.
 /// Fails over what is beyond a limit.
 ///
@@ -161,6 +179,11 @@ pub fn file(path: &Path, how: &How) -> anyhow::Result<ExitCode> {
 ///
 /// When nothing could be replayed.
 pub fn compare(trace: &Trace, how: &How, next: &str) -> anyhow::Result<ExitCode> {
+    compare_with(trace, None, how, next)
+}
+
+/// The same; `other` is what `trace` would be if other blocks had been freed.
+fn compare_with(trace: &Trace, other: Option<&Trace>, how: &How, next: &str) -> anyhow::Result<ExitCode> {
     let script = Script::new(trace, how.threads)?;
     let facts = Facts::of(trace, &script);
     let mut runner = Runner::new(&script, how.runs)?;
@@ -172,15 +195,20 @@ pub fn compare(trace: &Trace, how: &How, next: &str) -> anyhow::Result<ExitCode>
         bar.inc(1);
     })?;
     bar.finish_and_clear();
+    let pairings = other.map(|other| other_outcome(other, how)).transpose()?;
+    let pairings = pairings.map(|other| Pairings::new(&outcome, &other));
     let verdict = Verdict::of(&facts, &outcome);
     let mut out = io::stdout().lock();
     if how.json {
-        serde_json::to_writer_pretty(&mut out, &Comparison::new(&facts, &outcome, &verdict))
-            .map_err(io::Error::from)?;
+        let comparison = Comparison::new(&facts, &outcome, &verdict).about(&trace.notes, pairings.as_ref());
+        serde_json::to_writer_pretty(&mut out, &comparison).map_err(io::Error::from)?;
         writeln!(out)?;
         out.flush()?;
     } else {
         out.write_all(table::render(&facts, &outcome, &verdict, style()).as_bytes())?;
+        if let Some(pairings) = &pairings {
+            out.write_all(pairings.render().as_bytes())?;
+        }
         out.flush()?;
         text::tell(format_args!("\nnext: {next}"));
     }
@@ -196,6 +224,21 @@ pub fn compare(trace: &Trace, how: &How, next: &str) -> anyhow::Result<ExitCode>
     Ok(code)
 }
 
+/// What the candidates hold in a recording, not how long they take.
+fn other_outcome(trace: &Trace, how: &How) -> anyhow::Result<Outcome> {
+    let script = Script::new(trace, how.threads)?;
+    let mut runner = Runner::new(&script, 0)?;
+    (runner.touch, runner.verify) = (how.touch, how.verify);
+    let candidates = how.candidates();
+    let bar = progress(runner.processes(candidates.len()));
+    let outcome = runner.run(&candidates, &mut |spec| {
+        bar.set_message(spec.to_owned());
+        bar.inc(1);
+    });
+    bar.finish_and_clear();
+    outcome
+}
+
 /// A bar on standard error, if that is a terminal.
 fn progress(steps: u64) -> ProgressBar {
     let bar = ProgressBar::new(steps);
@@ -206,7 +249,7 @@ fn progress(steps: u64) -> ProgressBar {
 }
 
 /// What standard output is fit for.
-fn style() -> Style {
+pub fn style() -> Style {
     let terminal = io::stdout().is_terminal();
     let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let told = || env::var("COLUMNS").ok()?.parse().ok().filter(|&columns| columns > 0);

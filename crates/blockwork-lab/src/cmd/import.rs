@@ -14,7 +14,7 @@ use serde_json::json;
 use super::stats;
 use crate::{
     cli::FAILED,
-    import::{Pairing, Save},
+    import::{Pairing, Save, profile},
     output::{self, Output},
     text,
     trace::{self, Damage, Ending},
@@ -49,9 +49,9 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let shown = args.file.display();
     let read = || format!("cannot read {shown}");
-    if let Some(tool) = profile(&args.file).with_context(read)? {
+    if let Some(tool) = File::open(&args.file).and_then(profile::sniff).with_context(read)? {
         if args.output.is_some() {
-            bail!("{shown}: {}", Damage::Profile(tool));
+            bail!("{shown}: {}", Damage::Profile(tool.name()));
         }
         return stats::run(&stats::Args { file: args.file.clone(), json: args.json });
     }
@@ -65,17 +65,6 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         bail!("{shown}: {damage}");
     }
     report(args, &path, &ending, output.finish()?)
-}
-
-/// The tool whose profile `file` is, if it is one.
-fn profile(file: &Path) -> io::Result<Option<&'static str>> {
-    let mut nothing = trace::Tally::default();
-    let mut file = File::open(file)?;
-    // A profile is recognised by its beginning, and read no further.
-    match trace::read(io::Read::take(&mut file, 64 << 10), &mut nothing)?.damage {
-        Some(Damage::Profile(tool)) => Ok(Some(tool)),
-        _ => Ok(None),
-    }
 }
 
 /// Whether `file` is what is to be written. What a program wrote of itself is not:

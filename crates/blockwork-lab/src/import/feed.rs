@@ -106,6 +106,13 @@ impl<'a, S: Sink> Feed<'a, S> {
         }
         let totals = checker.totals();
         let summary = Summary { totals, missed_frees: renamer.missed(), notes: found.notes, ..Summary::default() };
-        Ending { format: found.format, program: found.program, totals, summary: Some(summary), damage }
+        Ending {
+            format: found.format,
+            approximate: found.approximate,
+            program: found.program,
+            totals,
+            summary: Some(summary),
+            damage,
+        }
     }
 }

@@ -95,6 +95,8 @@ struct Found {
     /// The functions at each place that a frame was at, in order of appearance,
     /// innermost first; without it they are looked up in the modules.
     places: Option<Vec<Vec<Frame>>>,
+    /// Which blocks were freed is a guess.
+    approximate: bool,
     /// What must be known to judge the rest.
     notes: Vec<String>,
 }

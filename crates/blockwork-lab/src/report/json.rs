@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::{facts::Facts, stats::Spread, verdict::Verdict};
+use super::{facts::Facts, pairing::Pairings, stats::Spread, verdict::Verdict};
 use crate::replay::{
     candidate::Kind,
     curve::{Curve, Point},
@@ -20,6 +20,12 @@ pub struct Comparison<'a> {
     driver_ns_per_event: Option<f64>,
     clock_ns_per_call: Option<f64>,
     verdict: &'a Verdict,
+    /// What must be known to judge the rest, of what another tool recorded.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    notes: &'a [String],
+    /// If it is open which blocks were freed: figures for either.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approximate: Option<&'a Pairings>,
 }
 
 /// What was replayed.
@@ -113,7 +119,14 @@ impl<'a> Comparison<'a> {
             driver_ns_per_event: Spread::of(&outcome.driver).map(|driver| driver.median),
             clock_ns_per_call: outcome.clock.percentile(50),
             verdict,
+            notes: &[],
+            approximate: None,
         }
+    }
+
+    /// With what is said of the recording.
+    pub fn about(self, notes: &'a [String], approximate: Option<&'a Pairings>) -> Self {
+        Self { notes, approximate, ..self }
     }
 }
 

@@ -7,11 +7,13 @@
 //! | [`verdict`] | what helps, by how much, and why nothing does |
 //! | [`columns`] | the figures of a row, and which of them fit |
 //! | [`table`] | the form for people |
+//! | [`pairing`] | what is not sure of recordings that leave open what was freed |
 //! | [`json`] | the form for programs |
 
 pub mod columns;
 pub mod facts;
 pub mod json;
+pub mod pairing;
 pub mod stats;
 pub mod table;
 pub mod verdict;

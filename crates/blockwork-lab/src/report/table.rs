@@ -144,7 +144,7 @@ fn cells(row: &Row, columns: &[Column], overhead: Option<Overhead>, best: bool) 
 }
 
 /// Lines that fit, broken at spaces.
-fn wrap(text: &str, style: Style) -> String {
+pub fn wrap(text: &str, style: Style) -> String {
     let width = usize::from(style.width);
     let mut lines = String::new();
     let mut column = 0;

@@ -26,6 +26,8 @@ mod tests;
 
 use std::{fs::File, io, ops::Range, path::Path};
 
+use crate::import::Pairing;
+
 pub use self::{
     checker::Checker,
     container::{MAGIC, Summary, Writer, fill},
@@ -129,6 +131,8 @@ pub struct Trace {
     pub damage: Option<Damage>,
     /// What must be known to judge the rest, of a file that another tool wrote.
     pub notes: Vec<String>,
+    /// Which blocks were freed is a guess.
+    pub approximate: bool,
 }
 
 impl Trace {
@@ -138,10 +142,20 @@ impl Trace {
         Self::load(io::BufReader::new(File::open(path)?))
     }
 
+    /// The same; where it is open which block was freed, it is taken to be this.
+    pub fn open_as(path: &Path, pairing: Pairing) -> io::Result<Self> {
+        Self::load_as(io::BufReader::new(File::open(path)?), pairing)
+    }
+
     /// Reads a recording.
     pub fn load(input: impl io::Read) -> io::Result<Self> {
+        Self::load_as(input, Pairing::default())
+    }
+
+    fn load_as(input: impl io::Read, pairing: Pairing) -> io::Result<Self> {
         let mut trace = Self::default();
-        let ending = read(input, &mut trace)?;
+        let ending = read_as(input, &mut trace, pairing)?;
+        trace.approximate = ending.approximate;
         trace.name = ending.program;
         trace.damage = ending.damage;
         trace.notes = ending.summary.map_or_else(Vec::new, |summary| summary.notes);

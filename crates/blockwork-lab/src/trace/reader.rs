@@ -17,6 +17,8 @@ use crate::{
 pub struct Ending {
     /// Who wrote it, if not this command.
     pub format: &'static str,
+    /// Which blocks were freed is a guess.
+    pub approximate: bool,
     /// What was recorded.
     pub program: String,
     /// What was read.

@@ -175,6 +175,35 @@ fn other_tools_files_can_be_replayed_as_they_are() {
     assert_eq!(compared["recording"]["events"], 500);
 }
 
+#[test]
+fn a_guess_is_replayed_both_ways() {
+    let bench = Bench::new();
+    let mut text = String::from("v 10400 3\nX ./x\na 64 0\n");
+    text += &"+ 0\n+ 0\n- 0\n".repeat(200);
+    fs::write(bench.path().join("x.txt"), text).unwrap();
+    let compare = |more: &[&str]| {
+        let run = Run::of(
+            bench
+                .blockwork()
+                .args(["compare", "--only", "--with", "memo(quad 16..1M) over system", "--runs", "1", "x.txt"])
+                .args(more),
+        );
+        assert_eq!(run.code, Some(0), "{run:?}");
+        run.out
+    };
+    let compared: Value = serde_json::from_str(&compare(&["--json"])).unwrap();
+    assert!(compared["notes"].to_string().contains("approximate"), "{compared}");
+    let pairings = compared["approximate"]["candidates"].as_array().unwrap();
+    let candidates = compared["candidates"].as_array().unwrap();
+    for (pairing, candidate) in pairings.iter().zip(candidates) {
+        assert_eq!(pairing["spec"], candidate["spec"]);
+        assert_eq!(pairing["peak_held_bytes_if_oldest"], candidate["peak_held_bytes"]);
+        assert!(pairing["peak_held_bytes_if_newest"].as_u64() > Some(0));
+    }
+    assert_eq!(pairings.len(), candidates.len());
+    assert!(compare(&[]).contains("the oldest  the newest"));
+}
+
 /// A profile of each kind, and how it must be read.
 fn profiles() -> [(&'static str, &'static str, String); 3] {
     let dhat = r#"{"dhatFileVersion":2,"mode":"heap","verb":"Allocated","bklt":false,"bkacc":false,"tu":"i","Mtu":"Mi",

@@ -235,6 +235,7 @@ impl State {
             found.notes.push("heaptrack was attached to a running program: frees of older blocks are unknown".into());
         }
         if self.interpreted {
+            found.approximate = kinds.guesses().1 > 0;
             found.notes.push(approximate(kinds, pairing));
         }
     }

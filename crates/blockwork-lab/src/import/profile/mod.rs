@@ -97,6 +97,20 @@ pub fn read(input: impl Read) -> io::Result<Option<(Tool, Result<Profile, String
     }
 }
 
+/// Whose profile `input` is, if it is one; only its beginning is read.
+///
+/// # Errors
+///
+/// When the system fails to read it.
+pub fn sniff(input: impl Read) -> io::Result<Option<Tool>> {
+    let (head, input) = peek(input)?;
+    Ok(match unpack::Packing::sniff(&head) {
+        None => Tool::sniff(&head),
+        // What cannot be unpacked is none.
+        Some(packing) => peek(packing.reader(input)?).ok().and_then(|(head, _)| Tool::sniff(&head)),
+    })
+}
+
 fn parse(head: &[u8], input: Input<impl Read>) -> io::Result<Option<(Tool, Result<Profile, String>)>> {
     let Some(tool) = Tool::sniff(head) else { return Ok(None) };
     let mut bytes = Vec::new();

@@ -10,7 +10,7 @@
 //! than a twentieth, and enough over the whole recording to be worth a change.
 //! The bound is never recommended, and models of allocators would not be.
 
-mod gain;
+pub mod gain;
 mod limit;
 
 use serde::Serialize;
@@ -93,9 +93,14 @@ fn refusal(facts: &Facts, gains: &[Gain<'_>], today: &Figures, driver: Spread) -
     if let Some(gain) = best(gains, |gain| gain.memory.way == Way::Better) {
         said.push(format!("{} takes {}, but is {}.", gain.spec, gain.memory_words(), gain.time_words()));
     }
-    said.extend(little_time(facts, today, driver));
-    said.extend(large_blocks(facts).or_else(|| little_waste(facts, today)));
+    said.extend(reasons(facts, today, driver));
     said.join(" ")
+}
+
+/// What there is in a recording that no allocator changes.
+pub fn reasons(facts: &Facts, today: &Figures, driver: Spread) -> impl Iterator<Item = String> {
+    let memory = large_blocks(facts).or_else(|| little_waste(facts, today));
+    little_time(facts, today, driver).into_iter().chain(memory)
 }
 
 /// The program hardly calls `malloc`.
