@@ -111,7 +111,7 @@ impl How {
     fn candidates(&self) -> Vec<Candidate> {
         let mut all = if self.only { vec![Candidate::System] } else { Candidate::all() };
         for named in self.named() {
-            if !all.contains(&named) {
+            if !all.iter().any(|row| row.is_same(&named)) {
                 all.push(named);
             }
         }
@@ -212,7 +212,9 @@ fn compare_with(trace: &Trace, other: Option<&Trace>, how: &How, next: &str) -> 
         out.flush()?;
         text::tell(format_args!("\nnext: {next}"));
     }
-    let named: Vec<String> = how.named().map(|candidate| candidate.spec(&script)).collect();
+    // By the name of its row, which another name of the same file may have made.
+    let is_named = |row: &&Candidate| how.named().any(|named| named.is_same(row));
+    let named: Vec<String> = candidates.iter().filter(is_named).map(|candidate| candidate.spec(&script)).collect();
     let exceeded = how.fail_over.iter().flat_map(|limit| limit.exceeded(&outcome, |row| named.contains(&row.spec)));
     let mut code = ExitCode::SUCCESS;
     for line in exceeded {

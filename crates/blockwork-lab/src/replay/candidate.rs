@@ -87,6 +87,14 @@ impl Candidate {
         }
     }
 
+    /// Whether the two would be one row.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Library(one), Self::Library(other)) => library::is_same(one, other),
+            _ => self == other,
+        }
+    }
+
     /// Whether it takes time. A model has none.
     pub fn is_timed(&self) -> bool {
         !matches!(self, Self::Model(_))

@@ -48,7 +48,7 @@ pub fn check(text: &str) -> anyhow::Result<PathBuf> {
             .with_context(|| format!("there is no {text} where libraries are: name its file"))?,
         None => PathBuf::from(text),
     };
-    let path = path.canonicalize().map(|real| if known.is_some() { path } else { real })?;
+    let path = std::path::absolute(path)?;
     has_malloc(&path)?;
     if path.to_str().is_none_or(|path| path.contains([' ', ':'])) {
         bail!("the loader takes no spaces and colons in the name of what it preloads");
@@ -59,6 +59,11 @@ pub fn check(text: &str) -> anyhow::Result<PathBuf> {
 /// How a row calls the library at `path`.
 pub fn name(path: &Path) -> String {
     text::base_name(path.as_os_str())
+}
+
+/// Whether two names are of one file.
+pub fn is_same(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
 fn directories() -> Vec<PathBuf> {

@@ -16,6 +16,7 @@ use super::{
     heap::{Heap, Resized},
     malloc::Malloc,
 };
+use crate::replay::library::is_same;
 
 /// What `malloc` promises of blocks that are large enough.
 const ALIGN: usize = align_of::<libc::max_align_t>();
@@ -88,10 +89,6 @@ fn home(function: &CStr) -> Option<PathBuf> {
     let name = unsafe { info.assume_init() }.dli_fname;
     // SAFETY: a string that ends, of a library that stays loaded.
     (!name.is_null()).then(|| OsStr::from_bytes(unsafe { CStr::from_ptr(name) }.to_bytes()).into())
-}
-
-fn is_same(one: &Path, other: &Path) -> bool {
-    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
 #[cfg(test)]
