@@ -1,7 +1,7 @@
-//! Compiles the recorder and the checker, which the command carries along: the
-//! folders `recorder` and `checker`, each on its own, by the same compiler, into
+//! Compiles the recorder, the checker and the composer, which the command carries
+//! along: the folders of those names, each on its own, by the same compiler, into
 //! one small shared library. The checker is made of the library's parts, so they
-//! are compiled for it, without std.
+//! are compiled for it, without std; and for the composer with the notation.
 //!
 //! Cargo has no stable way to embed what another crate builds, and a second
 //! build step would be lost by `cargo install`.
@@ -16,14 +16,15 @@ fn main() {
     println!("cargo::rerun-if-changed=recorder");
     println!("cargo::rerun-if-changed=checker");
     println!("cargo::rerun-if-changed=checker/blockwork/");
+    println!("cargo::rerun-if-changed=composer");
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rustc-check-cfg=cfg(recorder)");
     let out = PathBuf::from(variable("OUT_DIR"));
-    let libraries = ["recorder.so", "checker.so"].map(|name| out.join(name));
+    let libraries = ["recorder.so", "checker.so", "composer.so"].map(|name| out.join(name));
     let target = variable("TARGET");
     if target == "x86_64-unknown-linux-gnu" {
         println!("cargo::rustc-cfg=recorder");
-        let [recorder, checker] = &libraries;
+        let [recorder, checker, composer] = &libraries;
         let mut rustc = shared("recorder/lib.rs", &target);
         // It walks up its own stack.
         rustc.arg("-Cforce-unwind-tables=yes");
@@ -38,6 +39,7 @@ fn main() {
         rustc.args(["-Cforce-unwind-tables=yes", "-Clink-arg=-lgcc_s", "-Clink-arg=-Wl,-z,now", "--extern"]);
         rustc.arg(format!("blockwork={}", parts.display()));
         compile("checker", rustc, checker);
+        compile_composer(&out, &target, composer);
     } else {
         for library in &libraries {
             if let Err(error) = fs::write(library, b"") {
@@ -47,7 +49,31 @@ fn main() {
     }
 }
 
-/// The compiler, for `source` without std.
+/// The composer: the library with its notation, whose one dependency is a file
+/// of the folder, and over it the names of C.
+fn compile_composer(out: &Path, target: &str, composer: &Path) {
+    let place = out.join("composer");
+    if let Err(error) = fs::create_dir_all(&place) {
+        fail(&format!("cannot make {}: {error}", place.display()));
+    }
+    let (strsim, parts) = (place.join("libstrsim.rlib"), place.join("libblockwork.rlib"));
+    let mut rustc = compiler("composer/strsim.rs", target);
+    rustc.args(["--crate-name=strsim", "--crate-type=rlib"]);
+    compile("composer", rustc, &strsim);
+    let mut rustc = compiler("checker/blockwork/lib.rs", target);
+    rustc.args(["--crate-name=blockwork", "--crate-type=rlib", "--cap-lints=allow"]);
+    for feature in ["alloc", "std", "notation"] {
+        rustc.args(["--cfg", &format!("feature=\"{feature}\"")]);
+    }
+    rustc.arg("--extern").arg(format!("strsim={}", strsim.display()));
+    compile("library", rustc, &parts);
+    let mut rustc = shared("composer/lib.rs", target);
+    rustc.args(["-Clink-arg=-lgcc_s", "-Clink-arg=-Wl,-z,now", "--extern"]);
+    rustc.arg(format!("blockwork={}", parts.display())).arg("-L").arg(&place);
+    compile("composer", rustc, composer);
+}
+
+/// The compiler, for `source`.
 fn compiler(source: &str, target: &str) -> Command {
     let mut rustc = Command::new(variable("RUSTC"));
     rustc.args([source, "--edition=2024", "--target", target]);

@@ -53,8 +53,7 @@ pub extern "C" fn free(block: *mut c_void) {
     }
 }
 
-/// C's `realloc`: the block always moves, so that who keeps the old address is
-/// found.
+/// C's `realloc`. Where the heap resizes nothing, the block always moves.
 ///
 /// # Safety
 ///
@@ -71,6 +70,9 @@ pub unsafe extern "C" fn realloc(block: *mut c_void, size: usize) -> *mut c_void
         heap::free(old, None);
         return fail(EINVAL);
     };
+    if heap::resize(old, size) {
+        return block;
+    }
     let moved = give(ALIGN, size, false);
     if !moved.is_null() {
         // SAFETY: both are as long, and one is new.

@@ -18,6 +18,7 @@ mod layout;
 mod modules;
 mod names;
 mod next;
+mod paths;
 mod sites;
 mod spool;
 mod sys;

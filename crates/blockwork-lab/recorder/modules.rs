@@ -1,7 +1,7 @@
 //! Which file's code is at which address, as the system has it.
 //!
-//! Read anew when code runs that is in no known module: a library that was
-//! loaded since. One that was unloaded is forgotten when that happens next.
+//! Read anew when code runs that is in no known module, or in one that is not
+//! what it was: libraries come and go.
 
 use core::{ptr, str};
 
@@ -26,9 +26,21 @@ struct Module {
     inode: u64,
     /// The address of its `.eh_frame_hdr`, or 0.
     tables: usize,
+    /// Where its file begins in memory, and how.
+    base: usize,
+    head: [u8; HEAD],
 }
 
+/// The head of a program or library: no two have the same, but by chance.
+const HEAD: usize = 64;
+
 impl Module {
+    /// Whether its tables are still there. While code of a module is on the
+    /// stack, nobody unloads it.
+    fn is_intact(&self) -> bool {
+        self.tables == 0 || sys::peek(self.base) == Ok(self.head)
+    }
+
     /// Whether it is the same piece of the same file.
     fn is_same(&self, other: &Self) -> bool {
         (self.start, self.end, self.offset, self.inode) == (other.start, other.end, other.offset, other.inode)
@@ -42,6 +54,8 @@ pub struct Modules {
     list: [Module; MODULES],
     /// The list in the making.
     next: [Module; MODULES],
+    /// Whether one that was known has gone since someone asked.
+    gone: bool,
     line: [u8; LINE],
 }
 
@@ -120,7 +134,7 @@ impl Modules {
 
     /// The rule of an address; `tell` hears of modules that are new.
     pub fn rule(&mut self, address: usize, tell: Tell<'_>) -> Rule {
-        if self.find(address).is_none() {
+        if !self.find(address).is_some_and(Module::is_intact) {
             self.refresh(tell);
         }
         let tables = self.find(address).map_or(0, |module| module.tables);
@@ -131,9 +145,21 @@ impl Modules {
         unsafe { rule_by_table(tables, address) }.unwrap_or(FRAME_POINTER)
     }
 
+    /// Whether a module has gone since this was asked last: what was known of
+    /// its addresses may not be true any more.
+    pub const fn has_lost_any(&mut self) -> bool {
+        core::mem::replace(&mut self.gone, false)
+    }
+
+    /// Whether the next one who asks will hear of one.
+    pub const fn gone(&self) -> bool {
+        self.gone
+    }
+
     /// Reads the system's list again.
-    fn refresh(&mut self, tell: Tell<'_>) {
-        let Self { count, list, next, line } = self;
+    pub fn refresh(&mut self, tell: Tell<'_>) {
+        let Self { count, list, next, line, gone } = self;
+        let mut kept = 0_usize;
         let known = list.get(..*count).unwrap_or_default();
         let mut found = 0;
         let mut beginning = (0, 0); // of a file in memory, and which one
@@ -143,18 +169,21 @@ impl Modules {
                 beginning = (start, inode);
             }
             let Some(place) = next.get_mut(found).filter(|_| line.code) else { return };
-            *place = Module { start, end, offset, inode, tables: 0 };
+            *place = Module { start, end, offset, inode, tables: 0, base: 0, head: [0; HEAD] };
             found = found.wrapping_add(1);
-            if let Some(old) = known.iter().find(|old| old.is_same(place)) {
+            if let Some(old) = known.iter().find(|old| old.is_same(place) && old.is_intact()) {
                 *place = *old;
+                kept = kept.wrapping_add(1);
             } else if !line.path.is_empty() {
                 tell(start as u64, end.wrapping_sub(start) as u64, offset, line.path);
-                if beginning.1 == inode {
+                if let (true, Ok(head)) = (beginning.1 == inode, sys::peek(beginning.0)) {
+                    (place.base, place.head) = (beginning.0, head);
                     // SAFETY: a file that is mapped to run, from its beginning.
                     place.tables = unsafe { find_tables(beginning.0) }.unwrap_or(0);
                 }
             }
         });
+        *gone |= kept < *count;
         *count = found;
         core::mem::swap(list, next);
     }

@@ -11,7 +11,8 @@ use core::{
 };
 
 use super::{
-    next::functions,
+    next::{self, functions},
+    sites,
     spool::{record, record_request},
     wire::{Event, MALLOC_ALIGN_LOG2},
 };
@@ -161,6 +162,19 @@ pub extern "C" fn valloc(size: usize) -> *mut c_void {
 pub extern "C" fn pvalloc(size: usize) -> *mut c_void {
     // SAFETY: any size is allowed.
     allocated(unsafe { (functions().pvalloc)(size) }, size, PAGE_LOG2, false)
+}
+
+/// POSIX's `dlclose`: at the addresses of a library that goes, another may come.
+///
+/// # Safety
+///
+/// - As POSIX says.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub unsafe extern "C" fn dlclose(library: *mut c_void) -> c_int {
+    // SAFETY: as the caller says.
+    let result = unsafe { next::dlclose(library) };
+    sites::unloaded();
+    result
 }
 
 /// C23's `free_sized`.

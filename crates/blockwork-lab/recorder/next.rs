@@ -84,6 +84,23 @@ unsafe extern "C" fn libc_posix_memalign(place: *mut *mut c_void, alignment: usi
     0
 }
 
+/// The `dlclose` that the program would have without us.
+///
+/// # Safety
+///
+/// - As POSIX says.
+pub unsafe fn dlclose(library: *mut c_void) -> c_int {
+    // SAFETY: a string with its zero.
+    let function = unsafe { dlsym(RTLD_NEXT, c"dlclose".as_ptr()) };
+    if function.is_null() {
+        return -1;
+    }
+    // SAFETY: the function of that name, with the type that POSIX gives it.
+    let function = unsafe { transmute::<*mut c_void, unsafe extern "C" fn(*mut c_void) -> c_int>(function) };
+    // SAFETY: as the caller says.
+    unsafe { function(library) }
+}
+
 /// `LIBC`, or `FOUND`; null until looked up.
 static NEXT: AtomicPtr<Functions> = AtomicPtr::new(ptr::null_mut());
 /// Whether someone looks.

@@ -13,9 +13,10 @@
 //! found under the writer's, by system calls and loads only.
 
 use core::{
+    cell::UnsafeCell,
     ptr,
     sync::atomic::{
-        AtomicPtr,
+        AtomicBool, AtomicPtr, AtomicUsize,
         Ordering::{Acquire, Relaxed, Release},
     },
 };
@@ -38,7 +39,7 @@ const TABLE_LOG2: u32 = 16;
 struct Sites {
     rules: Rules,
     /// Touched only by the holder of the writer's lock.
-    kept: core::cell::UnsafeCell<Kept>,
+    kept: UnsafeCell<Kept>,
 }
 
 // SAFETY: `rules` is made of atomics, `kept` guarded by the writer's lock.
@@ -51,6 +52,17 @@ struct Kept {
     count: u32,
     /// The stack that was said to ask.
     said: u32,
+    /// The last that was walked, outermost call first.
+    last: [Step; DEPTH],
+    /// How deep that was.
+    depth: usize,
+}
+
+/// A call, and the key of all up to there.
+#[derive(Clone, Copy)]
+struct Step {
+    address: usize,
+    key: u64,
 }
 
 /// A frame by what it and all that led to it come to.
@@ -62,13 +74,24 @@ struct Entry {
 
 static SITES: AtomicPtr<Sites> = AtomicPtr::new(ptr::null_mut());
 /// How deep to look.
-static DEPTH_WANTED: core::sync::atomic::AtomicUsize = core::sync::atomic::AtomicUsize::new(0);
+static DEPTH_WANTED: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether a library was unloaded since someone looked.
+static UNLOADED: AtomicBool = AtomicBool::new(false);
+
+/// A library may have been unloaded.
+pub fn unloaded() {
+    UNLOADED.store(true, Relaxed); // seen soon; what is read meanwhile is looked at before
+}
 
 /// Records stacks of `depth` frames from now on.
 pub fn start(depth: usize) -> Result<(), Errno> {
+    DEPTH_WANTED.store(depth.min(DEPTH), Relaxed);
+    if are_wanted() {
+        return Ok(()); // and zeroed, in a forked child
+    }
     let memory = sys::map_anonymous(size_of::<Sites>())?;
     sys::on_fork(memory.as_ptr(), size_of::<Sites>(), OnFork::Zeroed)?;
-    DEPTH_WANTED.store(depth.min(DEPTH), Relaxed);
     SITES.store(memory.cast().as_ptr(), Release); // pairs with Acquire in `append`
     Ok(())
 }
@@ -80,16 +103,28 @@ pub fn are_wanted() -> bool {
 }
 
 /// Writes `event` down, and before it who asked for that.
-#[inline(never)]
+#[inline]
 pub fn append<R: Reach>(writer: &Writer<R>, event: &Event<'_>) {
+    const USUAL: usize = 32;
+    // Room for no more than need be: it is cleared each time.
+    if DEPTH_WANTED.load(Relaxed) <= USUAL {
+        append_below::<R, USUAL>(writer, event);
+    } else {
+        append_below::<R, DEPTH>(writer, event);
+    }
+}
+
+#[inline(never)]
+fn append_below<R: Reach, const N: usize>(writer: &Writer<R>, event: &Event<'_>) {
     // Acquire: all zeroes at first; pairs with Release in `start`.
     // SAFETY: null, or mapped for good.
     let Some(sites) = (unsafe { SITES.load(Acquire).as_ref() }) else { return writer.append(event) };
-    let mut frames = [0; DEPTH];
+    let mut frames = [0; N];
     let room = frames.get_mut(..DEPTH_WANTED.load(Relaxed)).unwrap_or_default();
     let registers = Registers::here();
     let bounds = Bounds::of_this_thread();
-    let walked = bounds.holds(registers.sp).then(|| walk(registers, bounds, &sites.rules, None, is_ours, room).ok());
+    let known = bounds.holds(registers.sp) && !UNLOADED.load(Relaxed);
+    let walked = known.then(|| walk(registers, bounds, &sites.rules, None, is_ours, room).ok());
     writer.append_with(event, |pen| {
         // SAFETY: the writer's lock is ours.
         let kept = unsafe { &mut *sites.kept.get() };
@@ -121,30 +156,52 @@ impl Kept {
         if !bounds.holds(registers.sp) {
             bounds = self.modules.stack(registers.sp);
             sys::set_thread_stack([bounds.low, bounds.high]);
+            if !bounds.holds(registers.sp) {
+                return 0; // the system does not say
+            }
         }
         let mut tell = |start, length, offset, path: &[u8]| pen.put(&Event::Module { start, length, offset, path });
-        let mut tables = |address| self.modules.rule(address, &mut tell);
-        walk(registers, bounds, rules, Some(&mut tables), is_ours, frames).unwrap_or(0)
+        if UNLOADED.swap(false, Relaxed) {
+            self.modules.refresh(&mut tell);
+        }
+        loop {
+            if self.modules.has_lost_any() {
+                // Something else may be at those addresses.
+                rules.forget();
+                self.table.fill(Entry { key: 0, number: 0 });
+                self.depth = 0;
+            }
+            let mut tables = |address| self.modules.rule(address, &mut tell);
+            let depth = walk(registers, bounds, rules, Some(&mut tables), is_ours, frames).unwrap_or(0);
+            if !self.modules.gone() {
+                return depth;
+            }
+        }
     }
 
     /// Says that this stack asks, innermost call first.
     fn say<R: Reach>(&mut self, frames: &[usize], pen: &mut Pen<'_, R>) {
-        let mut keys = [0; DEPTH];
-        let mut key = 1;
-        for (place, &address) in keys.iter_mut().zip(frames.iter().rev()) {
-            key = mix(key, address);
-            *place = key;
+        // Its beginning is mostly that of the one before.
+        let (mut key, mut same) = (1, true);
+        for (at, (step, &address)) in self.last.iter_mut().zip(frames.iter().rev()).enumerate() {
+            same &= at < self.depth && step.address == address;
+            if !same {
+                *step = Step { address, key: mix(key, address) };
+            }
+            key = step.key;
         }
-        let keys = keys.get(..frames.len()).unwrap_or_default();
-        // Mostly the whole stack is known.
-        let mut known = keys.len();
+        self.depth = frames.len();
+        let steps = self.last.get(..frames.len()).unwrap_or_default();
+        // And mostly all of it is known.
+        let mut known = steps.len();
         let mut stack = 0;
         while known > 0 && stack == 0 {
             known = known.wrapping_sub(1);
-            stack = keys.get(known).map_or(0, |&key| self.find(key));
+            stack = steps.get(known).map_or(0, |step| self.find(step.key));
         }
         let fresh = if stack == 0 { 0 } else { known.wrapping_add(1) };
-        for (&key, &address) in keys.iter().zip(frames.iter().rev()).skip(fresh) {
+        for at in fresh..frames.len() {
+            let Some(&Step { address, key }) = self.last.get(at) else { break };
             pen.put(&Event::Frame { parent: stack.into(), address: address as u64 });
             self.count = self.count.wrapping_add(1);
             stack = self.count;
@@ -184,7 +241,7 @@ impl Kept {
 #[inline]
 const fn mix(key: u64, address: usize) -> u64 {
     let mixed = (key ^ address as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (mixed ^ mixed >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93)
+    mixed ^ mixed >> 32
 }
 
 /// Whether code is the recorder's own.

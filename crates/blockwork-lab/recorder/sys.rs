@@ -14,7 +14,10 @@ use core::{
 pub struct Errno(pub u16);
 
 impl Errno {
+    pub const NOENT: Self = Self(2);
     pub const INTR: Self = Self(4);
+    pub const FAULT: Self = Self(14);
+    pub const EXIST: Self = Self(17);
     pub const FBIG: Self = Self(27);
     pub const NOSPC: Self = Self(28);
     pub const OPNOTSUPP: Self = Self(95);
@@ -51,6 +54,7 @@ pub unsafe fn syscall(number: usize, arguments: [usize; 6]) -> Result<usize> {
 /// The numbers of the calls on `x86_64`.
 mod number {
     pub(super) const READ: usize = 0;
+    pub(super) const WRITE: usize = 1;
     pub(super) const CLOSE: usize = 3;
     pub(super) const FSTAT: usize = 5;
     pub(super) const MMAP: usize = 9;
@@ -60,11 +64,13 @@ mod number {
     pub(super) const MADVISE: usize = 28;
     pub(super) const NANOSLEEP: usize = 35;
     pub(super) const GETPID: usize = 39;
+    pub(super) const UNLINK: usize = 87;
     pub(super) const READLINK: usize = 89;
     pub(super) const PRCTL: usize = 157;
     pub(super) const OPENAT: usize = 257;
     pub(super) const FALLOCATE: usize = 285;
     pub(super) const PRLIMIT: usize = 302;
+    pub(super) const PROCESS_VM_READV: usize = 310;
 }
 
 /// The size of a page.
@@ -87,6 +93,22 @@ impl File {
         let arguments = [AT_FDCWD, path.as_ptr().addr(), O_RDWR_NOCTTY_CLOEXEC, 0, 0, 0];
         // SAFETY: `path` ends with a zero; nothing else is read or written.
         unsafe { syscall(number::OPENAT, arguments) }.map(Self)
+    }
+
+    /// Makes a file where none is, to read and write.
+    pub fn create(path: &CStr) -> Result<Self> {
+        const AT_FDCWD: usize = (-100_isize).cast_unsigned();
+        const O_RDWR_CREAT_EXCL_NOCTTY_CLOEXEC: usize = 0o2 | 0o100 | 0o200 | 0o400 | 0o2_000_000;
+        let arguments = [AT_FDCWD, path.as_ptr().addr(), O_RDWR_CREAT_EXCL_NOCTTY_CLOEXEC, 0o666, 0, 0];
+        // SAFETY: `path` ends with a zero; nothing else is read or written.
+        unsafe { syscall(number::OPENAT, arguments) }.map(Self)
+    }
+
+    /// Writes `bytes` at `offset`.
+    pub fn write_at(&self, bytes: &[u8], offset: usize) -> Result<()> {
+        let arguments = [self.0, bytes.as_ptr().expose_provenance(), bytes.len(), offset, 0, 0];
+        // SAFETY: reads no more than `bytes` has.
+        unsafe { syscall(number::PWRITE, arguments) }.map(drop)
     }
 
     /// Opens a file for reading.
@@ -214,6 +236,42 @@ pub fn process() -> u32 {
     // SAFETY: always allowed, never fails.
     let pid = unsafe { syscall(number::GETPID, [0; 6]) };
     pid.ok().and_then(|pid| u32::try_from(pid).ok()).unwrap_or(0)
+}
+
+/// When this process began, in the system's ticks: with its number, what tells
+/// it from all others. It stays when another program is run.
+pub fn began() -> u64 {
+    let mut text = [0; 1024];
+    let read = File::open_to_read(c"/proc/self/stat").and_then(|file| file.read(&mut text));
+    let text = text.get(..read.unwrap_or(0)).unwrap_or_default();
+    // The second field is a name in brackets, with whatever in it.
+    let name = text.iter().rposition(|&byte| byte == b')').map_or(0, |at| at.wrapping_add(2));
+    let mut fields = text.get(name..).unwrap_or_default().split(|&byte| byte == b' ');
+    fields.nth(19).and_then(|field| core::str::from_utf8(field).ok()?.parse().ok()).unwrap_or(0)
+}
+
+/// Copies `N` bytes from an address that may be anything.
+pub fn peek<const N: usize>(address: usize) -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    let (here, there) = ([bytes.as_mut_ptr().expose_provenance(), N], [address, N]);
+    let [here, there] = [&here, &there].map(|vector| vector.as_ptr().expose_provenance());
+    // SAFETY: two `struct iovec`, of two words each; writes `bytes` only.
+    let read = unsafe { syscall(number::PROCESS_VM_READV, [process() as usize, here, 1, there, 1, 0])? };
+    if read == N { Ok(bytes) } else { Err(Errno::FAULT) }
+}
+
+/// Removes a file.
+pub fn remove(path: &CStr) {
+    // SAFETY: `path` ends with a zero; nothing else is read or written.
+    let _ = unsafe { syscall(number::UNLINK, [path.as_ptr().addr(), 0, 0, 0, 0, 0]) };
+}
+
+/// Prints three pieces of a line on standard error.
+pub fn complain(pieces: [&[u8]; 3]) {
+    for piece in pieces {
+        // SAFETY: reads no more than `piece` has.
+        let _ = unsafe { syscall(number::WRITE, [2, piece.as_ptr().expose_provenance(), piece.len(), 0, 0, 0]) };
+    }
 }
 
 /// What the system calls this thread: 15 bytes and a zero.

@@ -104,7 +104,7 @@ impl Rule {
         const WORD: usize = size_of::<usize>();
         let Registers { sp, bp, .. } = registers;
         let read = |address: usize| {
-            let fits = address >= sp && address.is_multiple_of(WORD) && address < bounds.high.wrapping_sub(WORD);
+            let fits = address >= sp && address.is_multiple_of(WORD) && address <= bounds.high.wrapping_sub(WORD);
             // SAFETY: on this thread's stack, above what runs now, and aligned.
             fits.then(|| unsafe { ptr::with_exposed_provenance::<usize>(address).read() })
         };
@@ -149,6 +149,11 @@ impl Rules {
         let (index, tag) = Self::place(address);
         let word = self.0.get(index)?.load(Relaxed); // says all in itself
         (word & 1 == 1 && word >> 31 == tag).then(|| Rule::unpack(word >> 1 & ((1 << 30) - 1)))
+    }
+
+    /// Knows nothing any more.
+    pub fn forget(&self) {
+        self.0.iter().for_each(|word| word.store(0, Relaxed));
     }
 
     fn insert(&self, address: usize, rule: Rule) {
@@ -540,4 +545,103 @@ fn end_by_expression(mut at: Cursor, size: usize) -> Option<End> {
     }
     let offset = at.signed();
     (at.0 < end && at.take::<u8>() == DEREF && at.0 == end).then_some(End::Behind(offset))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EACH: [Rule; 6] = [
+        Rule::Sp { words: 1, saved: 0 },
+        Rule::Sp { words: WORDS_MAX - 1, saved: SAVED_MAX - 1 },
+        Rule::Bp { words: 2, saved: 2 },
+        Rule::Bp { words: 0, saved: 1 },
+        Rule::Realigned { words: 1 },
+        Rule::End,
+    ];
+
+    fn rules() -> Box<Rules> {
+        // SAFETY: numbers, for which zero is a value.
+        unsafe { Box::new_zeroed().assume_init() }
+    }
+
+    #[test]
+    fn a_rule_fits_into_thirty_bits_or_ends_the_walk() {
+        for rule in EACH {
+            assert!(rule.pack() < 1 << 30);
+            assert_eq!(Rule::unpack(rule.pack()), rule);
+        }
+        for rule in [Rule::Sp { words: WORDS_MAX, saved: 0 }, Rule::Bp { words: 0, saved: SAVED_MAX }] {
+            assert_eq!(Rule::unpack(rule.pack()), Rule::End);
+        }
+    }
+
+    #[test]
+    fn rules_are_found_for_their_address_only() {
+        let rules = rules();
+        let addresses = (0..EACH.len()).map(|number| 0x7fff_dead_0000 + number * 3);
+        for (address, rule) in addresses.clone().zip(EACH) {
+            assert_eq!(rules.find(address), None);
+            rules.insert(address, rule);
+        }
+        for (address, rule) in addresses.zip(EACH) {
+            assert_eq!(rules.find(address), Some(rule));
+            assert_eq!(rules.find(address + 1), None);
+        }
+    }
+
+    #[test]
+    fn a_walk_needs_a_rule_for_each_step_and_stays_on_the_stack() {
+        // Two frames of four words: somewhere, the saved `rbp`, the return address.
+        let stack: [usize; 8] = [0, 0, 0x80, 0x1001, 0, 0, 0x90, 0x2001];
+        let bounds = Bounds { low: stack.as_ptr().expose_provenance(), high: stack.as_ptr_range().end.addr() };
+        let registers = Registers { ip: 0x500, sp: bounds.low, bp: 0x70 };
+        let (rules, mut frames) = (rules(), [0; 8]);
+        assert_eq!(walk(registers, bounds, &rules, None, |_| false, &mut frames), Err(Missing));
+        let rule = Rule::Sp { words: 4, saved: 2 };
+        let mut asked = Vec::new();
+        let mut tables = |address| {
+            asked.push(address);
+            rule
+        };
+        let walked = walk(registers, bounds, &rules, Some(&mut tables), |_| false, &mut frames);
+        assert_eq!((walked, &frames[..3]), (Ok(2), [0x1000, 0x2000, 0].as_slice()));
+        assert_eq!(asked, [0x500, 0x1000, 0x2000]);
+        let mut short = [0; 1];
+        assert_eq!(walk(registers, bounds, &rules, None, |_| false, &mut short), Ok(1));
+        assert_eq!(walk(registers, bounds, &rules, None, |address| address == 0x1000, &mut short), Ok(1));
+        assert_eq!(short, [0x2000]);
+        let caller = rule.step(registers, bounds).unwrap();
+        assert_eq!((caller.ip, caller.bp), (0x1001, 0x80));
+    }
+
+    #[test]
+    fn nothing_is_read_beside_the_stack() {
+        let stack: [usize; 2] = [0, 0x1001];
+        let bounds = Bounds { low: stack.as_ptr().expose_provenance(), high: stack.as_ptr_range().end.addr() };
+        let at = |bp| Registers { ip: 1, sp: bounds.low, bp };
+        assert!(Rule::Sp { words: 2, saved: 0 }.step(at(0), bounds).is_some());
+        assert!(Rule::Sp { words: 3, saved: 0 }.step(at(0), bounds).is_none());
+        assert!(Rule::Sp { words: 0, saved: 0 }.step(at(0), bounds).is_none(), "no step forward");
+        assert!(Rule::Sp { words: 2, saved: 3 }.step(at(0), bounds).is_none());
+        for bp in [0, 8, bounds.low - 64, bounds.low + 1, bounds.high, usize::MAX] {
+            assert!(Rule::Bp { words: 2, saved: 2 }.step(at(bp), bounds).is_none(), "{bp:#x}");
+            assert!(Rule::Realigned { words: 1 }.step(at(bp), bounds).is_none(), "{bp:#x}");
+        }
+    }
+
+    #[test]
+    fn signed_and_unsigned_numbers_are_read_as_they_are_written() {
+        for (bytes, unsigned, signed) in [
+            (&[0x02_u8][..], 2, 2),
+            (&[0x7f], 127, -1),
+            (&[0xe5, 0x8e, 0x26], 624_485, 624_485),
+            (&[0x80, 0x7f], 127 << 7, -128),
+        ] {
+            let address = bytes.as_ptr().expose_provenance();
+            // SAFETY: a number.
+            let cursor = || unsafe { Cursor::at(address) };
+            assert_eq!((cursor().unsigned(), cursor().signed()), (unsigned, signed));
+        }
+    }
 }

@@ -21,10 +21,16 @@ struct Cli {
 enum Verb {
     /// Record every allocation and free of a program
     Record(cmd::record::Args),
+    /// Write the library that records, to be loaded by hand
+    Recorder(cmd::recorder::Args),
     /// Say what a recording holds: sizes, lifetimes, threads, peak
     Stats(cmd::stats::Args),
     /// Replay a recording through many allocators, one row each
     Compare(cmd::compare::Args),
+    /// Find the composition that serves a recording best, and print it as code
+    Tune(cmd::tune::Args),
+    /// Run the real program with a composition, and say whether the prediction holds
+    Verify(cmd::verify::Args),
     /// Record a program and compare, in one
     Run(cmd::run::Args),
     /// Write a recording for other tools: pprof, DHAT, flame graphs, Massif, tables
@@ -44,8 +50,11 @@ pub const OVER: u8 = 98;
 pub fn main() -> ExitCode {
     let done = match Cli::parse().verb {
         Some(Verb::Record(args)) => cmd::record::run(&args),
+        Some(Verb::Recorder(args)) => cmd::recorder::run(&args),
         Some(Verb::Stats(args)) => cmd::stats::run(&args),
         Some(Verb::Compare(args)) => cmd::compare::run(&args),
+        Some(Verb::Tune(args)) => cmd::tune::run(&args),
+        Some(Verb::Verify(args)) => cmd::verify::run(&args),
         Some(Verb::Run(args)) => cmd::run::run(&args),
         Some(Verb::Export(args)) => cmd::export::run(&args),
         Some(Verb::Import(args)) => cmd::import::run(&args),

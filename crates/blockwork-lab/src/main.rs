@@ -26,6 +26,8 @@ mod stats;
 mod symbols;
 mod text;
 mod trace;
+mod tune;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -33,6 +35,6 @@ fn main() -> ExitCode {
     // Before anything else allocates: the machine's own allocator is a candidate.
     match replay::child::job() {
         Some(job) => replay::child::main(&job),
-        None => cli::main(),
+        None => verify::usage::job().map_or_else(cli::main, |job| verify::usage::main(&job)),
     }
 }

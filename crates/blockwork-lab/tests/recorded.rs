@@ -37,6 +37,7 @@ const CASES: &[Case] = &[
     Case { name: "killed", run: killed, holds: killed_holds },
     Case { name: "full", run: full, holds: full_holds },
     Case { name: "closed", run: closed, holds: closed_holds },
+    Case { name: "environment", run: environment, holds: environment_holds },
     Case { name: "never", run: never, holds: never_holds },
 ];
 
@@ -236,6 +237,25 @@ fn closed_holds(file: &Path, output: &Output) {
     let found = stats(file);
     assert!(number(&found, "allocations") > 10_000, "{found}");
     assert!(found["stopped"].as_str().unwrap().contains("lost access"), "{found}");
+}
+
+fn environment(file: &Path) {
+    assert!(!HEAP.recording().start_from_env().unwrap());
+    let template = file.with_extension("%p.bwrec");
+    // SAFETY: there is one thread.
+    unsafe { env::set_var("BLOCKWORK_RECORD", template) };
+    assert!(HEAP.recording().start_from_env().unwrap());
+    drop(work());
+    println!("{}", std::process::id());
+    let other = Spool::new();
+    assert_eq!(other.start_from_env().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+}
+
+fn environment_holds(file: &Path, output: &Output) {
+    succeeded(output);
+    let process = String::from_utf8_lossy(&output.stdout);
+    let found = stats(&file.with_extension(format!("{}.bwrec", process.trim())));
+    assert!(number(&found, "allocations") > 1000, "{found}");
 }
 
 fn never(file: &Path) {

@@ -6,24 +6,33 @@
 //!         └── what cannot work is said before anything runs            └── or leave it as it is: readable
 //! ```
 
+mod family;
 pub mod process;
 pub mod program;
 mod spool;
 
 use std::{
+    cmp::Reverse,
     ffi::OsString,
     fmt,
     fs::{self, File, Permissions},
     io::{self, BufWriter, Seek},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     thread::{self, ScopedJoinHandle},
     time::{Duration, Instant},
 };
 
 pub use self::process::End;
-use self::{program::CANNOT_RUN, spool::Spool};
+use self::{
+    family::{Child, Family},
+    program::CANNOT_RUN,
+    spool::Spool,
+};
 use crate::{
     cli,
     recorder::{self, layout::VARIABLE},
@@ -71,6 +80,8 @@ pub struct Request<'a> {
     pub force: bool,
     /// How deep to look who asks for each block; 0 for not at all.
     pub stacks: u32,
+    /// Whether children are recorded, each in a file of its own.
+    pub follow: bool,
 }
 
 /// A program that has run, and what was recorded.
@@ -80,6 +91,8 @@ pub struct Recording {
     pub path: PathBuf,
     /// What the program is called.
     pub program: String,
+    /// Its process.
+    process: u32,
     /// How the program ended.
     pub end: End,
     /// Whether the recorder was ever loaded.
@@ -87,6 +100,8 @@ pub struct Recording {
     /// What was recorded; or why the file is still a spool, which can be read
     /// as well.
     pub packed: Result<(Summary, u64), String>,
+    /// The children, if they were followed.
+    family: Family,
 }
 
 impl Recording {
@@ -122,6 +137,7 @@ impl Recording {
                 say("Next", &format!("blockwork stats {} reads it as it is", text::shell(&self.path)));
             }
         }
+        self.report_family();
     }
 
     /// Whether there is nothing to look at.
@@ -133,6 +149,36 @@ impl Recording {
     pub fn suggest(&self) {
         if self.packed.is_ok() && !self.is_empty() {
             say("Next", &format!("blockwork compare {}", text::shell(&self.path)));
+        }
+    }
+
+    fn report_family(&self) {
+        let Family { recorded, running, skipped, .. } = &self.family;
+        let events = |child: &&Child| child.packed.as_ref().map_or(u64::MAX, |(summary, _)| summary.totals.events());
+        let mut largest: Vec<_> = recorded.iter().collect();
+        largest.sort_by_key(|child| Reverse(events(child)));
+        for child in largest.iter().take(CHILDREN_SHOWN) {
+            let path = self.path.with_file_name(child.path.file_name().unwrap_or_default());
+            let shown = format!("{}: {}", path.display(), child.program);
+            match &child.packed {
+                Ok((summary, size)) => {
+                    say("Recorded", &format!("{shown}, {}", amount(summary.totals.events(), *size)));
+                    if let Some(why) = &summary.stopped {
+                        say("Warning", &format!("{ENDED_EARLY}: {why}"));
+                    }
+                }
+                Err(why) => say("Recorded", &format!("{shown}, but could not pack it: {why}")),
+            }
+        }
+        if let Some(more @ 1..) = recorded.len().checked_sub(CHILDREN_SHOWN) {
+            say("Recorded", &text::counted(more as u64, "more child", "more children"));
+        }
+        for path in running {
+            say("Running", &format!("still: {} can be read as it is", path.display()));
+        }
+        if !skipped.is_empty() {
+            let total = u32::try_from(skipped.len()).unwrap_or(u32::MAX);
+            say("Skipped", &text::children(skipped, total));
         }
     }
 
@@ -159,6 +205,9 @@ impl Recording {
         remarks
     }
 }
+
+/// How many children are named, the largest; the rest is counted.
+const CHILDREN_SHOWN: usize = 20;
 
 /// Prints a line with its title.
 fn say(title: &str, text: &str) {
@@ -196,32 +245,67 @@ pub fn record(request: Request<'_>) -> Result<Recording, Failure> {
         .map(Arc::new)
         .map_err(|error| Failure::own(format!("cannot write {shown}: {}", explain(&error))))?;
     spool.look_for_stacks(request.stacks);
-    let done = record_into(request.command, &program, &path, &spool);
+    let done = record_into(request, &program, &path, &spool);
     if !done.as_ref().is_ok_and(|recording| recording.reached) {
         // Nothing was recorded, so nothing is lost.
         drop(fs::remove_file(&path));
     }
-    done
+    done.map(|recording| recording.named(request.output))
 }
 
-fn record_into(command: &[OsString], program: &str, path: &Path, spool: &Arc<Spool>) -> Result<Recording, Failure> {
+impl Recording {
+    /// Gives the file the number of the process that was recorded, if that was
+    /// asked for.
+    fn named(mut self, output: Option<&Path>) -> Self {
+        let wanted = output.filter(|path| self.reached && path.file_name().is_some_and(family::has_process));
+        if let Some(path) = wanted.map(|path| family::of_process(path, self.process)) {
+            // Never over another file.
+            if fs::hard_link(&self.path, &path).is_ok() {
+                drop(fs::remove_file(&self.path));
+                self.path = path;
+            }
+        }
+        self
+    }
+}
+
+fn record_into(request: Request<'_>, program: &str, path: &Path, spool: &Arc<Spool>) -> Result<Recording, Failure> {
     let absolute = fs::canonicalize(path)
         .map_err(|error| Failure::own(format!("cannot find {} again: {error}", path.display())))?;
     let beside = absolute.parent().unwrap_or(Path::new("/"));
     let library = recorder::install(recorder::RECORDER, beside)
         .map_err(|error| Failure::own(format!("cannot put the recorder where it can be loaded: {error}")))?;
-    let (end, packed) = thread::scope(|scope| {
+    let template = family::template(
+        &request.output.map_or_else(|| absolute.clone(), |output| beside.join(output.file_name().unwrap_or_default())),
+    );
+    if request.follow {
+        if family::has_process(beside.as_os_str()) {
+            return Err(Failure::own(
+                "cannot follow children: %p may stand in the name of FILE, not of its folder".into(),
+            ));
+        }
+        let followed = spool.follow_children(&template);
+        followed.map_err(|error| Failure::own(format!("cannot follow children: {error}")))?;
+    }
+    let over = AtomicBool::new(false);
+    let (end, packed, family) = thread::scope(|scope| {
         // Packed while the program runs, so that little is left to do after it.
         let packer = scope.spawn(|| pack(spool, beside, program));
+        let follower = request.follow.then(|| scope.spawn(|| Family::follow(spool, &template, &over)));
         let claimed = Arc::clone(spool);
         // Which process is the one to record is settled before it starts.
         let claim = move || claimed.claim();
-        let end = process::run(command, library.path(), (VARIABLE, absolute.as_os_str()), claim);
+        let end = process::run(request.command, library.path(), (VARIABLE, absolute.as_os_str()), claim);
         spool.end();
+        over.store(true, Relaxed); // seen soon, and before the threads are joined
         packer.thread().unpark();
         show_progress(spool, &packer);
         let packed = packer.join().unwrap_or_else(|_| Err(io::Error::other("the packer panicked")));
-        (end, packed)
+        let family = follower.map(|follower| {
+            follower.thread().unpark();
+            follower.join().unwrap_or_default()
+        });
+        (end, packed, family.unwrap_or_default())
     });
     let end = end.map_err(|error| Failure::new(CANNOT_RUN, format!("cannot run {program}: {error}")))?;
     let packed = match packed.and_then(|(summary, file)| place(summary, file, &absolute)) {
@@ -232,11 +316,25 @@ fn record_into(command: &[OsString], program: &str, path: &Path, spool: &Arc<Spo
             Err(stopped.map_or_else(|| error.to_string(), |why| format!("{error}; {ENDED_EARLY}: {why}")))
         }
     };
-    Ok(Recording { path: path.into(), program: program.into(), end, reached: spool.committed() > 0, packed })
+    Ok(Recording {
+        path: path.into(),
+        program: program.into(),
+        process: spool.root(),
+        end,
+        reached: spool.committed() > 0,
+        packed,
+        family,
+    })
 }
 
 fn output_path(output: Option<&Path>, program: &str) -> PathBuf {
-    output.map_or_else(|| format!("{program}.{}.bwrec", std::process::id()).into(), PathBuf::from)
+    let ours = std::process::id();
+    // Until the program's own number is known.
+    match output {
+        None => format!("{program}.{ours}.bwrec").into(),
+        Some(path) if path.file_name().is_some_and(family::has_process) => family::of_process(path, ours),
+        Some(path) => path.into(),
+    }
 }
 
 fn explain(error: &io::Error) -> String {

@@ -4,7 +4,10 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read},
     mem::offset_of,
-    os::{fd::AsRawFd, unix::fs::FileExt},
+    os::{
+        fd::AsRawFd,
+        unix::{ffi::OsStrExt, fs::FileExt},
+    },
     path::Path,
     ptr::{self, NonNull},
     sync::atomic::{
@@ -15,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-use crate::recorder::layout::{self, HEADER, Header};
+use crate::recorder::layout::{self, Child, FOLLOW, HEADER, Header};
 
 /// A file that a recorder appends to, its header mapped.
 #[derive(Debug)]
@@ -56,6 +59,10 @@ impl Spool {
         bytes[..layout::MAGIC.len()].copy_from_slice(&layout::MAGIC);
         bytes[version..version + 4].copy_from_slice(&layout::VERSION.to_ne_bytes());
         file.write_all_at(&bytes, 0)?;
+        Self::map(file)
+    }
+
+    fn map(file: File) -> io::Result<Self> {
         let (access, shared) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED);
         // SAFETY: the system chooses a free address, so no other memory changes.
         let address = unsafe { libc::mmap(ptr::null_mut(), HEADER, access, shared, file.as_raw_fd(), 0) };
@@ -77,6 +84,62 @@ impl Spool {
     /// `exec`.
     pub fn claim(&self) {
         self.header().root.store(std::process::id(), Relaxed); // `exec` orders it
+    }
+
+    /// Gives every child a spool of its own, at `template` with its process for
+    /// `%p`.
+    ///
+    /// # Errors
+    ///
+    /// When that is too long.
+    pub fn follow_children(&self, template: &Path) -> io::Result<()> {
+        let bytes = template.as_os_str().as_bytes();
+        if bytes.len() >= FOLLOW {
+            return Err(io::Error::from(io::ErrorKind::InvalidFilename));
+        }
+        // Nobody records yet; who does finds it by the file.
+        self.file.write_all_at(bytes, offset_of!(Header, follow) as u64)
+    }
+
+    /// The spool that a process has left at `path`; `None` if there is none.
+    pub fn left(path: &Path, process: u32) -> io::Result<Option<Self>> {
+        let file = match OpenOptions::new().read(true).write(true).open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file?,
+        };
+        let mut magic = [0; layout::MAGIC.len()];
+        if file.metadata()?.len() < layout::EVENTS
+            || file.read_at(&mut magic, 0)? < magic.len()
+            || magic != layout::MAGIC
+        {
+            return Ok(None);
+        }
+        let spool = Self::map(file)?;
+        spool.end();
+        Ok((spool.root() == process && spool.header().version == layout::VERSION).then_some(spool))
+    }
+
+    /// The process that is recorded, once it has begun.
+    pub fn root(&self) -> u32 {
+        self.header().root.load(Relaxed)
+    }
+
+    /// When that began, in the system's ticks; 0 if it is not known.
+    pub fn began(&self) -> u64 {
+        self.header().began.load(Relaxed)
+    }
+
+    /// The processes that were met beside that, and their last names, as far as
+    /// there is room to name them.
+    pub fn children(&self) -> impl Iterator<Item = (u32, String)> {
+        let header = self.header();
+        let known = header.children.load(Relaxed) as usize;
+        let child = |child: &Child| {
+            let name: Vec<_> = child.name.iter().flat_map(|letters| letters.load(Relaxed).to_ne_bytes()).collect();
+            let name = name.split(|&byte| byte == 0).next().unwrap_or_default();
+            (child.pid.load(Relaxed), String::from_utf8_lossy(name).into_owned())
+        };
+        header.child.iter().take(known).map(child).filter(|&(process, _)| process != 0)
     }
 
     /// Has the recorder look who asks for each block, so deep.

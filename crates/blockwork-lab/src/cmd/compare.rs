@@ -16,6 +16,7 @@ use crate::{
     import::Pairing,
     replay::{
         candidate::Candidate,
+        child::Threads,
         driver::marks::Touch,
         library,
         runner::{Outcome, Runner},
@@ -65,6 +66,9 @@ pub struct How {
     /// Timed runs of each allocator; fewer if they take minutes
     #[arg(long, value_name = "N", default_value_t = RUNS, value_parser = runs())]
     pub runs: u32,
+    /// Whose calls are replayed by whom
+    #[arg(long, value_enum, default_value_t)]
+    pub threads: Threads,
     /// What of each block the replay writes, as a program would
     #[arg(long, value_enum, default_value_t)]
     pub touch: Touch,
@@ -87,6 +91,7 @@ impl Default for How {
             malloc: Vec::new(),
             only: false,
             runs: RUNS,
+            threads: Threads::default(),
             touch: Touch::default(),
             verify: false,
             fail_over: Vec::new(),
@@ -179,7 +184,7 @@ pub fn compare(trace: &Trace, how: &How, next: &str) -> anyhow::Result<ExitCode>
 
 /// The same; `other` is what `trace` would be if other blocks had been freed.
 fn compare_with(trace: &Trace, other: Option<&Trace>, how: &How, next: &str) -> anyhow::Result<ExitCode> {
-    let script = Script::new(trace)?;
+    let script = Script::new(trace, how.threads)?;
     let facts = Facts::of(trace, &script);
     let mut runner = Runner::new(&script, how.runs)?;
     (runner.touch, runner.verify) = (how.touch, how.verify);
@@ -219,7 +224,7 @@ fn compare_with(trace: &Trace, other: Option<&Trace>, how: &How, next: &str) -> 
 
 /// What the candidates hold in a recording, not how long they take.
 fn other_outcome(trace: &Trace, how: &How) -> anyhow::Result<Outcome> {
-    let script = Script::new(trace)?;
+    let script = Script::new(trace, how.threads)?;
     let mut runner = Runner::new(&script, 0)?;
     (runner.touch, runner.verify) = (how.touch, how.verify);
     let candidates = how.candidates();
@@ -242,7 +247,7 @@ fn progress(steps: u64) -> ProgressBar {
 }
 
 /// What standard output is fit for.
-fn style() -> Style {
+pub fn style() -> Style {
     let terminal = io::stdout().is_terminal();
     let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let told = || env::var("COLUMNS").ok()?.parse().ok().filter(|&columns| columns > 0);

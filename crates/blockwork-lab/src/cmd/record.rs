@@ -8,7 +8,7 @@ use crate::capture::{self, Failure, Recording, Request};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Ends with the program's own exit code: 128 and the signal's number if it was killed, 127 if \
                         it is not found, 126 if it cannot be run, 125 if it succeeds and recording fails.\n\
-                        A program that calls exec is recorded on; its children are not.")]
+                        A program that calls exec is recorded on; its children only with --follow.")]
 pub struct Args {
     /// What to record
     #[command(flatten)]
@@ -18,7 +18,8 @@ pub struct Args {
 /// What to record, and where to.
 #[derive(Debug, clap::Args)]
 pub struct What {
-    /// Where to write the recording [default: PROGRAM.PID.bwrec, PID being that of `blockwork`]
+    /// Where to write the recording, %p being the program's process [default: PROGRAM.PID.bwrec, PID being that of
+    /// `blockwork`]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Replace FILE if it exists
@@ -28,6 +29,9 @@ pub struct What {
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "24",
           value_parser = clap::value_parser!(u32).range(1..=128))]
     pub stacks: Option<u32>,
+    /// Record children too, each in a file with its process number: where %p stands in FILE, or before its extension
+    #[arg(long)]
+    pub follow: bool,
     /// The program to record, and its arguments
     #[arg(required = true, trailing_var_arg = true, value_names = ["PROGRAM", "ARGS"])]
     pub command: Vec<OsString>,
@@ -45,6 +49,7 @@ impl What {
             output: self.output.as_deref(),
             force: self.force,
             stacks: self.stacks.unwrap_or(0),
+            follow: self.follow,
         })
     }
 }

@@ -17,7 +17,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = compare::RUNS, value_parser = compare::runs())]
     pub runs: u32,
     /// Record nothing, but find what is done wrong: double, foreign and wrong frees, overruns, writes after a free
-    #[arg(long, conflicts_with_all = ["runs", "output", "force", "stacks"])]
+    #[arg(long, conflicts_with_all = ["runs", "output", "force", "stacks", "follow"])]
     pub checked: bool,
     /// Look for leaks, too: blocks that nothing points to at the end
     #[arg(long, requires = "checked")]

@@ -81,7 +81,7 @@ impl Gauge for &Meter {
 /// The step that makes no sense, or goes beyond all addresses.
 pub fn play<H: Heap>(heap: H, model: Model, steps: &[Step], slots: usize, curve: Curve) -> Result<Measures, Stop> {
     let meter = &Meter { held: Cell::new(0), header: model.header };
-    let books = Books::new(meter, curve, None);
+    let books = Books::new(meter).drawing(curve);
     let mut stage = Stage { heap, model, meter, books };
     let mut blocks: Vec<Option<Live>> = vec![None; slots];
     for (step, call) in steps.iter().enumerate() {

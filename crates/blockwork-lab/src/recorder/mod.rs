@@ -34,6 +34,9 @@ mod names;
 #[path = "../../recorder/next.rs"]
 mod next;
 #[cfg(all(test, recorder))]
+#[path = "../../recorder/paths.rs"]
+mod paths;
+#[cfg(all(test, recorder))]
 #[path = "../../recorder/sites.rs"]
 mod sites;
 #[cfg(all(test, recorder))]
@@ -65,8 +68,15 @@ pub const RECORDER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/recorder.s
 /// The checker, which programs load in the same way; empty as well.
 pub const CHECKER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/checker.so"));
 
+/// The composer, which programs load in the same way; empty as well.
+pub const COMPOSER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/composer.so"));
+
 /// How the library's file is called, up to a random part.
 const PREFIX: &str = "blockwork-recorder-";
+
+/// What every recorder has in its name, also one that was written to be loaded
+/// by hand.
+const NAME: &str = "blockwork-recorder";
 
 /// How it ends.
 const SUFFIX: &str = ".so";
@@ -168,7 +178,7 @@ pub fn preload(library: &Path, before: Option<OsString>) -> OsString {
     let mut value = library.as_os_str().to_owned();
     let before = before.unwrap_or_default();
     for other in before.as_bytes().split(|byte| b" :".contains(byte)) {
-        if !other.is_empty() && !other.windows(PREFIX.len()).any(|part| part == PREFIX.as_bytes()) {
+        if !other.is_empty() && !other.windows(NAME.len()).any(|part| part == NAME.as_bytes()) {
             value.push(":");
             value.push(OsStr::from_bytes(other));
         }

@@ -47,6 +47,22 @@ fn calls_are_passed_on_by_a_process_that_is_not_recorded() {
 }
 
 #[test]
+fn a_library_is_unloaded_by_who_would_do_it_without_us() {
+    // SAFETY: a string with its zero, of a library that is loaded already.
+    let library = unsafe { libc::dlopen(c"libc.so.6".as_ptr(), libc::RTLD_NOW) };
+    assert!(!library.is_null());
+    // SAFETY: open.
+    assert_eq!(unsafe { names::dlclose(library) }, 0);
+}
+
+#[test]
+fn an_address_may_be_looked_at_whatever_it_is() {
+    let bytes = *b"here";
+    assert_eq!(sys::peek(bytes.as_ptr().expose_provenance()), Ok(bytes));
+    assert_eq!(sys::peek::<4>(8), Err(Errno::FAULT));
+}
+
+#[test]
 fn what_c_refuses_is_refused_in_the_same_way() {
     let mut place = ptr::dangling_mut::<c_void>();
     for alignment in [0, 1, 4, 24] {
@@ -121,6 +137,7 @@ fn a_preload_of_the_users_stays_behind_ours() {
     assert_eq!(preload(ours, Some("".into())), "/tmp/r.so");
     assert_eq!(preload(ours, Some("/lib/x.so /lib/y.so".into())), "/tmp/r.so:/lib/x.so:/lib/y.so");
     assert_eq!(preload(ours, Some("/tmp/blockwork-recorder-x.so:/lib/x.so".into())), "/tmp/r.so:/lib/x.so");
+    assert_eq!(preload(ours, Some("/x/libblockwork-recorder.so".into())), "/tmp/r.so");
 }
 
 #[test]

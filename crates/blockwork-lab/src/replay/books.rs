@@ -94,11 +94,20 @@ pub struct Measures {
 }
 
 impl<G: Gauge> Books<G> {
-    /// Books over an allocator that `gauge` can read. Moments go to `curve`, and
-    /// memory is sampled by `footprint`.
-    pub fn new(gauge: G, curve: Curve, footprint: Option<Footprint>) -> Self {
+    /// Books over an allocator that `gauge` can read.
+    pub fn new(gauge: G) -> Self {
         let none = Moment::default();
-        Self { gauge, blocks: 0, now: none, peak: none, fullest: none, curve, footprint }
+        Self { gauge, blocks: 0, now: none, peak: none, fullest: none, curve: Curve::default(), footprint: None }
+    }
+
+    /// The same, and moments go to `curve`.
+    pub fn drawing(self, curve: Curve) -> Self {
+        Self { curve, ..self }
+    }
+
+    /// The same, and the kernel is asked now and then.
+    pub fn sampling(self) -> Self {
+        Self { footprint: Some(Footprint::new()), ..self }
     }
 
     /// Closes the books. `requests` are counted by others.
@@ -185,7 +194,7 @@ mod tests {
     }
 
     fn played(curve: Curve) -> Measures {
-        let mut books = Books::new(Told(vec![64, 128, 128, 128, 64]), curve, None);
+        let mut books = Books::new(Told(vec![64, 128, 128, 128, 64])).drawing(curve);
         books.took(10, 16);
         books.stepped(0);
         books.took(20, 32);

@@ -15,8 +15,13 @@ use serde::{Deserialize, Serialize};
 use super::{
     books::Measures,
     candidate::Candidate,
-    driver::{Stop, mapping::Mapping, marks::Touch},
+    driver::{
+        Stop,
+        mapping::{Mapping, Plain},
+        marks::Touch,
+    },
     latency::Latencies,
+    play::Score,
 };
 use crate::text;
 
@@ -32,10 +37,14 @@ pub struct Job {
     pub task: Task,
     /// The first step of the script, and the one after the last.
     pub steps: (usize, usize),
+    /// Events of the recording before these.
+    pub first: usize,
     /// One more than the highest slot.
     pub slots: usize,
     /// Bytes that the candidate may need to reserve: see [`Candidate::capacity`].
     pub capacity: u64,
+    /// By which threads.
+    pub threads: Threads,
     /// What of each block is written and looked at.
     pub touch: Touch,
     /// Bytes that it may map.
@@ -44,6 +53,17 @@ pub struct Job {
     pub seconds: u64,
     /// Who waits for the answer.
     pub parent: u32,
+}
+
+/// Whose calls are replayed by whom.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Threads {
+    /// All by one thread, in recorded order
+    #[default]
+    Flat,
+    /// By as many threads as were recorded, each its own: in recorded order for memory, and as soon as may be for time
+    Exact,
 }
 
 /// What to find out.
@@ -94,15 +114,24 @@ pub fn main(job: &str) -> ExitCode {
 fn run(job: &str) -> anyhow::Result<()> {
     let job: Job = serde_json::from_str(job).context("not a job of this version")?;
     die_with(job.parent)?;
-    let script = Mapping::new(io::stdin()).context("standard input is not a script")?;
-    let (from, to) = job.steps;
-    let steps = script.steps().get(from..to).context("the job reaches beyond the script")?;
-    // Other mallocs reserve far more than they use.
-    let memory = (!matches!(job.candidate, Candidate::Library(_))).then_some(job.memory);
-    confine(memory, job.seconds)?;
-    let report = job.candidate.run(&job, steps).unwrap_or_else(Report::Stop);
-    serde_json::to_writer(io::stdout(), &report)?;
+    let report = match job.threads {
+        Threads::Flat => play(&job, |steps| Score::Flat(steps)),
+        Threads::Exact => play(&job, |calls| Score::Exact(calls)),
+    };
+    serde_json::to_writer(io::stdout(), &report?)?;
     Ok(())
+}
+
+/// Plays its part of the script, of which `score` knows what it is.
+fn play<T: Plain>(job: &Job, score: impl FnOnce(&[T]) -> Score<'_>) -> anyhow::Result<Report> {
+    let script = Mapping::<T>::new(io::stdin()).context("standard input is not a script")?;
+    let (from, to) = job.steps;
+    let part = script.as_slice().get(from..to).context("the job reaches beyond the script")?;
+    // Other mallocs reserve far more than they use, as the machine's does for its threads.
+    let reserves = job.threads == Threads::Exact || matches!(job.candidate, Candidate::Library(_));
+    let memory = (!reserves).then_some(job.memory);
+    confine(memory, job.seconds)?;
+    Ok(job.candidate.run(job, score(part)).unwrap_or_else(Report::Stop))
 }
 
 /// Ends this process with `parent`, now if that is gone already.

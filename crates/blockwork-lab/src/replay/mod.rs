@@ -8,7 +8,7 @@
 //!              └─► child: the null allocator, timed            ─► what the driver costs
 //! ```
 //!
-//! One thread, recorded order. Every block is touched as a program would: its
+//! One thread and recorded order, or all threads. Every block is touched as a program would: its
 //! first word, each page and its last byte when it begins, its first word when
 //! it ends. What was written is compared, so that an allocator that hands out
 //! the same bytes twice is caught and not ranked.
@@ -16,6 +16,8 @@
 //! | part | knows |
 //! |---|---|
 //! | [`script`] | what a recording asks for, and how much memory that takes at least |
+//! | [`call`] | the same by thread |
+//! | [`play`] | one replay, by one thread or by many |
 //! | [`driver`] | how to play steps through one heap; all `unsafe` is there |
 //! | [`books`] | what is held, granted and asked for at the worst moment |
 //! | [`curve`] | the same over time |
@@ -27,9 +29,11 @@
 //! | [`candidate`] | those, the machine's, and none |
 //! | [`child`] | one process, one candidate |
 //! | [`runner`] | the order of the processes |
+//! | [`outcome`] | what all candidates did |
 //! | [`memory`] | how much the machine can spare |
 
 pub mod books;
+pub mod call;
 pub mod candidate;
 pub mod child;
 pub mod composition;
@@ -40,6 +44,8 @@ pub mod footprint;
 pub mod latency;
 pub mod library;
 pub mod memory;
+pub mod outcome;
+pub mod play;
 pub mod runner;
 pub mod script;
 pub mod spec;

@@ -1,36 +1,41 @@
 //! [`Runner`]: which processes run, in which order, and what they found.
 //!
 //! ```text
-//! measure  system  bump  memo  …          once each: those that fail are out
+//! measure  system  bump  memo  …          once each, two at a time: those that fail are out
 //! each     driver  system  bump  memo  …  once each: single calls
 //! time     driver  system  bump  memo  …  run 1
 //! time     driver  system  bump  memo  …  run 2
 //! ```
 //!
 //! Interleaved, so that a machine that turns slow for a while turns slow for
-//! all; one at a time, so that none is in another's way. Each image of a
+//! all; timed one at a time, so that none is in another's way. Each image of a
 //! recording is a process of its own, as a new program is.
 
 use std::{
     env,
     ffi::OsString,
-    ops::Range,
+    io, iter,
     os::unix::process::ExitStatusExt,
-    process::{self, Command, ExitStatus, Stdio},
+    process::{self, Command, ExitStatus, Output, Stdio},
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    thread,
     time::{Duration, Instant},
 };
 
 use anyhow::Context;
+use rustix::process::{Pid, Signal, kill_process};
 
+pub use super::outcome::{Figures, Method, Outcome, Row};
 use super::{
-    books::{Measures, Moment},
-    candidate::{Candidate, Kind},
+    candidate::Candidate,
     child::{Job, Report, Task, VERB},
-    curve::Curve,
     driver::marks::Touch,
     latency::Latencies,
     memory,
-    script::Script,
+    script::{Part, Script},
 };
 use crate::text::bytes;
 
@@ -49,6 +54,8 @@ pub struct Runner<'a> {
     pub verify: bool,
     /// After so long, no other round of timed runs begins.
     pub patience: Duration,
+    /// A process that takes longer for a million events is stopped.
+    pub hang: Duration,
     /// Bytes that a candidate may take.
     pub spare: u64,
 }
@@ -57,95 +64,17 @@ pub struct Runner<'a> {
 /// where a program asks for large blocks all the time, which a replay touches.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// A thousand times what a replay takes that fills blocks of kilobytes.
+const HANG: Duration = Duration::from_secs(600);
+
 /// What there is to say when the null allocator fails.
 const NO_DRIVER: &str = "the replay does not work even without an allocator";
-
-/// What all candidates did.
-#[derive(Debug, Default)]
-pub struct Outcome {
-    /// Nanoseconds per event of the null allocator, one for each run; none if
-    /// the machine has no memory for the largest block.
-    pub driver: Vec<f64>,
-    /// What the clock around single calls takes: calls of the null allocator.
-    pub clock: Latencies,
-    /// The candidates in the order given.
-    pub rows: Vec<Row>,
-}
-
-/// What one candidate did.
-#[derive(Debug)]
-pub struct Row {
-    /// Its composition, in the notation of the library.
-    pub spec: String,
-    /// What it stands for.
-    pub kind: Kind,
-    /// Its figures, or why it has none.
-    pub result: Result<Figures, String>,
-}
-
-/// What a candidate that came to the end needed.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Figures {
-    /// Nanoseconds per event, one for each run, driver included.
-    pub ns: Vec<f64>,
-    /// What single calls took, in all images, the clock included.
-    pub calls: Latencies,
-    /// The moment when most was held, in the image that held most.
-    pub peak: Moment,
-    /// Most bytes that were live at once in that image, as asked for.
-    pub peak_live: u64,
-    /// What was held over time, in all images.
-    pub curve: Curve,
-    /// Most bytes in memory, in the image that had most there.
-    pub resident: Option<u64>,
-    /// Page faults, in all images.
-    pub faults: Option<u64>,
-    /// Requests to the parent, in all images.
-    pub requests: Option<u64>,
-}
 
 /// A candidate that is still in.
 #[derive(Debug)]
 struct Entry {
     candidate: Candidate,
     result: Result<Figures, String>,
-}
-
-impl Figures {
-    /// Takes in what was measured of another image, in which `live` bytes were
-    /// the most.
-    fn add(&mut self, measures: Measures, live: u64) {
-        let Measures { peak, curve, requests, resident, faults } = measures;
-        if peak.held >= self.peak.held {
-            (self.peak, self.peak_live) = (peak, live);
-        }
-        self.curve.append(curve);
-        self.requests = sum(self.requests, requests);
-        self.resident = self.resident.max(resident);
-        self.faults = sum(self.faults, faults);
-    }
-
-    /// Johnstone and Wilson's third measure: the most that was held, in parts of
-    /// what was live then.
-    pub fn held_to_live_then(&self) -> Option<f64> {
-        ratio(self.peak.held, self.peak.asked)
-    }
-
-    /// Their fourth: the most that was held, in parts of the most that was live.
-    pub fn held_to_most_live(&self) -> Option<f64> {
-        ratio(self.peak.held, self.peak_live)
-    }
-}
-
-fn ratio(part: u64, whole: u64) -> Option<f64> {
-    (whole > 0).then(|| part as f64 / whole as f64)
-}
-
-fn sum(one: Option<u64>, other: Option<u64>) -> Option<u64> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.saturating_add(other)),
-        (one, other) => one.or(other),
-    }
 }
 
 impl Entry {
@@ -178,6 +107,7 @@ impl<'a> Runner<'a> {
             touch: Touch::default(),
             verify: false,
             patience: PATIENCE,
+            hang: HANG,
             spare: memory::spare(),
         })
     }
@@ -195,7 +125,7 @@ impl<'a> Runner<'a> {
     ///
     /// When not even the null allocator can be run.
     pub fn run(&self, candidates: &[Candidate], tell: &mut dyn FnMut(&str)) -> anyhow::Result<Outcome> {
-        let mut entries: Vec<Entry> = candidates.iter().map(|candidate| self.enter(candidate, tell)).collect();
+        let mut entries = self.enter_all(candidates, tell);
         let mut driver = Vec::new();
         let runs = if self.has_room_for(&Candidate::Driver).is_ok() { self.runs } else { 0 };
         let mut clock = Latencies::default();
@@ -218,7 +148,41 @@ impl<'a> Runner<'a> {
         }
         let row =
             |Entry { candidate, result }| Row { spec: candidate.spec(self.script), kind: candidate.kind(), result };
-        Ok(Outcome { driver, clock, rows: entries.into_iter().map(row).collect() })
+        let method = Method { threads: self.script.threads, touch: self.touch };
+        Ok(Outcome { method, driver, clock, rows: entries.into_iter().map(row).collect() })
+    }
+
+    /// Measures the candidates, two at a time where the machine can.
+    fn enter_all(&self, candidates: &[Candidate], tell: &mut dyn FnMut(&str)) -> Vec<Entry> {
+        let next = AtomicUsize::new(0);
+        let (said, heard) = mpsc::channel::<String>();
+        let work = |said: mpsc::Sender<String>| {
+            // Nobody listens any more where this command is ending.
+            let mut tell = |spec: &str| drop(said.send(spec.to_owned()));
+            let mine = || {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                Some((index, self.enter(candidates.get(index)?, &mut tell)))
+            };
+            iter::from_fn(mine).collect::<Vec<_>>()
+        };
+        let work = &work;
+        let mut entries: Vec<(usize, Entry)> = thread::scope(|scope| {
+            let begin = |said| scope.spawn(move || work(said));
+            let lanes: Vec<_> = iter::repeat_n(said, self.lanes(candidates)).map(begin).collect();
+            heard.iter().for_each(|spec| tell(&spec));
+            lanes.into_iter().flat_map(|lane| lane.join().unwrap_or_default()).collect()
+        });
+        entries.sort_unstable_by_key(|(index, _)| *index);
+        entries.into_iter().map(|(_, entry)| entry).collect()
+    }
+
+    /// How many may be measured at a time: what they hold is not known, only
+    /// what they need at least.
+    fn lanes(&self, candidates: &[Candidate]) -> usize {
+        let needs = candidates.iter().map(|candidate| self.needs(candidate)).filter(|needs| *needs <= self.spare);
+        let is_roomy = needs.max().is_some_and(|most| most.saturating_mul(4) <= self.spare);
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        if is_roomy { processors.min(2) } else { 1 }
     }
 
     /// Measures a candidate, if there is memory for it.
@@ -227,8 +191,16 @@ impl<'a> Runner<'a> {
         Entry { candidate: candidate.clone(), result }
     }
 
+    /// Bytes that `candidate` takes at least.
+    fn needs(&self, candidate: &Candidate) -> u64 {
+        // The null allocator has its memory for each thread.
+        let times = |part: &Part| if *candidate == Candidate::Driver { part.threads as u64 } else { 1 };
+        let needs = |part: &Part| candidate.needs(&part.demand).saturating_mul(times(part));
+        self.script.images.iter().map(needs).max().unwrap_or(0)
+    }
+
     fn has_room_for(&self, candidate: &Candidate) -> Result<(), String> {
-        let needs = self.script.images.iter().map(|part| candidate.needs(&part.demand)).max().unwrap_or(0);
+        let needs = self.needs(candidate);
         if needs <= self.spare {
             Ok(())
         } else {
@@ -239,9 +211,9 @@ impl<'a> Runner<'a> {
     fn measure(&self, candidate: &Candidate, tell: &mut dyn FnMut(&str)) -> Result<Figures, String> {
         let mut figures = Figures::default();
         for part in &self.script.images {
-            match self.child(candidate, Task::Measure, &part.steps, tell)? {
+            match self.child(candidate, Task::Measure, part, tell)? {
                 Report::Measure(measures) => figures.add(measures, part.demand.peak_bytes),
-                other => return Err(failure(part.steps.start, &other)),
+                other => return Err(failure(part.ops.start, &other)),
             }
         }
         Ok(figures)
@@ -251,9 +223,9 @@ impl<'a> Runner<'a> {
     fn each(&self, candidate: &Candidate, tell: &mut dyn FnMut(&str)) -> Result<Latencies, String> {
         let mut calls = Latencies::default();
         for part in &self.script.images {
-            match self.child(candidate, Task::Each, &part.steps, tell)? {
+            match self.child(candidate, Task::Each, part, tell)? {
                 Report::Each(more) => calls.append(more),
-                other => return Err(failure(part.steps.start, &other)),
+                other => return Err(failure(part.ops.start, &other)),
             }
         }
         Ok(calls)
@@ -263,9 +235,9 @@ impl<'a> Runner<'a> {
     fn time(&self, candidate: &Candidate, tell: &mut dyn FnMut(&str)) -> Result<f64, String> {
         let mut ns = 0;
         for part in &self.script.images {
-            match self.child(candidate, Task::Time, &part.steps, tell)? {
+            match self.child(candidate, Task::Time, part, tell)? {
                 Report::Time(more) => ns += more,
-                other => return Err(failure(part.steps.start, &other)),
+                other => return Err(failure(part.ops.start, &other)),
             }
         }
         Ok(ns as f64 / self.script.events().max(1) as f64)
@@ -276,19 +248,21 @@ impl<'a> Runner<'a> {
         &self,
         candidate: &Candidate,
         task: Task,
-        steps: &Range<usize>,
+        part: &Part,
         tell: &mut dyn FnMut(&str),
     ) -> Result<Report, String> {
         tell(&candidate.spec(self.script));
         let job = Job {
             candidate: candidate.clone(),
             task,
-            steps: (steps.start, steps.end),
+            steps: (part.steps.start, part.steps.end),
+            first: part.ops.start,
             slots: self.script.slots,
             capacity: candidate.capacity(self.script),
+            threads: self.script.threads,
             touch: if self.verify && task == Task::Measure { Touch::All } else { self.touch },
             memory: self.spare,
-            seconds: 60 + steps.len() as u64 / 20_000,
+            seconds: 60 + part.steps.len() as u64 / 20_000,
             parent: process::id(),
         };
         let job = serde_json::to_string(&job).map_err(|error| format!("failed: {error}"))?;
@@ -298,19 +272,34 @@ impl<'a> Runner<'a> {
         if let Candidate::Library(path) = candidate {
             command.env("LD_PRELOAD", path);
         }
-        let done = command
-            .args(before)
-            .args([VERB, &job])
-            .stdin(script)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .output()
+        let command = command.args(before).args([VERB, &job]).stdin(script);
+        let bound = self.hang.saturating_mul(1 + u32::try_from(part.steps.len() / 1_000_000).unwrap_or(u32::MAX));
+        let done = output_within(bound, command.stdout(Stdio::piped()).stderr(Stdio::piped()))
             .map_err(|error| format!("failed: cannot start {}: {error}", program.display()))?;
         match serde_json::from_slice(&done.stdout) {
             Ok(report) if done.status.success() => Ok(report),
             _ => Err(crash(done.status, &String::from_utf8_lossy(&done.stderr))),
         }
     }
+}
+
+/// Runs `command` to its end, or stops it when it takes longer than `bound`: an
+/// allocator may wait for itself for ever.
+fn output_within(bound: Duration, command: &mut Command) -> io::Result<Output> {
+    let child = command.spawn()?;
+    let pid = Pid::from_child(&child);
+    let (done, waits) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            if waits.recv_timeout(bound) == Err(mpsc::RecvTimeoutError::Timeout) {
+                // It may just have ended.
+                let _gone = kill_process(pid, Signal::XCPU);
+            }
+        });
+        let output = child.wait_with_output();
+        drop(done);
+        output
+    })
 }
 
 /// A report that tells of a failure, in words; `first` is the number of the
@@ -344,7 +333,11 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::replay::testing::{Ops, trace};
+    use crate::replay::{
+        books::Moment,
+        child::Threads,
+        testing::{Ops, trace},
+    };
 
     /// Answers jobs about single calls.
     const EACH: &str = "*'\"each\"'*) echo '{\"each\":[[25,1]]}';;";
@@ -352,15 +345,17 @@ mod tests {
     /// Answers every job with `shell`, over a recording of two images. Also
     /// returns how many jobs there were.
     fn answers(shell: &str, spare: u64) -> (anyhow::Result<Outcome>, usize) {
-        answers_within(PATIENCE, shell, spare)
+        answers_within(PATIENCE, HANG, shell, spare)
     }
 
-    fn answers_within(patience: Duration, shell: &str, spare: u64) -> (anyhow::Result<Outcome>, usize) {
+    fn answers_within(patience: Duration, hang: Duration, shell: &str, spare: u64) -> (anyhow::Result<Outcome>, usize) {
         let calls = tempfile::NamedTempFile::new().unwrap();
         let shell = format!("echo >> {}; {shell}", calls.path().display());
-        let script = Script::new(&trace([Ops::new().alloc(0, 100).free(0), Ops::new().alloc(0, 60)])).unwrap();
+        let trace = trace([Ops::new().alloc(0, 100).free(0), Ops::new().alloc(0, 60)]);
+        let script = Script::new(&trace, Threads::Flat).unwrap();
         let command = ["sh", "-c", &shell].map(OsString::from).to_vec();
-        let runner = Runner { command, script: &script, runs: 2, touch: Touch::Pages, verify: false, patience, spare };
+        let runner =
+            Runner { command, script: &script, runs: 2, touch: Touch::Pages, verify: false, patience, hang, spare };
         let outcome = runner.run(&[Candidate::System], &mut |_| ());
         (outcome, fs::read(calls.path()).unwrap().len())
     }
@@ -415,6 +410,16 @@ mod tests {
     }
 
     #[test]
+    fn a_candidate_that_waits_for_ever_is_stopped() {
+        let shell = "case $1 in *driver*) echo '{\"time\":3}';; *) exec sleep 600;; esac";
+        let (outcome, _) = answers_within(Duration::ZERO, Duration::from_millis(300), shell, 1 << 30);
+        let why = outcome.ok().map(|mut outcome| outcome.rows.remove(0).result);
+        let stopped = Err("failed: stopped after far more time than a replay takes".into());
+        // Where the machine is too busy even for the driver, it is stopped, too.
+        assert!(why.is_none_or(|why| why == stopped));
+    }
+
+    #[test]
     fn a_candidate_that_needs_more_than_is_free_is_not_run() {
         let (outcome, calls) = answers("echo '{\"time\":3}'", 99);
         let mut outcome = outcome.unwrap();
@@ -429,7 +434,7 @@ mod tests {
             *measure*) echo '{"measure":{"peak":{"held":50,"granted":40,"asked":30},"requests":2}}';;
             *) echo '{"time":30}';;
         esac"#;
-        let (outcome, _) = answers_within(Duration::ZERO, answer, 1 << 30);
+        let (outcome, _) = answers_within(Duration::ZERO, HANG, answer, 1 << 30);
         let outcome = outcome.unwrap();
         assert_eq!(outcome.driver, [20.0]);
         assert_eq!(outcome.rows[0].result.as_ref().map(|figures| figures.ns.as_slice()), Ok([20.0].as_slice()));

@@ -4,13 +4,13 @@
 use std::{
     collections::HashMap,
     fs::File,
-    io::{BufWriter, Write},
+    io::{self, BufWriter, Write},
     ops::Range,
 };
 
 use anyhow::Context;
 
-use super::step::Step;
+use super::{call::split, child::Threads, step::Step};
 use crate::trace::{Kind, Op, Trace};
 
 /// A recording as a file of [`Step`]s, with the demand of each of its images.
@@ -18,6 +18,8 @@ use crate::trace::{Kind, Op, Trace};
 pub struct Script {
     /// The steps. Without a name: it goes when the last process that has it open ends.
     pub file: File,
+    /// By which threads.
+    pub threads: Threads,
     /// One more than the highest slot.
     pub slots: usize,
     /// The program images, in order.
@@ -27,8 +29,12 @@ pub struct Script {
 /// One program image: its blocks end with it.
 #[derive(Debug)]
 pub struct Part {
-    /// Its steps in the file.
+    /// Its steps in the file, or its calls.
     pub steps: Range<usize>,
+    /// Its part of the recording.
+    pub ops: Range<usize>,
+    /// Threads that replay it.
+    pub threads: usize,
     /// What it asks for.
     pub demand: Demand,
 }
@@ -55,28 +61,37 @@ pub struct Demand {
 }
 
 impl Script {
-    /// Writes the script of `trace`.
+    /// Writes the script of `trace`, for one thread or for all.
     ///
     /// # Errors
     ///
-    /// When there is no room for a file of sixteen bytes per event.
-    pub fn new(trace: &Trace) -> anyhow::Result<Self> {
-        let file = Self::write(&trace.ops)
-            .with_context(|| format!("no room for a temporary file in {}", std::env::temp_dir().display()))?;
-        let part = |steps: Range<usize>| {
-            let demand = Demand::of(trace.ops.get(steps.clone()).unwrap_or_default());
-            Part { steps, demand }
-        };
-        let images = trace.images.iter().map(|image| part(image.ops.clone())).filter(|part| part.demand.events > 0);
-        Ok(Self { file, slots: trace.slots as usize, images: images.collect() })
-    }
-
-    fn write(ops: &[Op]) -> std::io::Result<File> {
-        let mut to = BufWriter::new(tempfile::tempfile()?);
-        for op in ops {
-            to.write_all(&Step::from(*op).to_bytes())?;
+    /// When there is no room for a file of sixteen bytes per event, or
+    /// twenty-four; or there are too many threads.
+    pub fn new(trace: &Trace, threads: Threads) -> anyhow::Result<Self> {
+        let room = || format!("no room for a temporary file in {}", std::env::temp_dir().display());
+        let mut to = BufWriter::with_capacity(1 << 20, tempfile::tempfile().with_context(room)?);
+        let (mut images, mut written, mut slots) = (Vec::new(), 0, 0);
+        for image in trace.images.iter().filter(|image| !image.ops.is_empty()) {
+            let ops = trace.ops.get(image.ops.clone()).unwrap_or_default();
+            let (units, callers) = match threads {
+                Threads::Flat => {
+                    slots = trace.slots as usize;
+                    ops.iter().try_for_each(|op| to.write_all(&Step::from(*op).to_bytes())).with_context(room)?;
+                    (ops.len(), 1)
+                }
+                Threads::Exact => {
+                    let (calls, used) = split(ops)?;
+                    slots = slots.max(used);
+                    calls.iter().try_for_each(|call| to.write_all(&call.to_bytes())).with_context(room)?;
+                    (calls.len(), calls.len() - ops.len())
+                }
+            };
+            let steps = written..written + units;
+            written = steps.end;
+            images.push(Part { steps, ops: image.ops.clone(), threads: callers, demand: Demand::of(ops) });
         }
-        Ok(to.into_inner()?)
+        let file = to.into_inner().map_err(io::Error::from).with_context(room)?;
+        Ok(Self { file, threads, slots, images })
     }
 
     /// Calls in all images.
@@ -196,7 +211,7 @@ mod tests {
     #[test]
     fn images_are_parts_of_one_file() {
         let trace = trace([Ops::new().alloc(0, 1), Ops::new(), Ops::new().alloc(0, 2).free(0)]);
-        let script = Script::new(&trace).unwrap();
+        let script = Script::new(&trace, Threads::Flat).unwrap();
         let parts: Vec<_> = script.images.iter().map(|part| part.steps.clone()).collect();
         assert_eq!(parts, [0..1, 1..3]);
         assert_eq!(script.file.metadata().unwrap().len(), 48);

@@ -4,9 +4,8 @@
 //! sources that count: what they hold is pages, and what `malloc` holds for them
 //! once it was asked.
 
-use std::rc::Rc;
+use std::{fmt::Display, rc::Rc};
 
-use anyhow::anyhow;
 use blockwork::{
     Counted, Guarded, Pages, System,
     notation::{Composed, Composition, Member},
@@ -14,8 +13,10 @@ use blockwork::{
 
 use super::{
     books::Gauge,
+    child::Report,
     counter::{Counter, requests},
-    driver::malloc::MallocGauge,
+    driver::{Stop, heap::Through, machine::Machine},
+    play::{Play, Score},
 };
 use crate::models::Model;
 
@@ -33,18 +34,43 @@ pub fn check(text: &str) -> anyhow::Result<String> {
     Ok(composition.to_string())
 }
 
-/// Builds what `text` says.
+/// Times what `text` says. Many threads use it as it is if it is for them, and
+/// behind one lock otherwise.
 ///
 /// # Errors
 ///
-/// As for [`check`].
-pub fn build(text: &str) -> anyhow::Result<Composed<'static>> {
-    Ok(text.parse::<Composition>()?.build()?)
+/// The step at which it failed, as for [`measured`].
+pub fn timed(text: &str, play: Play<'_>) -> Result<Report, Stop> {
+    let composition: Composition = match text.parse() {
+        Ok(composition) => composition,
+        Err(why) => return refused(&why),
+    };
+    if let (Score::Exact(_), Ok(heap)) = (play.score, composition.build_sync()) {
+        return play.timed(&Through(&heap));
+    }
+    match composition.build() {
+        Ok(heap) => play.timed_alone(&Through(&heap)),
+        Err(why) => refused(&why),
+    }
+}
+
+/// Measures what `text` says.
+pub fn measured(text: &str, play: Play<'_>) -> Result<Report, Stop> {
+    let sources = Sources::new();
+    match sources.build(text) {
+        Ok(heap) => play.measured_alone(&Through(&heap), || sources.gauge(play), || sources.requests()),
+        Err(why) => refused(&why),
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "it stands among those that may fail")]
+fn refused(why: &impl Display) -> Result<Report, Stop> {
+    Ok(Report::Refused(why.to_string()))
 }
 
 /// The sources of a composition, counted.
 #[derive(Debug)]
-pub struct Sources {
+struct Sources {
     pages: Rc<Counted<Pages>>,
     guarded: Rc<Counted<Guarded>>,
     system: Rc<Counted<System>>,
@@ -52,7 +78,7 @@ pub struct Sources {
 
 impl Sources {
     /// Sources that nobody has asked yet.
-    pub fn new() -> Self {
+    fn new() -> Self {
         Self {
             pages: Rc::new(Counted::new(Pages)),
             guarded: Rc::new(Counted::new(Guarded::new())),
@@ -65,28 +91,28 @@ impl Sources {
     /// # Errors
     ///
     /// As for [`check`].
-    pub fn build(&self, text: &str) -> anyhow::Result<Composed<'static>> {
+    fn build(&self, text: &str) -> anyhow::Result<Composed<'static>> {
         let sources: [(&str, Rc<dyn Member>); 3] = [
             ("pages", Rc::<Counted<Pages>>::clone(&self.pages)),
             ("guarded", Rc::<Counted<Guarded>>::clone(&self.guarded)),
             ("system", Rc::<Counted<System>>::clone(&self.system)),
         ];
         let composition = Composition::parse_with(text, &sources.each_ref().map(|(name, _)| *name))?;
-        composition.build_over(&sources).map_err(|error| anyhow!(error))
+        Ok(composition.build_over(&sources)?)
     }
 
     /// Blocks asked for, or made larger in place.
-    pub fn requests(&self) -> Option<u64> {
+    fn requests(&self) -> Option<u64> {
         [requests(&self.pages), requests(&self.guarded), requests(&self.system)].into_iter().sum()
     }
 
     /// Reads what they have given from now on.
-    pub fn gauge(&self) -> impl Gauge {
+    fn gauge(&self, play: Play<'_>) -> impl Gauge {
         Sum {
             pages: Counter::new(&*self.pages),
             guarded: Counter::new(&*self.guarded),
             system: &self.system,
-            malloc: MallocGauge::new(),
+            machine: play.machine(),
         }
     }
 }
@@ -96,14 +122,18 @@ struct Sum<'a> {
     pages: Counter<'a, Pages>,
     guarded: Counter<'a, Guarded>,
     system: &'a Counted<System>,
-    malloc: MallocGauge,
+    machine: Machine,
 }
 
 impl Gauge for Sum<'_> {
     fn held(&mut self, size: usize) -> u64 {
         let pages = self.pages.held(size) + self.guarded.held(size);
-        // What `malloc` keeps for the replay itself is no part of this.
-        let is_asked = self.system.counts().requests > 0;
-        pages + if is_asked { self.malloc.held(size) } else { 0 }
+        match &mut self.machine {
+            // What `malloc` keeps for the replay itself is no part of this.
+            _ if self.system.counts().requests == 0 => pages,
+            Machine::Told(gauge) => pages + gauge.held(size),
+            // The pages are among what is resident.
+            Machine::Resident(gauge) => gauge.held(size),
+        }
     }
 }

@@ -8,7 +8,7 @@ use crate::trace::{Kind, Op};
 /// of them can be mapped and read in place.
 ///
 /// ```text
-/// | size: u64 | slot: u32 | align_log2: bits 8.. · kind: bits ..8 |
+/// | size: u64 | slot: u32 | next thread: 16 bits · align_log2: 8 · kind: 8 |
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
@@ -33,14 +33,40 @@ const ALLOCATE: u32 = 0;
 const ALLOCATE_ZEROED: u32 = 1;
 const FREE: u32 = 2;
 const REALLOCATE: u32 = 3;
+const BEGIN: u32 = 4;
 
 impl Step {
     /// Bytes of a step in a file.
     pub const SIZE: usize = size_of::<Self>();
 
+    /// No step of a recording: a thread begins, after the last step on `slot`.
+    pub fn begin(slot: u32) -> Self {
+        Self { size: 0, slot, what: BEGIN }
+    }
+
+    /// Whether a thread begins here.
+    pub fn is_begin(self) -> bool {
+        self.what & 0xff == BEGIN
+    }
+
     /// The slot of the block that the step is about.
     pub fn slot(self) -> usize {
         self.slot as usize
+    }
+
+    /// The same as it stands in a file.
+    pub fn raw_slot(self) -> u32 {
+        self.slot
+    }
+
+    /// The thread whose step is the next; of a step that says so.
+    pub fn next(self) -> u16 {
+        (self.what >> 16) as u16
+    }
+
+    /// Says whose step is the next.
+    pub fn set_next(&mut self, thread: u16) {
+        self.what = self.what & 0xffff | u32::from(thread) << 16;
     }
 
     /// What to do; `None` for a pattern that means nothing.
@@ -66,7 +92,7 @@ impl Step {
     }
 
     fn layout(self) -> Option<Layout> {
-        let align = 1_usize.checked_shl(self.what >> 8)?;
+        let align = 1_usize.checked_shl(self.what >> 8 & 0xff)?;
         Layout::from_size_align(usize::try_from(self.size).ok()?, align).ok()
     }
 }
@@ -93,6 +119,17 @@ mod tests {
         let step = Step::from(op);
         assert_eq!(step.slot(), 7);
         assert_eq!(step.act(), Some(Act::Allocate(Layout::from_size_align(40, 4096).unwrap(), true)));
+    }
+
+    #[test]
+    fn whose_step_is_next_is_no_part_of_what_it_does() {
+        let op = Op { size: 40, slot: 7, thread: 3, kind: Kind::Reallocate, align_log2: 4 };
+        let mut step = Step::from(op);
+        let act = step.act();
+        step.set_next(u16::MAX);
+        step.set_next(517);
+        assert_eq!((step.next(), step.act()), (517, act));
+        assert!(Step::begin(3).is_begin() && Step::begin(3).act().is_none());
     }
 
     #[test]

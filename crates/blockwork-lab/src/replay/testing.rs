@@ -10,7 +10,7 @@ use crate::trace::{Image, Kind, Op, Trace};
 
 /// A list of calls, written like a chain.
 #[derive(Clone, Debug, Default)]
-pub struct Ops(pub Vec<Op>);
+pub struct Ops(pub Vec<Op>, u16);
 
 impl Ops {
     /// No calls yet.
@@ -43,8 +43,14 @@ impl Ops {
         self.push(slot, 0, Kind::Free, 0)
     }
 
+    /// What follows is called by `thread`.
+    pub fn by(mut self, thread: u16) -> Self {
+        self.1 = thread;
+        self
+    }
+
     fn push(mut self, slot: u32, size: u64, kind: Kind, align_log2: u8) -> Self {
-        self.0.push(Op { size, slot, thread: 0, kind, align_log2 });
+        self.0.push(Op { size, slot, thread: self.1, kind, align_log2 });
         self
     }
 }
@@ -65,7 +71,7 @@ pub fn everything() -> Ops {
 /// A recording of these images.
 pub fn trace<const N: usize>(images: [Ops; N]) -> Trace {
     let mut trace = Trace { name: "hand-made".into(), ..Trace::default() };
-    for Ops(ops) in images {
+    for Ops(ops, _) in images {
         trace.slots = ops.iter().map(|op| op.slot + 1).fold(trace.slots, u32::max);
         let first = trace.ops.len();
         trace.ops.extend(ops);

@@ -30,7 +30,7 @@ impl Facts {
     pub fn of(trace: &Trace, script: &Script) -> Self {
         let worst = script.images.iter().max_by_key(|part| part.demand.peak_bytes);
         let sizes = worst.and_then(|part| {
-            let ops = trace.ops.get(part.steps.clone())?;
+            let ops = trace.ops.get(part.ops.clone())?;
             Some(live_sizes(ops, part.demand.peak_event))
         });
         Self {

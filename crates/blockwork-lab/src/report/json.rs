@@ -8,13 +8,14 @@ use crate::replay::{
     candidate::Kind,
     curve::{Curve, Point},
     latency::Latencies,
-    runner::{Figures, Outcome, Row},
+    runner::{Figures, Method, Outcome, Row},
 };
 
 /// The object.
 #[derive(Debug, Serialize)]
 pub struct Comparison<'a> {
     recording: Recording<'a>,
+    method: Method,
     candidates: Vec<Candidate<'a>>,
     driver_ns_per_event: Option<f64>,
     clock_ns_per_call: Option<f64>,
@@ -113,6 +114,7 @@ impl<'a> Comparison<'a> {
         };
         Self {
             recording,
+            method: outcome.method,
             candidates: outcome.rows.iter().map(Candidate::new).collect(),
             driver_ns_per_event: Spread::of(&outcome.driver).map(|driver| driver.median),
             clock_ns_per_call: outcome.clock.percentile(50),
@@ -176,7 +178,8 @@ mod tests {
             row(Kind::Bound, "bump", Err("not run".into())),
             row(Kind::Composition, "memo", ok(Some(9))),
         ];
-        let outcome = Outcome { driver: vec![0.5, 0.25, 0.75], clock: Latencies::of(vec![25]), rows };
+        let outcome =
+            Outcome { driver: vec![0.5, 0.25, 0.75], clock: Latencies::of(vec![25]), rows, ..Outcome::default() };
         let facts = Facts { name: "ls".into(), events: 6, threads: 1, ..Facts::default() };
         let verdict = Verdict { best: Some("system".into()), text: "Nothing helps.".into() };
         let figures = |spec, kind, requests: Option<u64>| {
@@ -196,6 +199,7 @@ mod tests {
             "recording": {
                 "name": "ls", "events": 6, "requested_bytes": 0, "peak_live_blocks": 0, "peak_live_bytes": 0, "threads": 1,
             },
+            "method": {"threads": "flat", "touch": "pages"},
             "candidates": [
                 figures("system", "baseline", None),
                 {

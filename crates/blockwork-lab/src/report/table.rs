@@ -13,6 +13,8 @@ use super::{
 use crate::{
     replay::{
         candidate::Kind,
+        child::Threads,
+        driver::marks::Touch,
         runner::{Outcome, Row},
     },
     text::{bytes, counted},
@@ -49,7 +51,7 @@ pub fn render(facts: &Facts, outcome: &Outcome, verdict: &Verdict, style: Style)
         }
     }
     if let Some(overhead) = overhead {
-        text.push_str(&wrap(&method(overhead.driver, outcome.driver.len(), style), style));
+        text.push_str(&wrap(&method(outcome, overhead.driver, style), style));
     }
     text.push('\n');
     text.push_str(&wrap(&verdict.text, style));
@@ -70,16 +72,25 @@ fn heading(facts: &Facts, style: Style) -> String {
 }
 
 /// What the columns mean.
-fn method(driver: Spread, runs: usize, style: Style) -> String {
+fn method(outcome: &Outcome, driver: Spread, style: Style) -> String {
     let columns = style.columns();
     let is_told = |column: &Column| !columns.iter().any(|other| column.is_explained_by(*other));
     let meanings: Vec<_> =
         columns.iter().filter(|column| is_told(column)).filter_map(|column| column.meaning()).collect();
+    let threads = match outcome.method.threads {
+        Threads::Flat => "on one thread, without locks or",
+        Threads::Exact => "on the threads that called, compositions behind one lock, without",
+    };
+    let touched = match outcome.method.touch {
+        Touch::None => "no block touched",
+        Touch::Ends => "both ends of blocks touched",
+        Touch::Pages => "every page touched",
+        Touch::All => "every byte touched",
+    };
     format!(
-        "Replayed on one thread, without locks or the program's own work, every page touched. ns: processor time per \
-         event, median of {}; net: without the {:.0} ns of the replay itself; {}. The bound never frees; models are \
-         simulated.",
-        counted(runs as u64, "run", "runs"),
+        "Replayed {threads} the program's own work, {touched}. ns: processor time per event, median of {}; net: \
+         without the {:.0} ns of the replay itself; {}. The bound never frees; models are simulated.",
+        counted(outcome.driver.len() as u64, "run", "runs"),
         driver.median,
         meanings.join("; ")
     )
@@ -133,7 +144,7 @@ fn cells(row: &Row, columns: &[Column], overhead: Option<Overhead>, best: bool) 
 }
 
 /// Lines that fit, broken at spaces.
-fn wrap(text: &str, style: Style) -> String {
+pub fn wrap(text: &str, style: Style) -> String {
     let width = usize::from(style.width);
     let mut lines = String::new();
     let mut column = 0;
@@ -182,7 +193,7 @@ mod tests {
     fn report(style: Style) -> String {
         let failed = Row { result: Err("failed: out of memory".into()), ..row(Kind::Composition, "memo", 0.0) };
         let rows = vec![row(Kind::Baseline, "system", 60.0), row(Kind::Composition, SPEC, 22.0), failed];
-        let outcome = Outcome { driver: vec![20.0, 21.0], clock: Latencies::of(vec![25]), rows };
+        let outcome = Outcome { driver: vec![20.0, 21.0], clock: Latencies::of(vec![25]), rows, ..Outcome::default() };
         let facts = Facts { name: "prog".into(), events: 2_000_000, threads: 2, ..Facts::default() };
         render(&facts, &outcome, &Verdict::of(&facts, &outcome), style)
     }

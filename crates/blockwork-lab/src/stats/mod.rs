@@ -159,6 +159,7 @@ impl Stats {
             unknown_frees: totals.strays,
             double_frees: totals.double_frees,
             missed_frees: summary.missed_frees,
+            inherited_frees: summary.inherited_frees,
             lost_events: summary.lost,
             notes: summary.notes,
             skipped_children: summary.children,
@@ -223,6 +224,8 @@ pub struct Report {
     /// Those of the unknown frees that named a block freed before.
     double_frees: u64,
     missed_frees: u64,
+    /// Of blocks that a forked child had of its parent.
+    inherited_frees: u64,
     lost_events: u64,
     /// What must be known to judge the rest, of what another tool recorded.
     notes: Vec<String>,

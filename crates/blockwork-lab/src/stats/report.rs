@@ -172,6 +172,10 @@ fn write_remarks(report: &Report, out: &mut impl Write) -> io::Result<()> {
     if report.missed_frees > 0 {
         remarks.push(format!("{} must have ended unseen", counted(report.missed_frees, "block", "blocks")));
     }
+    if report.inherited_frees > 0 {
+        let frees = counted(report.inherited_frees, "free", "frees");
+        remarks.push(format!("{frees} of blocks that the parent had asked for before it forked"));
+    }
     if report.lost_events > 0 {
         remarks.push(format!("{} from signal handlers not recorded", counted(report.lost_events, "call", "calls")));
     }

@@ -82,6 +82,9 @@ pub struct Summary {
     /// Blocks whose free was never seen.
     #[serde(skip_serializing_if = "is_zero")]
     pub missed_frees: u64,
+    /// Frees and reallocations of blocks that a forked child had of its parent.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub inherited_frees: u64,
     /// Why recording ended before the program did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,

@@ -41,6 +41,13 @@ pub struct Renamer {
     missed: u64,
     /// Where calls come from.
     sites: Gatherer,
+    /// Whether there are blocks whose beginning was not recorded: the parent's,
+    /// in a forked child.
+    inherits: bool,
+    /// Frees and reallocations of those.
+    inherited: u64,
+    /// Images so far.
+    images: u64,
 }
 
 type Map<V> = HashMap<u64, V, BuildHasherDefault<Mixer>>;
@@ -63,6 +70,17 @@ impl Renamer {
         self.missed
     }
 
+    /// At the beginning of a recording of a forked child: it has its parent's
+    /// blocks, too.
+    pub fn inheriting(inherits: bool) -> Self {
+        Self { inherits, ..Self::default() }
+    }
+
+    /// Frees and reallocations of the parent's blocks.
+    pub const fn inherited(&self) -> u64 {
+        self.inherited
+    }
+
     /// Where calls came from.
     pub const fn stacks(&self) -> &Stacks {
         self.sites.stacks()
@@ -77,7 +95,10 @@ impl Renamer {
             }
             Event::Image { .. } => {
                 self.sites.image();
-                *self = Self { missed: self.missed, sites: std::mem::take(&mut self.sites), ..Self::new() };
+                let inherits = self.inherits && self.images == 0;
+                let (missed, inherited, images) = (self.missed, self.inherited, self.images + 1);
+                let sites = std::mem::take(&mut self.sites);
+                *self = Self { missed, inherited, images, inherits, sites, ..Self::new() };
                 return out(event);
             }
             Event::Stack { index } => {
@@ -114,7 +135,7 @@ impl Renamer {
                     self.free.push(slot);
                     out(&Event::Free { name: slot.into() })
                 }
-                Err(double) => out(&Event::Stray { double }),
+                Err(double) => self.stray(double, &mut out),
             },
             Event::ReallocateEnd { name, size } => {
                 let moving = self.moved();
@@ -124,7 +145,7 @@ impl Renamer {
                     return out(&Event::Reallocate { name: slot.into(), size });
                 }
                 if let Some(Moving::Stray { double }) = moving {
-                    out(&Event::Stray { double })?;
+                    self.stray(double, &mut out)?;
                 }
                 let (slot, align_log2) = (self.begin(name), blockwork::wire::MALLOC_ALIGN_LOG2);
                 out(&Event::Allocate { name: slot.into(), size, align_log2, zeroed: false })
@@ -135,12 +156,21 @@ impl Renamer {
                     *self.blocks.at(name) = Block::Live(slot);
                     Ok(())
                 }
-                Some(Moving::Stray { double }) => out(&Event::Stray { double }),
+                Some(Moving::Stray { double }) => self.stray(double, &mut out),
                 None => Ok(()),
             },
             // Not of a recorder, and not about addresses.
             _ => out(event),
         }
+    }
+
+    /// A call that names no live block; which may be one of the parent's.
+    fn stray<E>(&mut self, double: bool, out: &mut impl FnMut(&Event<'_>) -> Result<(), E>) -> Result<(), E> {
+        if self.inherits && !double {
+            self.inherited += 1;
+            return Ok(());
+        }
+        out(&Event::Stray { double })
     }
 
     fn begin(&mut self, name: u64) -> u32 {

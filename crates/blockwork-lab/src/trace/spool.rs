@@ -24,6 +24,8 @@ pub struct Leftovers {
     stopped: Option<(Stop, u32)>,
     children: u32,
     child_names: Vec<String>,
+    /// Whether it was forked, and has its parent's blocks.
+    inherits: bool,
 }
 
 impl Leftovers {
@@ -31,7 +33,9 @@ impl Leftovers {
     fn parse(bytes: &[u8]) -> Self {
         let u32_at = |at: usize| u32::from_ne_bytes([0, 1, 2, 3].map(|byte| bytes[at + byte]));
         let u64_at = |at: usize| u64::from_ne_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|byte| bytes[at + byte]));
-        let children = u32_at(offset_of!(Header, children));
+        // Those that have a spool of their own are no matter of this one.
+        let followed = bytes[offset_of!(Header, follow)] != 0;
+        let children = if followed { 0 } else { u32_at(offset_of!(Header, children)) };
         let named = CHILDREN.min(children as usize);
         let child_names = (0..named).map(|number| {
             let at = offset_of!(Header, child) + number * size_of::<Child>() + offset_of!(Child, name);
@@ -46,6 +50,7 @@ impl Leftovers {
             stopped: Stop::unpack(u32_at(offset_of!(Header, stopped))),
             children,
             child_names: child_names.collect(),
+            inherits: u32_at(offset_of!(Header, inherits)) != 0,
         }
     }
 
@@ -59,6 +64,7 @@ impl Leftovers {
             child_names: self.child_names.clone(),
             lost: self.lost,
             missed_frees: renamer.missed(),
+            inherited_frees: renamer.inherited(),
             stopped: self.stopped(),
             ..Summary::default()
         }
@@ -89,17 +95,17 @@ pub fn stopped(header: &[u8]) -> Option<String> {
 }
 
 /// Turns the events of a spool into a recording of `program`; `header` is asked
-/// for the spool's header after the last. If the events are damaged, which
+/// for the spool's header before the first and after the last. If the events are damaged, which
 /// takes a program that writes where it should not, the recording ends there
 /// and says so.
 pub fn pack<W: Write>(
     events: impl Read,
-    header: impl FnOnce() -> io::Result<Vec<u8>>,
+    header: impl Fn() -> io::Result<Vec<u8>>,
     output: W,
     program: &str,
 ) -> io::Result<(W, Summary)> {
     let mut writer = Writer::new(output, program)?;
-    let mut renamer = Renamer::new();
+    let mut renamer = Renamer::inheriting(Leftovers::parse(&header()?).inherits);
     let done = for_each_event(events, |event| renamer.push(event, |event| writer.push(event)))?;
     writer.name(&renamer.stacks().symbolise())?;
     let mut summary = Leftovers::parse(&header()?).summary(&renamer);
@@ -123,7 +129,7 @@ pub fn read<S: Sink>(mut input: impl Read, sink: &mut S) -> io::Result<Ending> {
         return damaged(Damage::Version(header.version));
     }
     let mut checker = Checker::new(sink);
-    let mut renamer = Renamer::new();
+    let mut renamer = Renamer::inheriting(header.inherits);
     let (mut program, mut contradiction) = (String::new(), None);
     let done = for_each_event(input.take(header.committed), |event| {
         if let (Event::Image { path }, true) = (event, program.is_empty()) {

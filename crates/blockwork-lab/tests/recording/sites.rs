@@ -119,6 +119,45 @@ fn a_library_that_comes_late_has_names() {
 }
 
 #[test]
+fn libraries_that_come_and_go_at_the_same_addresses_are_told_apart() {
+    let bench = Bench::new();
+    let library = |name: &str, size: u32| {
+        let source = format!(
+            "#include <stdlib.h>\nvoid *{name}(void) {{ void *p = malloc({size}); return p; }}
+             void *work(void) {{ void *p = {name}(); return p; }}",
+        );
+        bench.compile_as(&format!("{name}.so"), &source, &["-shared", "-fPIC"])
+    };
+    if library("first", 5001).is_none() {
+        return;
+    }
+    library("second", 5002).unwrap();
+    let program = r"
+        #include <dlfcn.h>
+        static int run(const char *path) {
+            void *library = dlopen(path, RTLD_NOW);
+            int *block = ((int *(*)(void))dlsym(library, `work`))();
+            return dlclose(library) || !block;
+        }
+        int main(void) {
+            for (int i = 0; i < 2; i++) if (run(`./first.so`) || run(`./second.so`)) return 1;
+            return 0;
+        }"
+    .replace('`', "\"");
+    let program = bench.compile_as("program", &program, &["-ldl"]).unwrap();
+    let run = Run::of(bench.blockwork().args(["record", "--stacks", "-o", "r.bwrec", "--"]).arg(program));
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let sites = bench.stats().0["call_sites"].as_array().unwrap().clone();
+    for (size, name) in [(5001, "first"), (5002, "second")] {
+        let all: Vec<_> =
+            sites.iter().filter(|site| site["bytes"] == size * site["requests"].as_u64().unwrap()).collect();
+        let requests: u64 = all.iter().map(|site| site["requests"].as_u64().unwrap()).sum();
+        assert_eq!(requests, 2, "{size}: {sites:?}");
+        assert!(all.iter().all(|site| site["frames"][0]["function"] == name), "{all:?}");
+    }
+}
+
+#[test]
 fn an_interpreter_has_call_sites_in_every_image() {
     if !has("python3") {
         return;

@@ -1,4 +1,4 @@
-//! The one integration test binary: each module is a topic.
+//! The integration tests: each module is a topic.
 #![cfg_attr(blockwork_allocator_gate, feature(allocator_api))]
 
 extern crate alloc;
@@ -9,8 +9,6 @@ mod adjusters;
 mod arena;
 #[cfg(test)]
 mod blocks;
-#[cfg(test)]
-mod bridge;
 #[cfg(test)]
 mod combine;
 #[cfg(test)]

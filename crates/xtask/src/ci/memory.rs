@@ -42,7 +42,7 @@ pub(super) fn address_sanitizer(root: &Path, gate: Gate) -> Result<(), String> {
         .args(UNOPTIMISED);
     command.args(match gate {
         Gate::Fast => &["--lib"][..],
-        Gate::Full => &["--lib", "--test", "it"],
+        Gate::Full => &["--lib", "--test", "bridge", "--test", "it"],
     });
     // Requests that cannot be served are part of the tests, and so is a look at
     // what was freed: they hide nothing inside of blocks from themselves.
@@ -121,8 +121,8 @@ pub(super) fn valgrind(root: &Path, gate: Gate) -> Result<(), String> {
         return Ok(());
     }
     let own = if gate == Gate::Full { &[] } else { RAW };
-    memcheck(root, "--lib", own, gate)?;
-    memcheck(root, "--test=it", PARTS, gate)?;
+    memcheck(root, "src/lib.rs", own, gate)?;
+    memcheck(root, "tests/it/main.rs", PARTS, gate)?;
 
     let mut command = Command::new(env!("CARGO"));
     command.args(["build", "-p", "blockwork", "--example", "use_after_free", "--features", "valgrind"]);
@@ -172,8 +172,22 @@ fn tests_of_library(root: &Path, target: &str) -> Result<PathBuf, String> {
 /// like `target/debug/deps/blockwork-0123`.
 fn program_in<'a>(said: &'a str, target: &str) -> Option<&'a str> {
     let lines = said.lines().filter(|line| line.contains(&format!(" {target} (")));
-    let programs = lines.filter_map(|line| line.rsplit_once('(')?.1.strip_suffix(')'));
+    let mut programs = lines.filter_map(|line| line.rsplit_once('(')?.1.strip_suffix(')'));
     // Programs of other crates have the same source.
-    let named = |program: &&str| program.contains("/deps/blockwork-") || program.contains("/deps/it-");
-    programs.filter(named).next()
+    programs.find(|program| program.contains("/deps/blockwork-") || program.contains("/deps/it-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_of_the_library_is_found_among_those_of_others() {
+        let said = "  Executable unittests src/lib.rs (target/debug/deps/blockwork_c-01)\n  \
+                    Executable unittests src/lib.rs (target/debug/deps/blockwork-23)\n  \
+                    Executable tests/it/main.rs (target/debug/deps/it-45)\n";
+        assert_eq!(program_in(said, "src/lib.rs"), Some("target/debug/deps/blockwork-23"));
+        assert_eq!(program_in(said, "tests/it/main.rs"), Some("target/debug/deps/it-45"));
+        assert_eq!(program_in(said, "tests/bridge/main.rs"), None);
+    }
 }

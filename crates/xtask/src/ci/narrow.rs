@@ -23,9 +23,9 @@ const TARGETS: &[(&str, &str)] = &[
 const SINGLE_CORE: &[(&str, &str)] = &[("thumbv6m-none-eabi", "--cfg portable_atomic_unsafe_assume_single_core")];
 
 /// Every test without a compare-exchange of 64 bits and without an operating
-/// system. Compositions that were written down are built of the same parts, and
-/// only the full gate repeats them, and every test of the library's own with the
-/// atomics of `portable-atomic`.
+/// system, but for those of the edges, which have no such path. Compositions that
+/// were written down are built of the same parts, and only the full gate repeats
+/// them, and every test of the library's own with the atomics of `portable-atomic`.
 pub(super) fn played(root: &Path, gate: Gate) -> Result<(), String> {
     let cfgs = "--cfg blockwork_no_cas64 --cfg blockwork_no_os";
     let mut command = Command::new(env!("CARGO"));

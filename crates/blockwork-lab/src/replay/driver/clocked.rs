@@ -4,6 +4,7 @@ use std::{
     alloc::Layout,
     cell::{Cell, RefCell},
     ptr::NonNull,
+    sync::{Mutex, PoisonError},
 };
 
 use rustix::time::{ClockId, clock_gettime};
@@ -15,30 +16,45 @@ use crate::replay::latency::Latencies;
 /// no more time than a replay takes anyway.
 const ENOUGH: usize = 1 << 20;
 
-/// A heap with a clock before and behind each call, or behind each of a few that
-/// are picked at random, so that no rhythm of the program's is picked with them.
+/// What the clocks of all threads have seen.
 #[derive(Debug)]
-pub struct Clocked<'a, H> {
-    heap: &'a H,
-    times: RefCell<Vec<u64>>,
+pub struct Times {
+    all: Mutex<Vec<u64>>,
     /// Bits that have to be zero for a call to be timed.
     mask: u64,
-    dice: Cell<u64>,
+    /// Calls that a thread times at most.
+    most: usize,
 }
 
-impl<'a, H> Clocked<'a, H> {
-    /// Times calls of `heap`, over about `calls` of them.
-    pub fn new(heap: &'a H, calls: usize) -> Self {
+impl Times {
+    /// Of about `calls` calls.
+    pub fn new(calls: usize) -> Self {
         let mask = (calls / ENOUGH).checked_next_power_of_two().unwrap_or(1).saturating_sub(1);
-        // Touched now, so that it is not done in the middle.
-        let mut times = vec![1; calls.min(2 * ENOUGH)];
-        times.clear();
-        Self { heap, times: RefCell::new(times), mask: mask as u64, dice: Cell::new(0x9e37_79b9_7f4a_7c15) }
+        Self { all: Mutex::default(), mask: mask as u64, most: calls.min(2 * ENOUGH) }
     }
 
     /// What was seen.
     pub fn latencies(self) -> Latencies {
-        Latencies::of(self.times.into_inner())
+        Latencies::of(self.all.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A heap with a clock before and behind each call, or behind each of a few that
+/// are picked at random, so that no rhythm of the program's is picked with them.
+#[derive(Debug)]
+pub struct Clocked<'a, H> {
+    heap: H,
+    times: &'a Times,
+    seen: RefCell<Vec<u64>>,
+    dice: Cell<u64>,
+}
+
+impl<'a, H> Clocked<'a, H> {
+    /// Times calls of `heap` by one thread.
+    pub fn new(heap: H, times: &'a Times) -> Self {
+        // All at once, so that the heap that is timed does not have to serve it later.
+        let seen = RefCell::new(Vec::with_capacity(times.most));
+        Self { heap, times, seen, dice: Cell::new(0x9e37_79b9_7f4a_7c15) }
     }
 
     #[inline]
@@ -48,17 +64,24 @@ impl<'a, H> Clocked<'a, H> {
         dice ^= dice >> 7;
         dice ^= dice << 17;
         self.dice.set(dice);
-        if dice & self.mask != 0 {
+        if dice & self.times.mask != 0 {
             return call();
         }
         let before = now();
         let answer = call();
         let took = now().saturating_sub(before);
-        let mut times = self.times.borrow_mut();
-        if times.len() < times.capacity() {
-            times.push(took);
+        let mut seen = self.seen.borrow_mut();
+        if seen.len() < seen.capacity() {
+            seen.push(took);
         }
         answer
+    }
+}
+
+impl<H> Drop for Clocked<'_, H> {
+    fn drop(&mut self) {
+        let mut all = self.times.all.lock().unwrap_or_else(PoisonError::into_inner);
+        all.append(self.seen.get_mut());
     }
 }
 
@@ -108,12 +131,13 @@ mod tests {
     use crate::replay::driver::heap::Null;
 
     fn calls_timed(calls: usize) -> usize {
-        let heap = Null::new(8);
-        let clocked = Clocked::new(&heap, calls);
+        let times = Times::new(calls);
+        let clocked = Clocked::new(Null::new(8), &times);
         for _ in 0..calls {
             assert!(clocked.allocate(Layout::new::<u64>(), false).is_some());
         }
-        clocked.times.into_inner().len()
+        drop(clocked);
+        times.all.into_inner().unwrap().len()
     }
 
     #[test]

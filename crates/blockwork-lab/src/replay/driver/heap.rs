@@ -28,6 +28,12 @@ pub unsafe trait Heap {
         layout.align()
     }
 
+    /// The block, or this thread's instead: of a heap that does not keep them.
+    #[inline]
+    fn here(&self, block: NonNull<u8>) -> NonNull<u8> {
+        block
+    }
+
     /// A block for `layout`; its bytes are zero if `zeroed`.
     fn allocate(&self, layout: Layout, zeroed: bool) -> Option<NonNull<u8>>;
 
@@ -124,6 +130,44 @@ unsafe impl<A: Allocate> Heap for NeverFreeing<'_, A> {
     }
 }
 
+// SAFETY: the heap's own promises.
+unsafe impl<H: Heap> Heap for &H {
+    const KEEPS: bool = H::KEEPS;
+
+    #[inline]
+    fn align(layout: Layout) -> usize {
+        H::align(layout)
+    }
+
+    #[inline]
+    fn here(&self, block: NonNull<u8>) -> NonNull<u8> {
+        (**self).here(block)
+    }
+
+    #[inline]
+    fn allocate(&self, layout: Layout, zeroed: bool) -> Option<NonNull<u8>> {
+        (**self).allocate(layout, zeroed)
+    }
+
+    #[inline]
+    unsafe fn free(&self, block: NonNull<u8>, layout: Layout) {
+        // SAFETY: as promised by the caller.
+        unsafe { (**self).free(block, layout) }
+    }
+
+    #[inline]
+    unsafe fn resize(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Resized {
+        // SAFETY: as promised by the caller.
+        unsafe { (**self).resize(block, old, new) }
+    }
+
+    #[inline]
+    unsafe fn granted(&self, block: NonNull<u8>, layout: Layout) -> usize {
+        // SAFETY: as promised by the caller.
+        unsafe { (**self).granted(block, layout) }
+    }
+}
+
 /// Answers every request with the same memory.
 #[derive(Debug)]
 pub struct Null {
@@ -143,6 +187,11 @@ impl Null {
 // SAFETY: `memory` is valid for `len` bytes for ever, and no block is longer.
 unsafe impl Heap for Null {
     const KEEPS: bool = false;
+
+    #[inline]
+    fn here(&self, _: NonNull<u8>) -> NonNull<u8> {
+        self.memory
+    }
 
     #[inline]
     fn allocate(&self, layout: Layout, _: bool) -> Option<NonNull<u8>> {

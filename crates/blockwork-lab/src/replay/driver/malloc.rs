@@ -101,8 +101,8 @@ impl MallocGauge {
     }
 
     /// The same, and all blocks come from `malloc` directly: each has a header.
-    pub fn with_headers() -> Self {
-        Self { direct: true, ..Self::new() }
+    pub fn with_headers(self) -> Self {
+        Self { direct: true, ..self }
     }
 }
 

@@ -1,4 +1,4 @@
-//! [`Mapping`]: a file of steps, mapped for reading.
+//! [`Mapping`]: a file of steps or calls, mapped for reading.
 //!
 //! Mapped and not read: the children share one copy, and the machine's `malloc`,
 //! a candidate itself, does not see it.
@@ -8,16 +8,28 @@ use std::{fs::File, os::fd::AsFd, ptr::NonNull, slice};
 use anyhow::{Context, ensure};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
-use crate::replay::step::Step;
+use crate::replay::{call::Call, step::Step};
 
-/// Steps in a file.
+/// What can be read in place.
+///
+/// # Safety
+///
+/// - Every pattern of bytes is one, and a page is aligned for it.
+pub unsafe trait Plain {}
+
+// SAFETY: numbers only, without padding.
+unsafe impl Plain for Step {}
+// SAFETY: as above.
+unsafe impl Plain for Call {}
+
+/// Some `T` in a file.
 #[derive(Debug)]
-pub struct Mapping {
-    first: NonNull<Step>,
+pub struct Mapping<T> {
+    first: NonNull<T>,
     len: usize,
 }
 
-impl Mapping {
+impl<T: Plain> Mapping<T> {
     /// Maps the whole of `file`, which nobody writes to any more, and brings it
     /// into memory.
     ///
@@ -27,7 +39,7 @@ impl Mapping {
     pub fn new(file: impl AsFd) -> anyhow::Result<Self> {
         let file = File::from(file.as_fd().try_clone_to_owned()?);
         let bytes = usize::try_from(file.metadata()?.len())?;
-        ensure!(bytes.is_multiple_of(Step::SIZE), "the script ends in the middle of a step");
+        ensure!(bytes.is_multiple_of(size_of::<T>()), "the script ends in the middle of a step");
         if bytes == 0 {
             return Ok(Self { first: NonNull::dangling(), len: 0 });
         }
@@ -35,22 +47,22 @@ impl Mapping {
         // SAFETY: a new mapping, at a place of the system's choice.
         let memory = unsafe { mmap(std::ptr::null_mut(), bytes, ProtFlags::READ, flags, &file, 0) }?;
         let first = NonNull::new(memory.cast()).context("mapped at nowhere")?;
-        Ok(Self { first, len: bytes / Step::SIZE })
+        Ok(Self { first, len: bytes / size_of::<T>() })
     }
 
-    /// The steps.
-    pub fn steps(&self) -> &[Step] {
-        // SAFETY: the mapping has this many steps, page-aligned, of which every
+    /// All of them.
+    pub fn as_slice(&self) -> &[T] {
+        // SAFETY: the mapping has this many `T`, page-aligned, of which every
         // pattern is valid; the file is a private, unlinked one that is no longer written.
         unsafe { slice::from_raw_parts(self.first.as_ptr(), self.len) }
     }
 }
 
-impl Drop for Mapping {
+impl<T> Drop for Mapping<T> {
     fn drop(&mut self) {
         if self.len != 0 {
             // SAFETY: our own mapping, whole, and no slice of it is left.
-            let unmapped = unsafe { munmap(self.first.as_ptr().cast(), self.len * Step::SIZE) };
+            let unmapped = unsafe { munmap(self.first.as_ptr().cast(), self.len * size_of::<T>()) };
             debug_assert!(unmapped.is_ok());
         }
     }

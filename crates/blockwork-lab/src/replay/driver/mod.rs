@@ -9,27 +9,32 @@
 //!
 //! All `unsafe` of a replay is in this folder: the loop and what it writes
 //! ([`marks`]), what it calls ([`heap`], [`malloc`], [`preloaded`]), where its steps
-//! come from ([`mapping`]) and its blocks are noted ([`table`]).
+//! come from ([`mapping`]) and its blocks are noted ([`array`]),
+//! and the same by many threads ([`ensemble`], [`one_at_a_time`]).
 //!
 //! The loop is the same for every heap, the null allocator's included, so that
 //! its own cost can be taken off.
 
+mod array;
 pub mod clocked;
+pub mod ensemble;
+mod gate;
 pub mod heap;
+pub mod machine;
 pub mod malloc;
 pub mod mapping;
 pub mod marks;
+pub mod one_at_a_time;
 pub mod preloaded;
 pub mod resident;
-mod table;
 
 use std::{alloc::Layout, error::Error, fmt, hint::black_box, ptr::NonNull, time::Duration};
 
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
-pub use self::table::Table;
 use self::{
+    array::Array,
     heap::{Heap, Resized},
     marks::{Mark, Touch},
 };
@@ -87,6 +92,10 @@ pub enum Fault {
     NotZero,
     /// The step makes no sense where it stands.
     Nonsense,
+    /// There are no more threads.
+    NoThread,
+    /// Another thread failed.
+    Elsewhere,
 }
 
 impl fmt::Display for Fault {
@@ -96,6 +105,8 @@ impl fmt::Display for Fault {
             Self::Corrupted => f.write_str("corrupted memory, a block does not hold what was written there"),
             Self::Misaligned => f.write_str("handed out a block that is not aligned as asked"),
             Self::NotZero => f.write_str("handed out a dirty block where a zeroed one was asked for"),
+            Self::NoThread => f.write_str("the system has not as many threads"),
+            Self::Elsewhere => f.write_str("another thread failed"),
             Self::Nonsense => f.write_str("the script of the replay makes no sense"),
         }
     }
@@ -112,6 +123,18 @@ pub struct Live {
     layout: Layout,
 }
 
+/// The blocks of one replay, by slot.
+#[derive(Debug)]
+pub struct Table(Array<Option<Live>>);
+
+impl Table {
+    /// No blocks yet, in slots below `slots`; below none, if there is no memory
+    /// for so many.
+    pub fn new(slots: usize) -> Self {
+        Self(Array::new(slots, || None))
+    }
+}
+
 /// Plays `steps` through `heap`, and returns the processor time that took.
 /// Blocks that are live at the end stay with the heap.
 ///
@@ -125,8 +148,8 @@ pub fn replay<H: Heap, W: Watch>(
     touch: Touch,
     watch: &mut W,
 ) -> Result<Duration, Stop> {
-    let mut table = table;
-    let slots = table.slots();
+    let Table(mut slots) = table;
+    let slots = slots.as_mut_slice();
     let started = clock();
     for (step, call) in steps.iter().enumerate() {
         let slot = slots.get_mut(call.slot()).ok_or(Stop { step, fault: Fault::Nonsense })?;
@@ -135,7 +158,8 @@ pub fn replay<H: Heap, W: Watch>(
     }
     let took = clock().saturating_sub(started);
     if W::THOROUGH {
-        audit(heap, slots, touch).map_err(|fault| Stop { step: steps.len().saturating_sub(1), fault })?;
+        audit(heap, slots.iter().copied(), touch)
+            .map_err(|fault| Stop { step: steps.len().saturating_sub(1), fault })?;
     }
     Ok(took)
 }
@@ -157,7 +181,8 @@ fn play<H: Heap, W: Watch>(
     watch: &mut W,
 ) -> Result<(), Fault> {
     let mark = Mark::new(call.slot(), touch);
-    match (call.act().ok_or(Fault::Nonsense)?, *slot) {
+    let found = slot.map(|live| Live { block: heap.here(live.block), ..live });
+    match (call.act().ok_or(Fault::Nonsense)?, found) {
         (Act::Allocate(layout, zeroed), None) => {
             let block = begin(heap, layout, zeroed, touch, watch)?;
             // SAFETY: the block is new and has this size.
@@ -284,9 +309,9 @@ unsafe fn end<H: Heap, W: Watch>(heap: &H, live: Live, mark: Mark, watch: &mut W
 }
 
 /// Looks at the blocks that nobody freed.
-fn audit<H: Heap>(_: &H, slots: &[Option<Live>], touch: Touch) -> Result<(), Fault> {
-    for (slot, live) in slots.iter().enumerate() {
-        let Some(Live { block, layout }) = *live else { continue };
+fn audit<H: Heap>(_: &H, slots: impl Iterator<Item = Option<Live>>, touch: Touch) -> Result<(), Fault> {
+    for (slot, live) in slots.enumerate() {
+        let Some(Live { block, layout }) = live else { continue };
         let mark = Mark::new(slot, touch);
         // SAFETY: live in a heap that is still borrowed, with this size, and written with this mark.
         let marked = unsafe { mark.marked(block, layout.size()) };
@@ -338,7 +363,6 @@ mod tests {
     use super::*;
     use crate::replay::{
         books::{Books, Gauge},
-        curve::Curve,
         driver::{
             heap::{Null, Through},
             malloc::Malloc,
@@ -363,7 +387,7 @@ mod tests {
 
     fn touching(touch: Touch, heap: &impl Heap, ops: &Ops) -> [Result<(), Stop>; 2] {
         let steps = steps(ops);
-        let thorough = replay(heap, &steps, Table::new(8), touch, &mut Books::new(NoGauge, Curve::default(), None));
+        let thorough = replay(heap, &steps, Table::new(8), touch, &mut Books::new(NoGauge));
         let timed = replay(heap, &steps, Table::new(8), touch, &mut Unwatched);
         [thorough.map(|_| ()), timed.map(|_| ())]
     }

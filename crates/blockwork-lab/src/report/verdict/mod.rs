@@ -10,7 +10,7 @@
 //! than a twentieth, and enough over the whole recording to be worth a change.
 //! The bound is never recommended, and models of allocators would not be.
 
-mod gain;
+pub mod gain;
 mod limit;
 
 use serde::Serialize;
@@ -21,6 +21,7 @@ use super::{facts::Facts, stats::Spread};
 use crate::{
     replay::{
         candidate::Kind,
+        child::Threads,
         runner::{Figures, Outcome},
     },
     text::{bytes, counted},
@@ -52,7 +53,7 @@ impl Verdict {
         let gains: Vec<Gain<'_>> =
             rows.filter_map(|row| Gain::new(row, row.result.as_ref().ok()?, today, driver, facts.events)).collect();
         match best(&gains, Gain::helps) {
-            Some(gain) => Self { best: Some(gain.spec.into()), text: praise(facts, gain) },
+            Some(gain) => Self { best: Some(gain.spec.into()), text: praise(facts, outcome.method.threads, gain) },
             None => Self { best: Some(machine.spec.clone()), text: refusal(facts, &gains, today, driver) },
         }
     }
@@ -63,11 +64,11 @@ fn best<'a, 'b>(gains: &'b [Gain<'a>], fit: impl Fn(&Gain<'a>) -> bool) -> Optio
     gains.iter().filter(|gain| fit(gain)).min_by(|a, b| a.remains().total_cmp(&b.remains()))
 }
 
-fn praise(facts: &Facts, gain: &Gain<'_>) -> String {
+fn praise(facts: &Facts, by: Threads, gain: &Gain<'_>) -> String {
     let Gain { spec, .. } = gain;
     let mut said =
         format!("{spec} helps: {}, {}, against the machine's malloc.", gain.time_words(), gain.memory_words());
-    if facts.threads > 1 && gain.kind == Kind::Composition {
+    if facts.threads > 1 && gain.kind == Kind::Composition && by == Threads::Flat {
         let threads = counted(facts.threads, "thread", "threads");
         said.push_str(&format!(
             " The program has {threads}; this is without a lock, for a heap that one of them owns."
@@ -92,9 +93,14 @@ fn refusal(facts: &Facts, gains: &[Gain<'_>], today: &Figures, driver: Spread) -
     if let Some(gain) = best(gains, |gain| gain.memory.way == Way::Better) {
         said.push(format!("{} takes {}, but is {}.", gain.spec, gain.memory_words(), gain.time_words()));
     }
-    said.extend(little_time(facts, today, driver));
-    said.extend(large_blocks(facts).or_else(|| little_waste(facts, today)));
+    said.extend(reasons(facts, today, driver));
     said.join(" ")
+}
+
+/// What there is in a recording that no allocator changes.
+pub fn reasons(facts: &Facts, today: &Figures, driver: Spread) -> impl Iterator<Item = String> {
+    let memory = large_blocks(facts).or_else(|| little_waste(facts, today));
+    little_time(facts, today, driver).into_iter().chain(memory)
 }
 
 /// The program hardly calls `malloc`.
@@ -137,7 +143,10 @@ fn little_waste(facts: &Facts, today: &Figures) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::replay::{books::Moment, runner::Row};
+    use crate::replay::{
+        books::Moment,
+        runner::{Method, Row},
+    };
 
     const MIB: u64 = 1 << 20;
 
@@ -202,6 +211,22 @@ mod tests {
         let verdict = judge(&facts(), [noisy]);
         assert_eq!(verdict.best.as_deref(), Some("system"));
         assert!(verdict.text.starts_with("Nothing helps"), "{}", verdict.text);
+    }
+
+    #[test]
+    fn what_helps_one_thread_says_so_of_many() {
+        let [alone, many, exact] =
+            [(1, Threads::Flat), (4, Threads::Flat), (4, Threads::Exact)].map(|(threads, by)| {
+                let rows = vec![
+                    row(Kind::Baseline, "system", steady(60.0), 10 * MIB),
+                    row(Kind::Composition, "pool", steady(40.0), 10 * MIB),
+                ];
+                let method = Method { threads: by, ..Method::default() };
+                let outcome = Outcome { method, driver: steady(20.0).to_vec(), rows, ..Outcome::default() };
+                Verdict::of(&Facts { threads, ..facts() }, &outcome).text
+            });
+        assert!(many.ends_with("The program has 4 threads; this is without a lock, for a heap that one of them owns."));
+        assert!(!alone.contains("lock") && !exact.contains("lock"), "{exact}");
     }
 
     #[test]

@@ -16,6 +16,16 @@ use super::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 /// The variable that tells a recorder where its spool is.
 pub const VARIABLE: &str = "BLOCKWORK_RECORD";
 
+/// The variable that says how deep to look who asks for a block, for who starts
+/// without the lab.
+pub const STACKS_VARIABLE: &str = "BLOCKWORK_STACKS";
+
+/// What stands for the number of the process in a path.
+pub const PROCESS: &str = "%p";
+
+/// The longest path of a child's spool, with a zero.
+pub const FOLLOW: usize = 4096;
+
 /// How a spool begins.
 pub const MAGIC: [u8; 8] = *b"\x89bwspool";
 
@@ -56,6 +66,15 @@ pub struct Header {
     pub origin: u32,
     /// How deep to look who asks for a block; 0 for not at all.
     pub stacks: AtomicU32,
+    /// Not 0 in a process that was forked from a recorded one: it has blocks
+    /// whose beginning is not in this spool.
+    pub inherits: AtomicU32,
+    /// When the process to record began, in the system's ticks; 0 if whoever
+    /// made the spool could not know.
+    pub began: AtomicU64,
+    /// The path of the spool of each child, [`PROCESS`] standing for its
+    /// process; empty if children are skipped.
+    pub follow: [u8; FOLLOW],
 }
 
 impl Header {

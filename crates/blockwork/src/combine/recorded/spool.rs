@@ -53,13 +53,16 @@ use core::{
     ptr::{self, NonNull},
 };
 use std::{
-    env, io,
+    env,
+    ffi::OsStr,
+    io,
     os::unix::ffi::{OsStrExt as _, OsStringExt as _},
     path::Path,
+    process,
     sync::OnceLock,
 };
 
-use heap::{ffi::CString, vec};
+use heap::{ffi::CString, string::ToString as _, vec};
 
 use super::{
     Record,
@@ -67,7 +70,7 @@ use super::{
         AtomicPtr,
         Ordering::{Acquire, Relaxed, Release},
     },
-    layout::{HEADER, Header, MAGIC, Origin, Stop, VERSION},
+    layout::{HEADER, Header, MAGIC, Origin, PROCESS, Stop, VARIABLE, VERSION},
     sys::{self, Errno, File, OnFork},
     wire::Event,
     writer::{PATH_MAX, Reach, Writer},
@@ -122,14 +125,41 @@ impl Spool {
     /// has no room; [`io::ErrorKind::AlreadyExists`] if this spool was started
     /// before.
     pub fn start(&self, path: impl AsRef<Path>) -> io::Result<()> {
+        self.start_at(path.as_ref(), true)
+    }
+
+    /// Records into the file that the variable `BLOCKWORK_RECORD` names, `%p` in
+    /// it being this process, and says whether there is one. So whoever starts
+    /// the program decides. No file is replaced.
+    ///
+    /// # Errors
+    ///
+    /// As for [`start`](Self::start); [`io::ErrorKind::AlreadyExists`] also if
+    /// the file is there, as it is under `blockwork record`.
+    pub fn start_from_env(&self) -> io::Result<bool> {
+        let Some(path) = env::var_os(VARIABLE) else { return Ok(false) };
+        let (mut own, mut rest) = (vec![], path.as_bytes());
+        while let Some((&first, others)) = rest.split_first() {
+            if let Some(behind) = rest.strip_prefix(PROCESS.as_bytes()) {
+                own.extend_from_slice(process::id().to_string().as_bytes());
+                rest = behind;
+            } else {
+                own.push(first);
+                rest = others;
+            }
+        }
+        self.start_at(Path::new(OsStr::from_bytes(&own)), false).map(|()| true)
+    }
+
+    fn start_at(&self, path: &Path, replace: bool) -> io::Result<()> {
         let already = || io::Error::new(io::ErrorKind::AlreadyExists, "a spool is started once");
         if self.open.get().is_some() {
             return Err(already());
         }
-        let path = CString::new(path.as_ref().as_os_str().as_bytes())?;
+        let path = CString::new(path.as_os_str().as_bytes())?;
         let image = env::current_exe().map(|path| path.into_os_string().into_vec()).unwrap_or_default();
         let image = image.get(..image.len().min(PATH_MAX)).unwrap_or_default();
-        let open = Open::create(&path)?;
+        let open = Open::create(&path, replace)?;
         // SAFETY: nobody else knows it.
         unsafe { open.writer().begin(image) };
         if !open.writer().is_on() {
@@ -224,12 +254,15 @@ impl Drop for Spool {
 }
 
 impl Open {
-    /// Makes a spool at `path` with no events.
-    fn create(path: &CString) -> Result<Self, Errno> {
+    /// Makes a spool at `path` with no events; in place of what is there, or only
+    /// if nothing is.
+    fn create(path: &CString, replace: bool) -> Result<Self, Errno> {
         if HEADER > sys::file_limit() {
             return Err(Errno::FBIG);
         }
-        File::remove(path);
+        if replace {
+            File::remove(path);
+        }
         let file = File::create(path)?;
         let made = Self::prepare(file);
         if made.is_err() {

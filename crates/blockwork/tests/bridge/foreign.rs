@@ -150,7 +150,7 @@ fn a_foreign_panic_ends_the_program_and_does_not_unwind() {
         println!("unwound: {outcome:?}");
         return;
     }
-    let name = "bridge::foreign::a_foreign_panic_ends_the_program_and_does_not_unwind";
+    let name = "foreign::a_foreign_panic_ends_the_program_and_does_not_unwind";
     let this = std::env::current_exe().unwrap();
     let run = Command::new(this).args([name, "--exact", "--nocapture"]).env(INSIDE, "1").output().unwrap();
     assert!(!run.status.success());

@@ -13,7 +13,7 @@ macro_rules! contract {
             use $allocator as Allocator;
 
             use super::{$box as Box, $vec as Vec};
-            use crate::bridge::parts::Coarse;
+            use crate::parts::Coarse;
 
             fn bytes(size: usize, align: usize) -> Layout {
                 Layout::from_size_align(size, align).unwrap()
