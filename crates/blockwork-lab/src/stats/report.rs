@@ -120,6 +120,8 @@ fn write_lifetimes(report: &Report, out: &mut impl Write) -> io::Result<()> {
 
 /// How wide the names of a call site may be.
 const NAMES: usize = 90;
+/// And one name, behind the first.
+const NAME: usize = 36;
 
 fn write_sites(report: &Report, out: &mut impl Write) -> io::Result<()> {
     if report.call_sites.is_empty() {
@@ -147,7 +149,12 @@ fn chain(frames: &[Frame]) -> String {
         if text.is_empty() {
             text = frame.short();
         } else {
-            let next = frame.function.clone().unwrap_or_else(|| frame.short());
+            let mut next = frame.function.clone().unwrap_or_else(|| frame.short());
+            // Templates have names that leave no room for others.
+            if let Some((cut, _)) = next.char_indices().nth(NAME) {
+                next.truncate(cut);
+                next.push('…');
+            }
             if text.chars().count() + 3 + next.chars().count() > NAMES {
                 break;
             }
