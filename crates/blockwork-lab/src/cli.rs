@@ -2,7 +2,7 @@
 
 use std::{io, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::{capture::Failure, cmd, text};
 
@@ -27,6 +27,15 @@ enum Verb {
     Compare(cmd::compare::Args),
     /// Record a program and compare, in one
     Run(cmd::run::Args),
+    /// Print what makes a shell complete this command's words
+    Completions(cmd::completions::Args),
+    /// Write the manual, a page for each verb
+    Man(cmd::man::Args),
+}
+
+/// The command with all its verbs, for what is made from it.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// The lab itself failed, not the recorded program: as `env`, `timeout` and
@@ -40,6 +49,8 @@ pub fn main() -> ExitCode {
         Some(Verb::Stats(args)) => cmd::stats::run(&args),
         Some(Verb::Compare(args)) => cmd::compare::run(&args),
         Some(Verb::Run(args)) => cmd::run::run(&args),
+        Some(Verb::Completions(args)) => cmd::completions::run(&args),
+        Some(Verb::Man(args)) => cmd::man::run(&args),
         None => cmd::compare::run(&cmd::compare::Args::default()),
     };
     done.unwrap_or_else(|error| {

@@ -1,6 +1,8 @@
 //! One module per verb: its `Args`, and a `run` that acts on them.
 
 pub mod compare;
+pub mod completions;
+pub mod man;
 pub mod record;
 pub mod run;
 pub mod stats;
