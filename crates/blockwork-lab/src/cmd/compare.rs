@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
     cli::FAILED,
-    replay::{candidate::Candidate, runner::Runner, script::Script},
+    replay::{candidate::Candidate, runner::Runner, script::Script, spec},
     report::{
         facts::Facts,
         json::Comparison,
@@ -41,6 +41,12 @@ pub struct Args {
 /// How to compare.
 #[derive(Clone, Debug, clap::Args)]
 pub struct How {
+    /// Also replay through this composition, in the library's notation; may be given several times
+    #[arg(long, value_name = "SPEC", value_parser = spec::check)]
+    pub with: Vec<String>,
+    /// Replay through the machine's malloc and what is named with --with, and nothing else
+    #[arg(long)]
+    pub only: bool,
     /// Timed runs of each allocator; fewer if they take minutes
     #[arg(long, value_name = "N", default_value_t = RUNS, value_parser = runs())]
     pub runs: u32,
@@ -51,7 +57,16 @@ pub struct How {
 
 impl Default for How {
     fn default() -> Self {
-        Self { runs: RUNS, json: false }
+        Self { with: Vec::new(), only: false, runs: RUNS, json: false }
+    }
+}
+
+impl How {
+    /// Through what to replay, in the order of the rows.
+    fn candidates(&self) -> Vec<Candidate> {
+        let usual = if self.only { vec![Candidate::System] } else { Candidate::all() };
+        let named = self.with.iter().cloned().map(Candidate::Spec);
+        usual.into_iter().chain(named).collect()
     }
 }
 
@@ -107,7 +122,7 @@ pub fn compare(trace: &Trace, how: &How, next: &str) -> anyhow::Result<()> {
     let script = Script::new(trace)?;
     let facts = Facts::of(trace, &script);
     let runner = Runner::new(&script, how.runs)?;
-    let candidates = Candidate::all();
+    let candidates = how.candidates();
     let bar = progress(runner.processes(candidates.len()));
     let outcome = runner.run(&candidates, &mut |spec| {
         bar.set_message(spec.to_owned());

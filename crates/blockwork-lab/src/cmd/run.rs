@@ -48,6 +48,6 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(if code == 0 { FAILED } else { code }));
     }
     text::tell("");
-    let compared = compare::file(&recording.path, &How { runs: args.runs, json: false })?;
+    let compared = compare::file(&recording.path, &How { runs: args.runs, ..How::default() })?;
     Ok(if code == 0 { compared } else { ExitCode::from(code) })
 }

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`System`](Candidate::System) | the machine's `malloc`, called directly | `malloc` itself |
 //! | [`Composed`](Candidate::Composed) | parts of the library over pages, or over `malloc` | [`Counted`] pages, or `malloc` |
+//! | [`Spec`](Candidate::Spec) | the same, as somebody wrote it down | both |
 //! | [`Driver`](Candidate::Driver) | no allocator | – |
 //!
 //! A timed composition stands on its source directly; only when it is measured
@@ -16,24 +17,29 @@ use super::{
     books::{Books, Gauge},
     child::{Job, Report, Task},
     composition::{Composition, Source, Stage},
+    counter::{Counter, requests},
     driver::{
         Stop, Table, Unwatched,
-        heap::{Heap, Null},
+        heap::{Heap, Null, Through},
         malloc::{Malloc, MallocGauge},
         replay,
     },
     script::{Demand, Script},
+    spec::{self, Sources},
     step::Step,
 };
 
 /// What a recording is replayed through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Candidate {
     /// The machine's `malloc`.
     System,
     /// Parts of the library.
     Composed(Composition),
+    /// Parts of the library, in its notation: built when the replay begins, with
+    /// an indirect call for each part that a request passes.
+    Spec(String),
     /// The null allocator: what a replay costs without any.
     Driver,
 }
@@ -57,34 +63,35 @@ impl Candidate {
     }
 
     /// The composition, in the notation of the library.
-    pub fn spec(self, script: &Script) -> String {
+    pub fn spec(&self, script: &Script) -> String {
         match self {
             Self::System => "system".into(),
             Self::Composed(composition) => composition.spec(self.capacity(script)),
+            Self::Spec(text) => text.clone(),
             Self::Driver => "null".into(),
         }
     }
 
     /// What its row stands for.
-    pub fn kind(self) -> Kind {
+    pub fn kind(&self) -> Kind {
         match self {
             Self::System => Kind::Baseline,
             Self::Composed(Composition::Bump) | Self::Driver => Kind::Bound,
-            Self::Composed(_) => Kind::Composition,
+            Self::Composed(_) | Self::Spec(_) => Kind::Composition,
         }
     }
 
     /// Bytes that it takes at least to meet `demand`.
-    pub fn needs(self, demand: &Demand) -> u64 {
+    pub fn needs(&self, demand: &Demand) -> u64 {
         match self {
-            Self::System => demand.moving_bytes,
+            Self::System | Self::Spec(_) => demand.moving_bytes,
             Self::Composed(composition) => composition.needs(demand),
             Self::Driver => demand.largest,
         }
     }
 
     /// Bytes that it is told beforehand to be ready for.
-    pub fn capacity(self, script: &Script) -> u64 {
+    pub fn capacity(&self, script: &Script) -> u64 {
         let images = script.images.iter().map(|part| self.needs(&part.demand));
         images.max().unwrap_or(0).checked_next_multiple_of(64 << 10).unwrap_or(u64::MAX)
     }
@@ -94,13 +101,24 @@ impl Candidate {
     /// # Errors
     ///
     /// The step at which the candidate failed.
-    pub fn run(self, job: &Job, steps: &[Step]) -> Result<Report, Stop> {
+    pub fn run(&self, job: &Job, steps: &[Step]) -> Result<Report, Stop> {
         let capacity = usize::try_from(job.capacity).unwrap_or(usize::MAX);
         let play = Play { steps, table: Table::new(job.slots) };
         match (self, job.task) {
             (Self::Driver, _) => play.timed(&Null::new(capacity)),
             (Self::System, Task::Time) => play.timed(&Malloc),
             (Self::System, Task::Measure) => play.measured(&Malloc, MallocGauge::new(), || None),
+            (Self::Spec(text), Task::Time) => match spec::build(text) {
+                Ok(heap) => play.timed(&Through(&heap)),
+                Err(why) => Ok(Report::Refused(format!("{why:#}"))),
+            },
+            (Self::Spec(text), Task::Measure) => {
+                let sources = Sources::new();
+                match sources.build(text) {
+                    Ok(heap) => play.measured(&Through(&heap), sources.gauge(), || sources.requests()),
+                    Err(why) => Ok(Report::Refused(format!("{why:#}"))),
+                }
+            }
             (Self::Composed(composition), task) => match (composition.source(), task) {
                 (Source::Pages, Task::Time) => composition.stand_on(Pages, capacity, Timed(play)),
                 (Source::System, Task::Time) => composition.stand_on(System, capacity, Timed(play)),
@@ -166,36 +184,6 @@ impl<G: Gauge, R: FnOnce() -> Option<u64>> Stage for Measured<'_, G, R> {
     }
 }
 
-/// Blocks that a composition asked its source for, or made larger in place.
-fn requests<A>(source: &Counted<A>) -> Option<u64> {
-    let counts = source.counts();
-    Some(counts.requests + counts.resizes)
-}
-
-/// Reads what a counted source has given.
-#[derive(Debug)]
-struct Counter<'a, A> {
-    source: &'a Counted<A>,
-    peak: usize,
-}
-
-impl<'a, A> Counter<'a, A> {
-    fn new(source: &'a Counted<A>) -> Self {
-        Self { source, peak: 0 }
-    }
-}
-
-impl<A> Gauge for Counter<'_, A> {
-    /// What is held now; or what was held for a moment since the last look, if
-    /// it was more than ever before.
-    fn held(&mut self, _: usize) -> u64 {
-        let counts = self.source.counts();
-        let held = if counts.bytes_peak > self.peak { counts.bytes_peak } else { counts.bytes_live };
-        self.peak = counts.bytes_peak;
-        held as u64
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::rc::Rc;
@@ -205,15 +193,15 @@ mod tests {
     use super::*;
     use crate::replay::{
         books::Moment,
-        driver::heap::{NeverFreeing, Through},
+        driver::heap::NeverFreeing,
         testing::{Ops, everything, steps, trace},
     };
 
     /// Runs a candidate in this process.
-    fn run(candidate: Candidate, task: Task, ops: &Ops) -> Result<Report, Stop> {
+    fn run(candidate: &Candidate, task: Task, ops: &Ops) -> Result<Report, Stop> {
         let script = Script::new(&trace([ops.clone()])).unwrap();
         let job = Job {
-            candidate,
+            candidate: candidate.clone(),
             task,
             steps: (0, ops.0.len()),
             slots: script.slots,
@@ -225,7 +213,7 @@ mod tests {
         candidate.run(&job, &steps(ops))
     }
 
-    fn measure(candidate: Candidate, ops: &Ops) -> (Moment, Option<u64>) {
+    fn measure(candidate: &Candidate, ops: &Ops) -> (Moment, Option<u64>) {
         match run(candidate, Task::Measure, ops) {
             Ok(Report::Measure(peak, requests)) => (peak, requests),
             other => panic!("{other:?}"),
@@ -235,11 +223,11 @@ mod tests {
     #[test]
     fn every_candidate_serves_every_size_and_alignment() {
         for candidate in Candidate::all().into_iter().chain([Candidate::Driver]) {
-            let timed = run(candidate, Task::Time, &everything());
+            let timed = run(&candidate, Task::Time, &everything());
             assert!(matches!(timed, Ok(Report::Time(1..))), "{candidate:?}: {timed:?}");
         }
         for candidate in Candidate::all() {
-            let (peak, requests) = measure(candidate, &everything());
+            let (peak, requests) = measure(&candidate, &everything());
             assert!(peak.held >= peak.granted && peak.granted >= peak.asked && peak.asked > 300_000, "{candidate:?}");
             assert_eq!(requests.is_some(), candidate != Candidate::System, "{candidate:?}");
         }
@@ -279,7 +267,7 @@ mod tests {
     fn a_bump_holds_what_was_ever_asked_for() {
         // 0..100, 112..140, and 144..344 for what had to move.
         let ops = Ops::new().alloc(0, 100).alloc(1, 28).realloc(0, 200).free(1).free(0);
-        let (peak, requests) = measure(Candidate::Composed(Composition::Bump), &ops);
+        let (peak, requests) = measure(&Candidate::Composed(Composition::Bump), &ops);
         // While the block moves it is there twice.
         assert_eq!(peak, Moment { held: 64 << 10, granted: 328, asked: 328 });
         assert_eq!(requests, Some(1));
@@ -288,13 +276,44 @@ mod tests {
     #[test]
     fn a_span_pool_rounds_to_its_blocks() {
         let ops = Ops::new().alloc(0, 100).alloc(1, 65).alloc(2, 64).free(0).free(1);
-        let (peak, requests) = measure(Candidate::Composed(Composition::Spans), &ops);
+        let (peak, requests) = measure(&Candidate::Composed(Composition::Spans), &ops);
         assert_eq!((peak.asked, peak.granted), (229, 320));
         assert_eq!((peak.internal_waste(), peak.external_waste()), (91, peak.held - 320));
         // One chunk; the books of 4096 blocks take two words each.
         assert!((256 << 10..512 << 10).contains(&peak.held), "{}", peak.held);
         assert!(peak.held.is_multiple_of(4096));
         assert!(requests.is_some_and(|requests| (2..=4).contains(&requests)), "{requests:?}");
+    }
+
+    #[test]
+    fn what_somebody_writes_down_does_what_the_same_does_compiled() {
+        let ops = Ops::new().alloc(0, 100).alloc(1, 28).realloc(0, 200).alloc(2, 5000).alloc(3, 100_000).free(1);
+        let ops = ops.alloc(4, 2000).free(0).alloc(5, 300).free(3).alloc(6, 70_000).realloc(2, 9000);
+        for composition in [Composition::Slabs, Composition::Spans, Composition::FineHeap, Composition::CoarseHeap] {
+            let written = Candidate::Spec(composition.spec(0));
+            assert_eq!(measure(&written, &ops), measure(&Candidate::Composed(composition), &ops), "{written:?}");
+            assert!(matches!(run(&written, Task::Time, &ops), Ok(Report::Time(1..))), "{written:?}");
+        }
+    }
+
+    #[test]
+    fn what_malloc_holds_counts_once_it_is_asked() {
+        let text = "segregate(<=1k: slab(quad 16..1k, 16k) over pages, else system)";
+        let (peak, requests) = measure(&Candidate::Spec(text.into()), &Ops::new().alloc(0, 100));
+        assert_eq!((peak, requests), (Moment { held: 16 << 10, granted: 112, asked: 100 }, Some(1)));
+        let (peak, requests) = measure(&Candidate::Spec(text.into()), &Ops::new().alloc(0, 100).alloc(1, 300_000));
+        assert!(peak.held >= 300_000 + (16 << 10) && requests == Some(2), "{peak:?}, {requests:?}");
+    }
+
+    #[test]
+    fn what_is_no_composition_says_why() {
+        for (text, why) in [("nothing over pages", "`nothing` is no part"), ("block_pool(48) over", "expected a part")]
+        {
+            for task in [Task::Time, Task::Measure] {
+                let report = run(&Candidate::Spec(text.into()), task, &everything());
+                assert!(matches!(&report, Ok(Report::Refused(said)) if said.contains(why)), "{report:?}");
+            }
+        }
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub enum Task {
 }
 
 /// What was found out.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Report {
     /// Processor time in nanoseconds.
@@ -63,6 +63,8 @@ pub enum Report {
     Measure(Moment, Option<u64>),
     /// The candidate failed.
     Stop(Stop),
+    /// There is no such candidate: why.
+    Refused(String),
 }
 
 /// The job, if this process was started for one.

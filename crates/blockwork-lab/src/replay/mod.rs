@@ -19,6 +19,7 @@
 //! | [`driver`] | how to play steps through one heap; all `unsafe` is there |
 //! | [`books`] | what is held, granted and asked for at the worst moment |
 //! | [`composition`] | the library's allocators, by name |
+//! | [`spec`] | the same, as somebody wrote it down |
 //! | [`candidate`] | those, the machine's, and none |
 //! | [`child`] | one process, one candidate |
 //! | [`runner`] | the order of the processes |
@@ -28,10 +29,12 @@ pub mod books;
 pub mod candidate;
 pub mod child;
 pub mod composition;
+pub mod counter;
 pub mod driver;
 pub mod memory;
 pub mod runner;
 pub mod script;
+pub mod spec;
 pub mod step;
 #[cfg(test)]
 pub mod testing;

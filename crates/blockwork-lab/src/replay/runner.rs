@@ -112,19 +112,19 @@ impl<'a> Runner<'a> {
     ///
     /// When not even the null allocator can be run.
     pub fn run(&self, candidates: &[Candidate], tell: &mut dyn FnMut(&str)) -> anyhow::Result<Outcome> {
-        let mut entries: Vec<Entry> = candidates.iter().map(|&candidate| self.enter(candidate, tell)).collect();
+        let mut entries: Vec<Entry> = candidates.iter().map(|candidate| self.enter(candidate, tell)).collect();
         let mut driver = Vec::new();
-        let runs = if self.has_room_for(Candidate::Driver).is_ok() { self.runs } else { 0 };
+        let runs = if self.has_room_for(&Candidate::Driver).is_ok() { self.runs } else { 0 };
         let begin = Instant::now();
         for round in 0..runs {
             if round > 0 && begin.elapsed() >= self.patience {
                 break;
             }
-            let ns = self.time(Candidate::Driver, tell).map_err(anyhow::Error::msg);
+            let ns = self.time(&Candidate::Driver, tell).map_err(anyhow::Error::msg);
             driver.push(ns.context("the replay does not work even without an allocator")?);
             for entry in &mut entries {
                 let Ok(figures) = &mut entry.result else { continue };
-                match self.time(entry.candidate, tell) {
+                match self.time(&entry.candidate, tell) {
                     Ok(ns) => figures.ns.push(ns),
                     Err(why) => entry.result = Err(why),
                 }
@@ -136,12 +136,12 @@ impl<'a> Runner<'a> {
     }
 
     /// Measures a candidate, if there is memory for it.
-    fn enter(&self, candidate: Candidate, tell: &mut dyn FnMut(&str)) -> Entry {
+    fn enter(&self, candidate: &Candidate, tell: &mut dyn FnMut(&str)) -> Entry {
         let result = self.has_room_for(candidate).and_then(|()| self.measure(candidate, tell));
-        Entry { candidate, result }
+        Entry { candidate: candidate.clone(), result }
     }
 
-    fn has_room_for(&self, candidate: Candidate) -> Result<(), String> {
+    fn has_room_for(&self, candidate: &Candidate) -> Result<(), String> {
         let needs = self.script.images.iter().map(|part| candidate.needs(&part.demand)).max().unwrap_or(0);
         if needs <= self.spare {
             Ok(())
@@ -150,7 +150,7 @@ impl<'a> Runner<'a> {
         }
     }
 
-    fn measure(&self, candidate: Candidate, tell: &mut dyn FnMut(&str)) -> Result<Figures, String> {
+    fn measure(&self, candidate: &Candidate, tell: &mut dyn FnMut(&str)) -> Result<Figures, String> {
         let mut figures = Figures { ns: Vec::new(), peak: Moment::default(), requests: None };
         for part in &self.script.images {
             match self.child(candidate, Task::Measure, &part.steps, tell)? {
@@ -170,7 +170,7 @@ impl<'a> Runner<'a> {
     }
 
     /// Nanoseconds per event of one run.
-    fn time(&self, candidate: Candidate, tell: &mut dyn FnMut(&str)) -> Result<f64, String> {
+    fn time(&self, candidate: &Candidate, tell: &mut dyn FnMut(&str)) -> Result<f64, String> {
         let mut ns = 0;
         for part in &self.script.images {
             match self.child(candidate, Task::Time, &part.steps, tell)? {
@@ -184,14 +184,14 @@ impl<'a> Runner<'a> {
     /// Runs one process to its end.
     fn child(
         &self,
-        candidate: Candidate,
+        candidate: &Candidate,
         task: Task,
         steps: &Range<usize>,
         tell: &mut dyn FnMut(&str),
     ) -> Result<Report, String> {
         tell(&candidate.spec(self.script));
         let job = Job {
-            candidate,
+            candidate: candidate.clone(),
             task,
             steps: (steps.start, steps.end),
             slots: self.script.slots,
@@ -223,6 +223,7 @@ impl<'a> Runner<'a> {
 fn failure(first: usize, report: &Report) -> String {
     match report {
         Report::Stop(stop) => format!("failed: {} at event {}", stop.fault, first + stop.step + 1),
+        Report::Refused(why) => format!("not run: {why}"),
         Report::Time(_) | Report::Measure(..) => "failed: answered another question".into(),
     }
 }

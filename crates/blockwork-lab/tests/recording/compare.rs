@@ -49,6 +49,26 @@ fn a_shipped_recording_goes_through_every_candidate() {
 }
 
 #[test]
+fn what_is_written_down_is_a_row_of_its_own() {
+    let spec = "let s = span_pool(4k) over pages; segregate(<=1k: slab(quad 16..1k) over s, else s)";
+    let bench = Bench::new();
+    let comparison =
+        compared(&bench, &["--shipped", "cc1plus", "--only", "--with", spec, "--with", "bump(1k) over system"]);
+    assert_eq!(comparison["candidates"].as_array().unwrap().len(), 3);
+    let row = |start| row(&comparison, start);
+    assert_eq!((&row("let s")["spec"], &row("let s")["kind"]), (&Value::from(spec), &Value::from("composition")));
+    assert!(row("let s")["peak_held_bytes"].as_u64() > Some(0) && row("let s")["parent_requests"].as_u64() > Some(0));
+    assert!(row("bump")["note"].as_str().unwrap().starts_with("failed: out of memory"), "{}", row("bump"));
+}
+
+#[test]
+fn what_is_no_composition_is_refused_with_the_place() {
+    let run = Run::of(Bench::new().blockwork().args(["compare", "--with", "memo over nowhere"]));
+    assert_eq!((run.code, run.out.as_str()), (Some(2), ""), "{run:?}");
+    run.says(&["`nowhere` is no part"]);
+}
+
+#[test]
 fn what_can_be_read_of_a_damaged_recording_is_compared() {
     let bench = Bench::new();
     let whole = fs::read(shipped("python3")).unwrap();
