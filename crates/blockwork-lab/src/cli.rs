@@ -27,6 +27,8 @@ enum Verb {
     Compare(cmd::compare::Args),
     /// Record a program and compare, in one
     Run(cmd::run::Args),
+    /// Draw what a recording holds, in one HTML file
+    Report(cmd::report::Args),
     /// Print what makes a shell complete this command's words
     Completions(cmd::completions::Args),
     /// Write the manual, a page for each verb
@@ -49,6 +51,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Stats(args)) => cmd::stats::run(&args),
         Some(Verb::Compare(args)) => cmd::compare::run(&args),
         Some(Verb::Run(args)) => cmd::run::run(&args),
+        Some(Verb::Report(args)) => cmd::report::run(&args),
         Some(Verb::Completions(args)) => cmd::completions::run(&args),
         Some(Verb::Man(args)) => cmd::man::run(&args),
         None => cmd::compare::run(&cmd::compare::Args::default()),

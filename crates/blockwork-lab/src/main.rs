@@ -13,11 +13,15 @@ mod capture;
 mod checked;
 mod cli;
 mod cmd;
+mod draw;
+mod page;
 mod recorder;
 mod replay;
 mod report;
+mod results;
 mod shipped;
 mod stats;
+mod survey;
 mod text;
 mod trace;
 

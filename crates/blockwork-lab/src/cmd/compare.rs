@@ -13,13 +13,19 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
     cli::FAILED,
-    replay::{candidate::Candidate, runner::Runner, script::Script, spec},
+    replay::{
+        candidate::Candidate,
+        runner::{Outcome, Runner},
+        script::Script,
+        spec,
+    },
     report::{
         facts::Facts,
         json::Comparison,
         table::{self, Style},
         verdict::Verdict,
     },
+    results::Results,
     shipped::{self, Shipped},
     text,
     trace::Trace,
@@ -102,7 +108,7 @@ pub fn file(path: &Path, how: &How) -> anyhow::Result<ExitCode> {
     match damage {
         Some(damage) if trace.ops.is_empty() => bail!("{shown}: {damage}"),
         None if trace.ops.is_empty() => bail!("{shown} holds no events: there is nothing to replay"),
-        _ => compare(&trace, how, &format!("blockwork stats {}", text::shell(path)))?,
+        _ => drop(compare(&trace, how, &format!("blockwork stats {}", text::shell(path)))?),
     }
     Ok(match damage {
         Some(damage) => {
@@ -113,12 +119,35 @@ pub fn file(path: &Path, how: &How) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Replays `trace` and prints what came of it; `next` is the command to try now.
+/// What a recording holds, what candidates did with it, and what follows.
+#[derive(Debug)]
+pub struct Measured {
+    facts: Facts,
+    outcome: Outcome,
+    verdict: Verdict,
+}
+
+impl Measured {
+    /// The same as `--json` prints it.
+    ///
+    /// # Errors
+    ///
+    /// None, as long as what is printed can be read.
+    pub fn results(&self) -> anyhow::Result<Results> {
+        Ok(serde_json::from_value(serde_json::to_value(self.json())?)?)
+    }
+
+    fn json(&self) -> Comparison<'_> {
+        Comparison::new(&self.facts, &self.outcome, &self.verdict)
+    }
+}
+
+/// Replays `trace`.
 ///
 /// # Errors
 ///
 /// When nothing could be replayed.
-pub fn compare(trace: &Trace, how: &How, next: &str) -> anyhow::Result<()> {
+pub fn measure(trace: &Trace, how: &How) -> anyhow::Result<Measured> {
     let script = Script::new(trace)?;
     let facts = Facts::of(trace, &script);
     let runner = Runner::new(&script, how.runs)?;
@@ -130,18 +159,28 @@ pub fn compare(trace: &Trace, how: &How, next: &str) -> anyhow::Result<()> {
     })?;
     bar.finish_and_clear();
     let verdict = Verdict::of(&facts, &outcome);
+    Ok(Measured { facts, outcome, verdict })
+}
+
+/// Replays `trace` and prints what came of it; `next` is the command to try now.
+///
+/// # Errors
+///
+/// When nothing could be replayed.
+pub fn compare(trace: &Trace, how: &How, next: &str) -> anyhow::Result<Measured> {
+    let measured = measure(trace, how)?;
     let mut out = io::stdout().lock();
     if how.json {
-        serde_json::to_writer_pretty(&mut out, &Comparison::new(&facts, &outcome, &verdict))
-            .map_err(io::Error::from)?;
+        serde_json::to_writer_pretty(&mut out, &measured.json()).map_err(io::Error::from)?;
         writeln!(out)?;
         out.flush()?;
     } else {
-        out.write_all(table::render(&facts, &outcome, &verdict, style()).as_bytes())?;
+        let Measured { facts, outcome, verdict } = &measured;
+        out.write_all(table::render(facts, outcome, verdict, style()).as_bytes())?;
         out.flush()?;
         text::tell(format_args!("\nnext: {next}"));
     }
-    Ok(())
+    Ok(measured)
 }
 
 /// A bar on standard error, if that is a terminal.

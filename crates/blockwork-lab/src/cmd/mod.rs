@@ -4,5 +4,6 @@ pub mod compare;
 pub mod completions;
 pub mod man;
 pub mod record;
+pub mod report;
 pub mod run;
 pub mod stats;

@@ -40,8 +40,7 @@ impl Axis {
     pub fn at(&self, value: f64) -> f64 {
         let (low, high) = self.range;
         let value = value.clamp(low, high);
-        let share =
-            if self.is_log { (value / low).ln() / (high / low).ln() } else { (value - low) / (high - low) };
+        let share = if self.is_log { (value / low).ln() / (high / low).ln() } else { (value - low) / (high - low) };
         self.span.0 + share * (self.span.1 - self.span.0)
     }
 

@@ -44,7 +44,8 @@ impl Heat {
     pub fn draw(&self, svg: &mut Svg, frame: Frame, share: impl Fn(f64) -> f64) {
         let mut paths = vec![String::new(); usize::from(SHADES)];
         let rows = self.rows().max(1) as f64;
-        let (width, height) = ((frame.right - frame.left) / self.columns.max(1) as f64, (frame.bottom - frame.top) / rows);
+        let (width, height) =
+            ((frame.right - frame.left) / self.columns.max(1) as f64, (frame.bottom - frame.top) / rows);
         for (row, cells) in self.cells.chunks(self.columns.max(1)).enumerate() {
             let y = frame.bottom - (row + 1) as f64 * height;
             for run in runs(cells, &share) {
@@ -90,8 +91,10 @@ mod tests {
 
     #[test]
     fn neighbours_of_one_shade_are_one_stroke() {
-        let found: Vec<_> =
-            runs(&[0.0, 1.0, 1.0, 0.5, 0.0, 0.5], |cell| cell).iter().map(|run| (run.first, run.length, run.shade)).collect();
+        let found: Vec<_> = runs(&[0.0, 1.0, 1.0, 0.5, 0.0, 0.5], |cell| cell)
+            .iter()
+            .map(|run| (run.first, run.length, run.shade))
+            .collect();
         assert_eq!(found, [(1, 2, 7), (3, 1, 4), (5, 1, 4)]);
     }
 

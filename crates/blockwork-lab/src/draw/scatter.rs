@@ -62,8 +62,10 @@ mod tests {
 
     #[test]
     fn the_front_is_of_those_that_nothing_beats() {
-        let dot = |x, y, is_usable| Dot { x, y, class: String::new(), mark: String::new(), tip: String::new(), is_usable };
-        let dots = [dot(3.0, 1.0, true), dot(1.0, 3.0, true), dot(2.0, 3.0, true), dot(0.0, 0.0, false), dot(2.0, 2.0, true)];
+        let dot =
+            |x, y, is_usable| Dot { x, y, class: String::new(), mark: String::new(), tip: String::new(), is_usable };
+        let dots =
+            [dot(3.0, 1.0, true), dot(1.0, 3.0, true), dot(2.0, 3.0, true), dot(0.0, 0.0, false), dot(2.0, 2.0, true)];
         let front: Vec<_> = front(&dots).iter().map(|dot| (dot.x, dot.y)).collect();
         assert_eq!(front, [(1.0, 3.0), (2.0, 2.0), (3.0, 1.0)]);
     }

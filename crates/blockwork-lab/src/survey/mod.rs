@@ -13,7 +13,7 @@ use std::collections::HashMap;
 
 pub use self::{
     classes::{AGES, SIZES, age_class, age_label, size_class, size_label},
-    peak::{Held, at_peak},
+    peak::at_peak,
 };
 use crate::{
     draw::heat::Heat,

@@ -1,0 +1,27 @@
+//! What to write in a program.
+
+use blockwork::notation::Composition;
+
+use super::{Chapter, card, put};
+use crate::draw::escape;
+
+/// The card, if there is anything to recommend.
+pub fn write(out: &mut String, chapter: &Chapter<'_>) {
+    let Some(results) = chapter.results.filter(|results| results.gains()) else { return };
+    let Some(spec) = &results.verdict.best else { return };
+    let Ok(composition) = spec.parse::<Composition>() else { return };
+    card(
+        out,
+        "code",
+        chapter,
+        "The code",
+        "The recommended composition as a Rust type of the library <code>blockwork</code>: the same parts, without indirect calls.",
+    );
+    put(
+        out,
+        format_args!(
+            "<div class=\"code\"><button type=\"button\">Copy</button><pre><code>{}</code></pre></div></section>",
+            escape(&composition.to_rust())
+        ),
+    );
+}
