@@ -18,12 +18,15 @@ use super::{
     child::{Job, Report, Task},
     composition::{Composition, Source, Stage},
     counter::{Counter, requests},
+    curve::{Curve, POINTS},
     driver::{
         Stop, Table, Unwatched,
+        clocked::Clocked,
         heap::{Heap, Null, Through},
         malloc::{Malloc, MallocGauge},
         replay,
     },
+    process::Resident,
     script::{Demand, Script},
     spec::{self, Sources},
     step::Step,
@@ -103,12 +106,18 @@ impl Candidate {
     /// The step at which the candidate failed.
     pub fn run(&self, job: &Job, steps: &[Step]) -> Result<Report, Stop> {
         let capacity = usize::try_from(job.capacity).unwrap_or(usize::MAX);
-        let play = Play { steps, table: Table::new(job.slots) };
+        // All before the gauges: what the replay itself keeps is no candidate's.
+        let curve = if job.task == Task::Measure {
+            Curve::of(steps.len(), job.steps.0 as u64, POINTS)
+        } else {
+            Curve::default()
+        };
+        let play = Play { steps, table: Table::new(job.slots), curve, each: job.task == Task::Each };
         match (self, job.task) {
             (Self::Driver, _) => play.timed(&Null::new(capacity)),
-            (Self::System, Task::Time) => play.timed(&Malloc),
-            (Self::System, Task::Measure) => play.measured(&Malloc, MallocGauge::new(), || None),
-            (Self::Spec(text), Task::Time) => match spec::build(text) {
+            (Self::System, Task::Time | Task::Each) => play.timed(&Malloc),
+            (Self::System, Task::Measure) => play.measured(&Malloc, MallocGauge::with_headers(), || None),
+            (Self::Spec(text), Task::Time | Task::Each) => match spec::build(text) {
                 Ok(heap) => play.timed(&Through(&heap)),
                 Err(why) => Ok(Report::Refused(format!("{why:#}"))),
             },
@@ -120,8 +129,8 @@ impl Candidate {
                 }
             }
             (Self::Composed(composition), task) => match (composition.source(), task) {
-                (Source::Pages, Task::Time) => composition.stand_on(Pages, capacity, Timed(play)),
-                (Source::System, Task::Time) => composition.stand_on(System, capacity, Timed(play)),
+                (Source::Pages, Task::Time | Task::Each) => composition.stand_on(Pages, capacity, Timed(play)),
+                (Source::System, Task::Time | Task::Each) => composition.stand_on(System, capacity, Timed(play)),
                 (Source::Pages, Task::Measure) => {
                     let pages = &Counted::new(Pages);
                     let requests = || requests(pages);
@@ -142,10 +151,18 @@ impl Candidate {
 struct Play<'a> {
     steps: &'a [Step],
     table: Table,
+    curve: Curve,
+    /// Whether single calls are timed, and not all of them together.
+    each: bool,
 }
 
 impl Play<'_> {
     fn timed(self, heap: &impl Heap) -> Result<Report, Stop> {
+        if self.each {
+            let clocked = Clocked::new(heap, self.steps.len());
+            replay(&clocked, self.steps, self.table, &mut Unwatched)?;
+            return Ok(Report::Each(clocked.latencies()));
+        }
         let took = replay(heap, self.steps, self.table, &mut Unwatched)?;
         Ok(Report::Time(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)))
     }
@@ -156,9 +173,9 @@ impl Play<'_> {
         gauge: impl Gauge,
         requests: impl FnOnce() -> Option<u64>,
     ) -> Result<Report, Stop> {
-        let mut books = Books::new(gauge);
+        let mut books = Books::new(gauge, self.curve, Some(Resident::new()));
         replay(heap, self.steps, self.table, &mut books)?;
-        Ok(Report::Measure(books.peak(), requests()))
+        Ok(Report::Measure(books.close(requests())))
     }
 }
 
@@ -192,7 +209,7 @@ mod tests {
 
     use super::*;
     use crate::replay::{
-        books::Moment,
+        books::{Measures, Moment},
         driver::heap::NeverFreeing,
         testing::{Ops, everything, steps, trace},
     };
@@ -214,8 +231,14 @@ mod tests {
     }
 
     fn measure(candidate: &Candidate, ops: &Ops) -> (Moment, Option<u64>) {
-        match run(candidate, Task::Measure, ops) {
-            Ok(Report::Measure(peak, requests)) => (peak, requests),
+        let Measures { peak, requests, .. } = measures(run(candidate, Task::Measure, ops));
+        (peak, requests)
+    }
+
+    /// What has to be the same whenever the same is measured.
+    fn measures(report: Result<Report, Stop>) -> Measures {
+        match report {
+            Ok(Report::Measure(measures)) => Measures { resident: None, faults: None, ..measures },
             other => panic!("{other:?}"),
         }
     }
@@ -244,7 +267,12 @@ mod tests {
             let over_source = text.replace("pages", "source").replace("system", "source");
             let written = notation::Composition::parse_with(&over_source, &["source"]).unwrap();
             let steps = steps(&ops);
-            let play = || Play { steps: &steps, table: Table::new(script.slots) };
+            let play = || Play {
+                steps: &steps,
+                table: Table::new(script.slots),
+                curve: Curve::of(steps.len(), 0, 4),
+                each: false,
+            };
 
             let pages = Rc::new(Counted::new(Pages));
             let heap = written.build_over(&[("source", pages.clone())]).unwrap();
@@ -259,7 +287,7 @@ mod tests {
             let (gauge, count) = (Counter::new(pages), || requests(pages));
             let capacity = usize::try_from(candidate.capacity(&script)).unwrap();
             let as_compiled = composition.stand_on(pages, capacity, Measured { play: play(), gauge, requests: count });
-            assert_eq!(as_written.ok(), as_compiled.ok(), "{text}");
+            assert_eq!(measures(as_written), measures(as_compiled), "{text}");
         }
     }
 
@@ -269,7 +297,7 @@ mod tests {
         let ops = Ops::new().alloc(0, 100).alloc(1, 28).realloc(0, 200).free(1).free(0);
         let (peak, requests) = measure(&Candidate::Composed(Composition::Bump), &ops);
         // While the block moves it is there twice.
-        assert_eq!(peak, Moment { held: 64 << 10, granted: 328, asked: 328 });
+        assert_eq!(peak, Moment { held: 64 << 10, metadata: None, granted: 328, asked: 328 });
         assert_eq!(requests, Some(1));
     }
 
@@ -300,7 +328,7 @@ mod tests {
     fn what_malloc_holds_counts_once_it_is_asked() {
         let text = "segregate(<=1k: slab(quad 16..1k, 16k) over pages, else system)";
         let (peak, requests) = measure(&Candidate::Spec(text.into()), &Ops::new().alloc(0, 100));
-        assert_eq!((peak, requests), (Moment { held: 16 << 10, granted: 112, asked: 100 }, Some(1)));
+        assert_eq!((peak, requests), (Moment { held: 16 << 10, metadata: None, granted: 112, asked: 100 }, Some(1)));
         let (peak, requests) = measure(&Candidate::Spec(text.into()), &Ops::new().alloc(0, 100).alloc(1, 300_000));
         assert!(peak.held >= 300_000 + (16 << 10) && requests == Some(2), "{peak:?}, {requests:?}");
     }

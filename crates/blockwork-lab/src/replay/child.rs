@@ -13,9 +13,10 @@ use rustix::process::{Resource, Rlimit, Signal, getppid, getrlimit, set_parent_p
 use serde::{Deserialize, Serialize};
 
 use super::{
-    books::Moment,
+    books::Measures,
     candidate::Candidate,
     driver::{Stop, mapping::Mapping},
+    latency::Latencies,
 };
 use crate::text;
 
@@ -49,6 +50,8 @@ pub struct Job {
 pub enum Task {
     /// How long it takes.
     Time,
+    /// How long single calls take.
+    Each,
     /// How much it holds, and whether it is right.
     Measure,
 }
@@ -59,8 +62,10 @@ pub enum Task {
 pub enum Report {
     /// Processor time in nanoseconds.
     Time(u64),
-    /// The moment when most was held, and the requests to the parent.
-    Measure(Moment, Option<u64>),
+    /// What single calls took.
+    Each(Latencies),
+    /// What it held.
+    Measure(Measures),
     /// The candidate failed.
     Stop(Stop),
     /// There is no such candidate: why.

@@ -18,6 +18,9 @@
 //! | [`script`] | what a recording asks for, and how much memory that takes at least |
 //! | [`driver`] | how to play steps through one heap; all `unsafe` is there |
 //! | [`books`] | what is held, granted and asked for at the worst moment |
+//! | [`curve`] | the same over time |
+//! | [`process`] | what the kernel knows: resident memory, page faults |
+//! | [`latency`] | how long single calls take |
 //! | [`composition`] | the library's allocators, by name |
 //! | [`spec`] | the same, as somebody wrote it down |
 //! | [`candidate`] | those, the machine's, and none |
@@ -30,8 +33,11 @@ pub mod candidate;
 pub mod child;
 pub mod composition;
 pub mod counter;
+pub mod curve;
 pub mod driver;
+pub mod latency;
 pub mod memory;
+pub mod process;
 pub mod runner;
 pub mod script;
 pub mod spec;

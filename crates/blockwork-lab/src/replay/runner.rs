@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! measure  system  bump  memo  …          once each: those that fail are out
+//! each     driver  system  bump  memo  …  once each: single calls
 //! time     driver  system  bump  memo  …  run 1
 //! time     driver  system  bump  memo  …  run 2
 //! ```
@@ -22,9 +23,11 @@ use std::{
 use anyhow::Context;
 
 use super::{
-    books::Moment,
+    books::{Measures, Moment},
     candidate::{Candidate, Kind},
     child::{Job, Report, Task, VERB},
+    curve::Curve,
+    latency::Latencies,
     memory,
     script::Script,
 };
@@ -49,12 +52,17 @@ pub struct Runner<'a> {
 /// where a program asks for large blocks all the time, which a replay touches.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What there is to say when the null allocator fails.
+const NO_DRIVER: &str = "the replay does not work even without an allocator";
+
 /// What all candidates did.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Outcome {
     /// Nanoseconds per event of the null allocator, one for each run; none if
     /// the machine has no memory for the largest block.
     pub driver: Vec<f64>,
+    /// What the clock around single calls takes: calls of the null allocator.
+    pub clock: Latencies,
     /// The candidates in the order given.
     pub rows: Vec<Row>,
 }
@@ -71,12 +79,22 @@ pub struct Row {
 }
 
 /// What a candidate that came to the end needed.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figures {
     /// Nanoseconds per event, one for each run, driver included.
     pub ns: Vec<f64>,
+    /// What single calls took, in all images, the clock included.
+    pub calls: Latencies,
     /// The moment when most was held, in the image that held most.
     pub peak: Moment,
+    /// Most bytes that were live at once in that image, as asked for.
+    pub peak_live: u64,
+    /// What was held over time, in all images.
+    pub curve: Curve,
+    /// Most bytes in memory, in the image that had most there.
+    pub resident: Option<u64>,
+    /// Page faults, in all images.
+    pub faults: Option<u64>,
     /// Requests to the parent, in all images.
     pub requests: Option<u64>,
 }
@@ -86,6 +104,55 @@ pub struct Figures {
 struct Entry {
     candidate: Candidate,
     result: Result<Figures, String>,
+}
+
+impl Figures {
+    /// Takes in what was measured of another image, in which `live` bytes were
+    /// the most.
+    fn add(&mut self, measures: Measures, live: u64) {
+        let Measures { peak, curve, requests, resident, faults } = measures;
+        if peak.held >= self.peak.held {
+            (self.peak, self.peak_live) = (peak, live);
+        }
+        self.curve.append(curve);
+        self.requests = sum(self.requests, requests);
+        self.resident = self.resident.max(resident);
+        self.faults = sum(self.faults, faults);
+    }
+
+    /// Johnstone and Wilson's third measure: the most that was held, in parts of
+    /// what was live then.
+    pub fn held_to_live_then(&self) -> Option<f64> {
+        ratio(self.peak.held, self.peak.asked)
+    }
+
+    /// Their fourth: the most that was held, in parts of the most that was live.
+    pub fn held_to_most_live(&self) -> Option<f64> {
+        ratio(self.peak.held, self.peak_live)
+    }
+}
+
+fn ratio(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+fn sum(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.saturating_add(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+impl Entry {
+    /// Has `put` note in the figures what `find` found; where that failed there
+    /// are none any more.
+    fn add<T>(&mut self, find: impl FnOnce(&Candidate) -> Result<T, String>, put: impl FnOnce(&mut Figures, T)) {
+        let Ok(figures) = &mut self.result else { return };
+        match find(&self.candidate) {
+            Ok(found) => put(figures, found),
+            Err(why) => self.result = Err(why),
+        }
+    }
 }
 
 impl<'a> Runner<'a> {
@@ -102,7 +169,7 @@ impl<'a> Runner<'a> {
     /// Processes that [`run`](Self::run) will start for this many candidates,
     /// at most.
     pub fn processes(&self, candidates: usize) -> u64 {
-        let all = candidates as u64 * (1 + u64::from(self.runs)) + u64::from(self.runs);
+        let all = candidates as u64 * (2 + u64::from(self.runs)) + 1 + u64::from(self.runs);
         all * self.script.images.len() as u64
     }
 
@@ -115,24 +182,27 @@ impl<'a> Runner<'a> {
         let mut entries: Vec<Entry> = candidates.iter().map(|candidate| self.enter(candidate, tell)).collect();
         let mut driver = Vec::new();
         let runs = if self.has_room_for(&Candidate::Driver).is_ok() { self.runs } else { 0 };
+        let mut clock = Latencies::default();
+        if runs > 0 {
+            clock = self.each(&Candidate::Driver, tell).map_err(anyhow::Error::msg).context(NO_DRIVER)?;
+            for entry in &mut entries {
+                entry.add(|candidate| self.each(candidate, tell), |figures, calls| figures.calls = calls);
+            }
+        }
         let begin = Instant::now();
         for round in 0..runs {
             if round > 0 && begin.elapsed() >= self.patience {
                 break;
             }
             let ns = self.time(&Candidate::Driver, tell).map_err(anyhow::Error::msg);
-            driver.push(ns.context("the replay does not work even without an allocator")?);
+            driver.push(ns.context(NO_DRIVER)?);
             for entry in &mut entries {
-                let Ok(figures) = &mut entry.result else { continue };
-                match self.time(&entry.candidate, tell) {
-                    Ok(ns) => figures.ns.push(ns),
-                    Err(why) => entry.result = Err(why),
-                }
+                entry.add(|candidate| self.time(candidate, tell), |figures, ns| figures.ns.push(ns));
             }
         }
         let row =
             |Entry { candidate, result }| Row { spec: candidate.spec(self.script), kind: candidate.kind(), result };
-        Ok(Outcome { driver, rows: entries.into_iter().map(row).collect() })
+        Ok(Outcome { driver, clock, rows: entries.into_iter().map(row).collect() })
     }
 
     /// Measures a candidate, if there is memory for it.
@@ -151,22 +221,26 @@ impl<'a> Runner<'a> {
     }
 
     fn measure(&self, candidate: &Candidate, tell: &mut dyn FnMut(&str)) -> Result<Figures, String> {
-        let mut figures = Figures { ns: Vec::new(), peak: Moment::default(), requests: None };
+        let mut figures = Figures::default();
         for part in &self.script.images {
             match self.child(candidate, Task::Measure, &part.steps, tell)? {
-                Report::Measure(peak, requests) => {
-                    if peak.held >= figures.peak.held {
-                        figures.peak = peak;
-                    }
-                    figures.requests = match (figures.requests, requests) {
-                        (Some(sum), Some(more)) => Some(sum + more),
-                        (sum, more) => sum.or(more),
-                    };
-                }
+                Report::Measure(measures) => figures.add(measures, part.demand.peak_bytes),
                 other => return Err(failure(part.steps.start, &other)),
             }
         }
         Ok(figures)
+    }
+
+    /// What single calls take.
+    fn each(&self, candidate: &Candidate, tell: &mut dyn FnMut(&str)) -> Result<Latencies, String> {
+        let mut calls = Latencies::default();
+        for part in &self.script.images {
+            match self.child(candidate, Task::Each, &part.steps, tell)? {
+                Report::Each(more) => calls.append(more),
+                other => return Err(failure(part.steps.start, &other)),
+            }
+        }
+        Ok(calls)
     }
 
     /// Nanoseconds per event of one run.
@@ -224,7 +298,7 @@ fn failure(first: usize, report: &Report) -> String {
     match report {
         Report::Stop(stop) => format!("failed: {} at event {}", stop.fault, first + stop.step + 1),
         Report::Refused(why) => format!("not run: {why}"),
-        Report::Time(_) | Report::Measure(..) => "failed: answered another question".into(),
+        Report::Time(_) | Report::Each(_) | Report::Measure(_) => "failed: answered another question".into(),
     }
 }
 
@@ -251,6 +325,9 @@ mod tests {
     use super::*;
     use crate::replay::testing::{Ops, trace};
 
+    /// Answers jobs about single calls.
+    const EACH: &str = "*'\"each\"'*) echo '{\"each\":[[25,1]]}';;";
+
     /// Answers every job with `shell`, over a recording of two images. Also
     /// returns how many jobs there were.
     fn answers(shell: &str, spare: u64) -> (anyhow::Result<Outcome>, usize) {
@@ -269,29 +346,38 @@ mod tests {
 
     /// Answers jobs about the driver, and those about `system` with `shell`.
     fn system(shell: &str) -> Result<Figures, String> {
-        let (outcome, _) = answers(&format!("case $1 in *driver*) echo '{{\"time\":3}}';; *) {shell};; esac"), 1 << 30);
+        let (outcome, _) =
+            answers(&format!("case $1 in {EACH} *driver*) echo '{{\"time\":3}}';; *) {shell};; esac"), 1 << 30);
         outcome.unwrap().rows.remove(0).result
     }
 
     #[test]
     fn images_are_processes_of_their_own_and_their_figures_add_up() {
         let answer = r#"case $1 in
-            *measure*'steps":[0,2]'*) echo '{"measure":[{"held":50,"granted":40,"asked":30},2]}';;
-            *measure*) echo '{"measure":[{"held":90,"granted":60,"asked":60},5]}';;
+            *'"each"'*'steps":[0,2]'*) echo '{"each":[[20,1],[30,2]]}';;
+            *'"each"'*) echo '{"each":[[25,1]]}';;
+            *measure*'steps":[0,2]'*) echo '{"measure":{"peak":{"held":50,"granted":40,"asked":30},"requests":2}}';;
+            *measure*) echo '{"measure":{"peak":{"held":90,"granted":60,"asked":60},"requests":5,"resident":70,"faults":4}}';;
             *) echo '{"time":30}';;
         esac"#;
         let (outcome, calls) = answers(answer, 1 << 30);
-        let outcome = outcome.unwrap();
+        let mut outcome = outcome.unwrap();
         assert_eq!(outcome.driver, [20.0, 20.0]);
-        let peak = Moment { held: 90, granted: 60, asked: 60 };
-        assert_eq!(outcome.rows[0].result, Ok(Figures { ns: vec![20.0, 20.0], peak, requests: Some(7) }));
-        assert_eq!(calls, 2 + 2 * 2 + 2 * 2);
+        let figures = outcome.rows.remove(0).result.unwrap();
+        let peak = Moment { held: 90, metadata: None, granted: 60, asked: 60 };
+        assert_eq!((figures.peak, figures.peak_live, figures.requests), (peak, 60, Some(7)));
+        assert_eq!((figures.resident, figures.faults), (Some(70), Some(4)));
+        assert_eq!((figures.held_to_live_then(), figures.held_to_most_live()), (Some(1.5), Some(1.5)));
+        assert_eq!(figures.ns, [20.0, 20.0]);
+        assert_eq!(figures.calls, Latencies::of(vec![20, 25, 30, 30]));
+        assert_eq!(outcome.clock, figures.calls);
+        assert_eq!(calls, 2 + 2 * 2 + 2 * 2 + 2 * 2);
     }
 
     #[test]
     fn a_candidate_that_stops_says_at_which_event_of_the_recording() {
         let stop = r#"case $1 in
-            *'steps":[0,2]'*) echo '{"measure":[{"held":50,"granted":40,"asked":30},2]}';;
+            *'steps":[0,2]'*) echo '{"measure":{"peak":{"held":50,"granted":40,"asked":30},"requests":2}}';;
             *) echo '{"stop":{"step":0,"fault":{"OutOfMemory":60}}}';;
         esac"#;
         assert_eq!(system(stop), Err("failed: out of memory, asked for 60 bytes at event 3".into()));
@@ -318,7 +404,8 @@ mod tests {
     #[test]
     fn where_patience_ends_after_the_first_round_that_one_counts() {
         let answer = r#"case $1 in
-            *measure*) echo '{"measure":[{"held":50,"granted":40,"asked":30},2]}';;
+            *'"each"'*) echo '{"each":[[25,1]]}';;
+            *measure*) echo '{"measure":{"peak":{"held":50,"granted":40,"asked":30},"requests":2}}';;
             *) echo '{"time":30}';;
         esac"#;
         let (outcome, _) = answers_within(Duration::ZERO, answer, 1 << 30);

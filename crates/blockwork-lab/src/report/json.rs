@@ -1,11 +1,14 @@
 //! The comparison as one JSON object.
 
 use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::{facts::Facts, stats::Spread, verdict::Verdict};
 use crate::replay::{
     candidate::Kind,
-    runner::{Outcome, Row},
+    curve::{Curve, Point},
+    latency::Latencies,
+    runner::{Figures, Outcome, Row},
 };
 
 /// The object.
@@ -14,6 +17,7 @@ pub struct Comparison<'a> {
     recording: Recording<'a>,
     candidates: Vec<Candidate<'a>>,
     driver_ns_per_event: Option<f64>,
+    clock_ns_per_call: Option<f64>,
     verdict: &'a Verdict,
 }
 
@@ -35,13 +39,59 @@ struct Candidate<'a> {
     spec: &'a str,
     kind: Kind,
     ns_per_event: Option<Spread>,
+    ns_per_call: Option<Calls>,
     peak_held_bytes: Option<u64>,
+    peak_resident_bytes: Option<u64>,
     internal_waste_bytes: Option<u64>,
     external_waste_bytes: Option<u64>,
+    metadata_bytes: Option<u64>,
+    held_to_live_then: Option<f64>,
+    held_to_most_live: Option<f64>,
     parent_requests: Option<u64>,
+    page_faults: Option<u64>,
+    /// In one line.
+    over_time: Option<Box<RawValue>>,
     /// Why it has no figures.
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<&'a str>,
+}
+
+/// What one call in two takes at most, and all but one in a hundred; the clock
+/// is in them.
+#[derive(Debug, Serialize)]
+struct Calls {
+    median: f64,
+    p99: f64,
+}
+
+impl Calls {
+    fn of(calls: &Latencies) -> Option<Self> {
+        Some(Self { median: calls.percentile(50)?, p99: calls.percentile(99)? })
+    }
+}
+
+/// A curve as columns, which take less room than points.
+#[derive(Debug, Default, Serialize)]
+struct OverTime {
+    event: Vec<u64>,
+    held: Vec<u64>,
+    metadata: Vec<Option<u64>>,
+    granted: Vec<u64>,
+    asked: Vec<u64>,
+}
+
+impl OverTime {
+    fn of(curve: &Curve) -> Self {
+        let mut columns = Self::default();
+        for Point { event, moment } in &curve.points {
+            columns.event.push(*event);
+            columns.held.push(moment.held);
+            columns.metadata.push(moment.metadata);
+            columns.granted.push(moment.granted);
+            columns.asked.push(moment.asked);
+        }
+        columns
+    }
 }
 
 impl<'a> Comparison<'a> {
@@ -59,6 +109,7 @@ impl<'a> Comparison<'a> {
             recording,
             candidates: outcome.rows.iter().map(Candidate::new).collect(),
             driver_ns_per_event: Spread::of(&outcome.driver).map(|driver| driver.median),
+            clock_ns_per_call: outcome.clock.percentile(50),
             verdict,
         }
     }
@@ -66,17 +117,24 @@ impl<'a> Comparison<'a> {
 
 impl<'a> Candidate<'a> {
     fn new(row: &'a Row) -> Self {
-        let figures = row.result.as_ref();
-        let peak = figures.map(|figures| figures.peak).ok();
+        let figures = row.result.as_ref().ok();
+        let peak = figures.map(|figures| figures.peak);
         Self {
             spec: &row.spec,
             kind: row.kind,
-            ns_per_event: figures.ok().and_then(|figures| Spread::of(&figures.ns)),
+            ns_per_event: figures.and_then(|figures| Spread::of(&figures.ns)),
+            ns_per_call: figures.and_then(|figures| Calls::of(&figures.calls)),
             peak_held_bytes: peak.map(|peak| peak.held),
+            peak_resident_bytes: figures.and_then(|figures| figures.resident),
             internal_waste_bytes: peak.map(|peak| peak.internal_waste()),
             external_waste_bytes: peak.map(|peak| peak.external_waste()),
-            parent_requests: figures.ok().and_then(|figures| figures.requests),
-            note: figures.err().map(String::as_str),
+            metadata_bytes: peak.and_then(|peak| peak.metadata),
+            held_to_live_then: figures.and_then(Figures::held_to_live_then),
+            held_to_most_live: figures.and_then(Figures::held_to_most_live),
+            parent_requests: figures.and_then(|figures| figures.requests),
+            page_faults: figures.and_then(|figures| figures.faults),
+            over_time: figures.and_then(|figures| to_raw_value(&OverTime::of(&figures.curve)).ok()),
+            note: row.result.as_ref().err().map(String::as_str),
         }
     }
 }
@@ -86,26 +144,39 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::replay::{books::Moment, runner::Figures};
+    use crate::replay::books::Moment;
 
     #[test]
     fn the_object_is_as_documented() {
-        let peak = Moment { held: 100, granted: 70, asked: 60 };
-        let ok = |requests| Ok(Figures { ns: vec![3.0, 1.0, 2.0], peak, requests });
+        let peak = Moment { held: 100, metadata: Some(8), granted: 70, asked: 60 };
+        let mut curve = Curve::default();
+        curve.points = vec![Point { event: 4, moment: peak }, Point { event: 6, moment: Moment::default() }];
+        let calls = Latencies::of(vec![31, 29, 400]);
+        let (resident, faults, peak_live) = (Some(4096), Some(1), 80);
+        let ok = |requests| {
+            let (calls, curve) = (calls.clone(), curve.clone());
+            Ok(Figures { ns: vec![3.0, 1.0, 2.0], calls, peak, peak_live, curve, resident, faults, requests })
+        };
         let row = |kind, spec: &str, result| Row { spec: spec.into(), kind, result };
         let rows = vec![
             row(Kind::Baseline, "system", ok(None)),
             row(Kind::Bound, "bump", Err("not run".into())),
             row(Kind::Composition, "memo", ok(Some(9))),
         ];
-        let outcome = Outcome { driver: vec![0.5, 0.25, 0.75], rows };
+        let outcome = Outcome { driver: vec![0.5, 0.25, 0.75], clock: Latencies::of(vec![25]), rows };
         let facts = Facts { name: "ls".into(), events: 6, threads: 1, ..Facts::default() };
         let verdict = Verdict { best: Some("system".into()), text: "Nothing helps.".into() };
         let figures = |spec, kind, requests: Option<u64>| {
             json!({
-                "spec": spec, "kind": kind, "ns_per_event": {"median": 2.0, "min": 1.0, "max": 3.0},
-                "peak_held_bytes": 100, "internal_waste_bytes": 10, "external_waste_bytes": 30,
-                "parent_requests": requests,
+                "spec": spec, "kind": kind,
+                "ns_per_event": {"median": 2.0, "min": 1.0, "max": 3.0}, "ns_per_call": {"median": 31.0, "p99": 400.0},
+                "peak_held_bytes": 100, "peak_resident_bytes": 4096,
+                "internal_waste_bytes": 10, "external_waste_bytes": 22, "metadata_bytes": 8,
+                "held_to_live_then": 100.0 / 60.0, "held_to_most_live": 1.25,
+                "parent_requests": requests, "page_faults": 1,
+                "over_time": {
+                    "event": [4, 6], "held": [100, 0], "metadata": [8, null], "granted": [70, 0], "asked": [60, 0],
+                },
             })
         };
         let expected = json!({
@@ -115,13 +186,16 @@ mod tests {
             "candidates": [
                 figures("system", "baseline", None),
                 {
-                    "spec": "bump", "kind": "bound", "ns_per_event": null, "peak_held_bytes": null,
-                    "internal_waste_bytes": null, "external_waste_bytes": null, "parent_requests": null,
+                    "spec": "bump", "kind": "bound", "ns_per_event": null, "ns_per_call": null,
+                    "peak_held_bytes": null, "peak_resident_bytes": null, "internal_waste_bytes": null,
+                    "external_waste_bytes": null, "metadata_bytes": null, "held_to_live_then": null,
+                    "held_to_most_live": null, "parent_requests": null, "page_faults": null, "over_time": null,
                     "note": "not run",
                 },
                 figures("memo", "composition", Some(9)),
             ],
             "driver_ns_per_event": 0.5,
+            "clock_ns_per_call": 25.0,
             "verdict": {"best": "system", "text": "Nothing helps."},
         });
         assert_eq!(serde_json::to_value(Comparison::new(&facts, &outcome, &verdict)).unwrap(), expected);

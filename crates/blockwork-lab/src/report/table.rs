@@ -183,14 +183,18 @@ mod tests {
     const SPEC: &str = "let s = span_pool(4k, 256k) over pages; segregate(<=2k: slab(quad 16..2k, 16k) over s, else s)";
 
     fn row(kind: Kind, spec: &str, ns: f64) -> Row {
-        let peak = Moment { held: 4_000_000, granted: 3_000_000, asked: 2_000_000 };
-        Row { spec: spec.into(), kind, result: Ok(Figures { ns: vec![ns, ns + 2.0], peak, requests: Some(12_345) }) }
+        let peak = Moment { held: 4_000_000, metadata: None, granted: 3_000_000, asked: 2_000_000 };
+        Row {
+            spec: spec.into(),
+            kind,
+            result: Ok(Figures { ns: vec![ns, ns + 2.0], peak, requests: Some(12_345), ..Figures::default() }),
+        }
     }
 
     fn report(style: Style) -> String {
         let failed = Row { result: Err("failed: out of memory".into()), ..row(Kind::Composition, "memo", 0.0) };
         let rows = vec![row(Kind::Baseline, "system", 60.0), row(Kind::Composition, SPEC, 22.0), failed];
-        let outcome = Outcome { driver: vec![20.0, 21.0], rows };
+        let outcome = Outcome { driver: vec![20.0, 21.0], rows, ..Outcome::default() };
         let facts = Facts { name: "prog".into(), events: 2_000_000, threads: 2, ..Facts::default() };
         render(&facts, &outcome, &Verdict::of(&facts, &outcome), style)
     }

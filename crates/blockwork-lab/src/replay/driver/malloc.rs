@@ -87,13 +87,22 @@ pub struct MallocGauge {
     before: u64,
     held: u64,
     brk: usize,
+    /// Blocks that are mapped on their own.
+    mapped: u64,
+    /// Whether every block that `malloc` gave is a block of the replay.
+    direct: bool,
 }
 
 impl MallocGauge {
     /// A gauge that counts from now on.
     pub fn new() -> Self {
         let info = info();
-        Self { before: (info.uordblks + info.hblkhd) as u64, held: 0, brk: 0 }
+        Self { before: (info.uordblks + info.hblkhd) as u64, held: 0, brk: 0, mapped: 0, direct: false }
+    }
+
+    /// The same, and all blocks come from `malloc` directly: each has a header.
+    pub fn with_headers() -> Self {
+        Self { direct: true, ..Self::new() }
     }
 }
 
@@ -103,9 +112,15 @@ impl Gauge for MallocGauge {
         if brk != self.brk || size >= MAPPED {
             let info = info();
             self.brk = brk;
+            self.mapped = info.hblks as u64;
             self.held = ((info.arena + info.hblkhd) as u64).saturating_sub(self.before);
         }
         self.held
+    }
+
+    /// The size before each block, and another word before one that is mapped.
+    fn metadata(&mut self, blocks: u64) -> Option<u64> {
+        self.direct.then(|| (blocks + self.mapped) * size_of::<usize>() as u64)
     }
 }
 

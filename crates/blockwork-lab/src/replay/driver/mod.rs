@@ -14,6 +14,7 @@
 //! The loop is the same for every heap, the null allocator's included, so that
 //! its own cost can be taken off.
 
+pub mod clocked;
 pub mod heap;
 pub mod malloc;
 pub mod mapping;
@@ -38,6 +39,11 @@ pub trait Watch {
 
     /// A block of `asked` bytes occupies `granted` no longer.
     fn gave(&mut self, asked: usize, granted: usize);
+
+    /// This step, counted from 0, is done.
+    fn stepped(&mut self, step: usize) {
+        let _ = step;
+    }
 }
 
 /// Watches nothing: for timed runs.
@@ -121,6 +127,7 @@ pub fn replay<H: Heap, W: Watch>(heap: &H, steps: &[Step], table: Table, watch: 
     for (step, call) in steps.iter().enumerate() {
         let slot = slots.get_mut(call.slot()).ok_or(Stop { step, fault: Fault::Nonsense })?;
         play(heap, *call, slot, watch).map_err(|fault| Stop { step, fault })?;
+        watch.stepped(step);
     }
     let took = clock().saturating_sub(started);
     if W::THOROUGH {
@@ -306,6 +313,7 @@ mod tests {
     use super::*;
     use crate::replay::{
         books::{Books, Gauge},
+        curve::Curve,
         driver::{
             heap::{Null, Through},
             malloc::Malloc,
@@ -326,7 +334,7 @@ mod tests {
     /// Both ways to play: thorough, and timed.
     fn both(heap: &impl Heap, ops: &Ops) -> [Result<(), Stop>; 2] {
         let steps = steps(ops);
-        let thorough = replay(heap, &steps, Table::new(8), &mut Books::new(NoGauge));
+        let thorough = replay(heap, &steps, Table::new(8), &mut Books::new(NoGauge, Curve::default(), None));
         let timed = replay(heap, &steps, Table::new(8), &mut Unwatched);
         [thorough.map(|_| ()), timed.map(|_| ())]
     }

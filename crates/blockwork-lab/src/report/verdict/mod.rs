@@ -141,8 +141,8 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     fn row(kind: Kind, spec: &str, ns: [f64; 5], held: u64) -> Row {
-        let peak = Moment { held, granted: held, asked: held };
-        Row { spec: spec.into(), kind, result: Ok(Figures { ns: ns.to_vec(), peak, requests: None }) }
+        let peak = Moment { held, metadata: None, granted: held, asked: held };
+        Row { spec: spec.into(), kind, result: Ok(Figures { ns: ns.to_vec(), peak, ..Figures::default() }) }
     }
 
     fn steady(ns: f64) -> [f64; 5] {
@@ -155,7 +155,7 @@ mod tests {
         let mut all =
             vec![row(Kind::Baseline, "system", steady(60.0), 10 * MIB), row(Kind::Bound, "bump", steady(21.0), MIB)];
         all.extend(rows);
-        Verdict::of(facts, &Outcome { driver: steady(20.0).to_vec(), rows: all })
+        Verdict::of(facts, &Outcome { driver: steady(20.0).to_vec(), rows: all, ..Outcome::default() })
     }
 
     fn facts() -> Facts {
@@ -226,7 +226,7 @@ mod tests {
             row(Kind::Baseline, "system", steady(19.9), 10 * MIB),
             row(Kind::Composition, "pool", steady(40_000.0), 7 * MIB),
         ];
-        let outcome = Outcome { driver: steady(20.0).to_vec(), rows: rows.into() };
+        let outcome = Outcome { driver: steady(20.0).to_vec(), rows: rows.into(), ..Outcome::default() };
         let text = Verdict::of(&Facts { events: 300, ..facts() }, &outcome).text;
         let slower = "but is more than 100x slower (0 → 39980 ns per event, 12.0 ms in all)";
         assert!(text.contains(slower), "{text}");
@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn without_the_row_to_beat_there_is_no_verdict() {
         let failed = Row { spec: "system".into(), kind: Kind::Baseline, result: Err("failed: aborted".into()) };
-        let verdict = Verdict::of(&facts(), &Outcome { driver: vec![20.0], rows: vec![failed] });
+        let verdict = Verdict::of(&facts(), &Outcome { driver: vec![20.0], rows: vec![failed], ..Outcome::default() });
         assert_eq!(verdict.best, None);
         assert_eq!(verdict.text, "No verdict: system, the row to beat, failed: aborted.");
     }
