@@ -22,6 +22,7 @@ mod results;
 mod shipped;
 mod stats;
 mod survey;
+mod symbols;
 mod text;
 mod trace;
 

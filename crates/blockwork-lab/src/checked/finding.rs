@@ -4,8 +4,10 @@ use std::{ffi::OsStr, fmt, os::unix::ffi::OsStrExt, path::Path};
 
 use serde::Serialize;
 
-use super::names::{Frame, Names};
-use crate::text;
+use crate::{
+    symbols::{Frame, Symbols},
+    text,
+};
 
 /// An address, and where it is in which file, if it is in one.
 #[derive(Clone, Copy, Debug)]
@@ -65,10 +67,17 @@ impl<'a> Raw<'a> {
     }
 
     /// The same, with names for its addresses.
-    pub fn named(&self, names: &mut Names) -> Finding {
-        let stack = |wanted: &str, names: &mut Names| {
+    ///
+    /// The functions of `checker`, the library, are left out.
+    pub fn named(&self, symbols: &mut Symbols, checker: &Path) -> Finding {
+        let stack = |wanted: &str, symbols: &mut Symbols| {
             let frames = self.stacks.iter().find(|(role, _)| *role == wanted).map(|(_, frames)| frames.as_slice());
-            names.stack(frames.unwrap_or_default())
+            let named = |frame: &RawFrame<'_>| match frame.place {
+                None => Symbols::nameless(frame.address),
+                Some((_, path)) if path == checker => Vec::new(),
+                Some((offset, path)) => symbols.frames(path, offset),
+            };
+            frames.unwrap_or_default().iter().flat_map(named).collect()
         };
         Finding {
             kind: self.kind.into(),
@@ -78,9 +87,9 @@ impl<'a> Raw<'a> {
             size: self.size,
             count: self.count,
             bytes: self.bytes,
-            by: stack("now", names),
-            freed_by: stack("freed", names),
-            asked_by: stack("asked", names),
+            by: stack("now", symbols),
+            freed_by: stack("freed", symbols),
+            asked_by: stack("asked", symbols),
         }
     }
 }
@@ -180,7 +189,7 @@ mod tests {
         let (role, frames) = &all[0].stacks[0];
         assert_eq!((*role, frames[0].place, frames[1].place), ("asked", Some((3, Path::new("/a b/c"))), None));
         assert_eq!((all[1].kind, all[1].count, all[1].bytes), ("live", 4, 4261));
-        let finding = all[0].named(&mut Names::new(Path::new("")));
+        let finding = all[0].named(&mut Symbols::default(), Path::new(""));
         assert!(finding.to_string().contains("overrun: byte 1 behind block 0x10 of 10 bytes was written"));
     }
 }

@@ -8,21 +8,22 @@
 //! program as the recorder does.
 
 mod finding;
-mod names;
 
 use std::{ffi::OsString, io, path::Path};
 
 use serde::Serialize;
 
 pub use self::finding::Finding;
-use self::{finding::Raw, names::Names};
+use self::finding::Raw;
 use crate::{
     capture::{
         Failure,
         process::{self, End},
         program::{self, CANNOT_RUN},
     },
-    recorder, text,
+    recorder,
+    symbols::Symbols,
+    text,
 };
 
 /// The variable that tells the checker its options and its file.
@@ -100,7 +101,7 @@ impl Report {
             leaks,
             reached: !told.is_empty(),
         };
-        let mut names = Names::new(library);
+        let mut symbols = Symbols::default();
         for raw in Raw::all(told) {
             if raw.kind == "live" {
                 report.processes += 1;
@@ -108,7 +109,7 @@ impl Report {
                 report.live_bytes += raw.bytes;
                 continue;
             }
-            let finding = raw.named(&mut names);
+            let finding = raw.named(&mut symbols, library);
             match report.findings.iter_mut().find(|other| other.is_same(&finding)) {
                 Some(other) => other.add(&finding),
                 None => report.findings.push(finding),

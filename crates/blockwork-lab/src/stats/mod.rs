@@ -1,13 +1,14 @@
 //! What a recording holds, in figures.
 
 mod report;
+mod sites;
 
 use std::collections::HashMap;
 
 use serde::Serialize;
 
 pub use self::report::write_text;
-use crate::trace::{Ending, Kind, Op, Sink, Tally};
+use crate::trace::{Ending, Kind, Op, Said, Sink, Tally};
 
 /// Everything that `stats` says, as it is gathered.
 #[derive(Debug, Default)]
@@ -26,6 +27,7 @@ pub struct Stats {
     zeroed: u64,
     /// Requests for more alignment than `malloc` gives.
     aligned: u64,
+    sites: sites::Gathering,
 }
 
 /// Bounds of the size classes that are shown; the last one has none.
@@ -53,12 +55,14 @@ impl Sink for Stats {
         self.close_image();
         self.tally.image(path);
         self.births.clear();
+        self.sites.image();
         self.images.push(ImageStats { path: String::from_utf8_lossy(path).into_owned(), ..ImageStats::default() });
     }
 
     fn op(&mut self, op: Op) {
         self.tally.op(op);
         self.count_image(op);
+        self.sites.op(op);
         match op.kind {
             Kind::Allocate | Kind::AllocateZeroed => {
                 let slot = op.slot as usize;
@@ -83,6 +87,10 @@ impl Sink for Stats {
 
     fn stray(&mut self, double: bool) {
         self.tally.stray(double);
+    }
+
+    fn said(&mut self, said: Said<'_>) {
+        self.sites.said(said);
     }
 }
 
@@ -129,6 +137,7 @@ impl Stats {
         let lifetimes = LIFETIMES.iter().zip(&self.by_lifetime);
         let lifetimes = lifetimes.map(|(&up_to, &blocks)| LifetimeClass { up_to: bound(up_to), blocks });
         let summary = ending.summary.unwrap_or_default();
+        let call_sites = self.sites.finish();
         Report {
             program: ending.program,
             complete: ending.damage.is_none(),
@@ -157,6 +166,8 @@ impl Stats {
             top_sizes,
             sizes: sizes.collect(),
             lifetimes: lifetimes.collect(),
+            distinct_call_sites: call_sites.distinct,
+            call_sites: call_sites.top,
             images: self.images,
         }
     }
@@ -206,6 +217,9 @@ pub struct Report {
     top_sizes: Vec<TopSize>,
     sizes: Vec<SizeClass>,
     lifetimes: Vec<LifetimeClass>,
+    /// Zero and none if the recording does not say who asked.
+    distinct_call_sites: u64,
+    call_sites: Vec<sites::Site>,
     images: Vec<ImageStats>,
 }
 

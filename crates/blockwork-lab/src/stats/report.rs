@@ -3,7 +3,10 @@
 use std::io::{self, Write};
 
 use super::Report;
-use crate::text::{bar, bytes, children, counted, grouped, percent};
+use crate::{
+    text::{bar, bytes, children, counted, grouped, percent},
+    trace::sites::Frame,
+};
 
 const BAR: u64 = 30;
 
@@ -14,6 +17,7 @@ pub fn write_text(report: &Report, out: &mut impl Write) -> io::Result<()> {
     if report.events > 0 {
         write_sizes(report, out)?;
         write_lifetimes(report, out)?;
+        write_sites(report, out)?;
     }
     write_remarks(report, out)
 }
@@ -102,6 +106,40 @@ fn write_lifetimes(report: &Report, out: &mut impl Write) -> io::Result<()> {
     }
     let share = percent(unfreed, report.allocations);
     writeln!(out, "{:>12} {share:>8}  {}", "never", bar(unfreed, most.max(unfreed), BAR))
+}
+
+/// How wide the names of a call site may be.
+const NAMES: usize = 90;
+
+fn write_sites(report: &Report, out: &mut impl Write) -> io::Result<()> {
+    if report.call_sites.is_empty() {
+        return Ok(());
+    }
+    let requests = report.allocations + report.reallocations;
+    let distinct = grouped(report.distinct_call_sites);
+    writeln!(out, "\n{:>12} {:>8} {:>8}  at once, of the {distinct} call sites", "bytes", "requests", "peak")?;
+    for site in &report.call_sites {
+        let share = percent(site.bytes, report.requested_bytes);
+        let often = percent(site.requests, requests);
+        writeln!(out, "{share:>12} {often:>8} {:>8}  {}", bytes(site.peak_live_bytes), chain(&site.frames))?;
+    }
+    Ok(())
+}
+
+/// As many functions as fit, from the one that asked on.
+fn chain(frames: &[Frame]) -> String {
+    let mut text = String::new();
+    for frame in frames {
+        let next = frame.short();
+        if !text.is_empty() && text.chars().count() + 3 + next.chars().count() > NAMES {
+            break;
+        }
+        if !text.is_empty() {
+            text.push_str(" ← ");
+        }
+        text.push_str(&next);
+    }
+    text
 }
 
 fn write_remarks(report: &Report, out: &mut impl Write) -> io::Result<()> {

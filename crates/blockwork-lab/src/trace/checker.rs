@@ -2,7 +2,7 @@
 
 use blockwork::wire::Event;
 
-use super::{Damage, Kind, Op, Sink, Totals};
+use super::{Damage, Kind, Op, Said, Sink, Totals, sites::Frame};
 
 /// No alignment beyond an address space.
 const ALIGN_LOG2_MAX: u8 = 47;
@@ -20,6 +20,8 @@ pub struct Checker<'a, S> {
     thread: u64,
     /// Threads of this image so far.
     threads: u64,
+    /// Frames so far, of all images.
+    frames: u64,
     /// Events so far, to say which is wrong.
     events: u64,
 }
@@ -27,7 +29,7 @@ pub struct Checker<'a, S> {
 impl<'a, S: Sink> Checker<'a, S> {
     /// Passes on to `sink`.
     pub fn new(sink: &'a mut S) -> Self {
-        Self { sink, totals: Totals::default(), live: Vec::new(), thread: 0, threads: 1, events: 0 }
+        Self { sink, totals: Totals::default(), live: Vec::new(), thread: 0, threads: 1, frames: 0, events: 0 }
     }
 
     /// What has passed.
@@ -35,9 +37,15 @@ impl<'a, S: Sink> Checker<'a, S> {
         self.totals
     }
 
-    /// Thread 0 calls, until said otherwise.
-    pub const fn begin_part(&mut self) {
+    /// Thread 0 calls and nobody knows from where, until said otherwise.
+    pub fn begin_part(&mut self) {
         self.thread = 0;
+        self.sink.said(Said::Stack(0));
+    }
+
+    /// Names of places.
+    pub fn names(&mut self, first: usize, names: &[Vec<Frame>]) {
+        self.sink.said(Said::Names(first, names));
     }
 
     /// Checks `event` and passes it on.
@@ -83,6 +91,22 @@ impl<'a, S: Sink> Checker<'a, S> {
                 self.sink.image(path);
                 Ok(())
             }
+            Event::Stack { index } => {
+                let stack = self.frame(index)?;
+                self.sink.said(Said::Stack(stack));
+                Ok(())
+            }
+            Event::Frame { parent, address } => {
+                let parent = self.frame(parent)?;
+                self.frames += 1;
+                self.frame(self.frames)?;
+                self.sink.said(Said::Node(parent, address));
+                Ok(())
+            }
+            Event::Module { start, length, offset, path } => {
+                self.sink.said(Said::Module(start, length, offset, path));
+                Ok(())
+            }
             Event::ReallocateBegin { .. } | Event::ReallocateEnd { .. } | Event::ReallocateFailed => {
                 Err("belongs into a spool")
             }
@@ -105,6 +129,14 @@ impl<'a, S: Sink> Checker<'a, S> {
     fn find(&self, name: u64) -> Result<u32, &'static str> {
         let slot = u32::try_from(name).map_err(|_| "names an impossible slot")?;
         if self.live.get(slot as usize) == Some(&true) { Ok(slot) } else { Err("names a block that is not live") }
+    }
+
+    /// The number of a frame that is there, or of none.
+    fn frame(&self, number: u64) -> Result<u32, &'static str> {
+        if number > self.frames {
+            return Err("names a frame that comes too early");
+        }
+        u32::try_from(number).map_err(|_| "names an impossible frame")
     }
 
     fn pass(&mut self, kind: Kind, slot: u32, size: u64, align_log2: u8) -> Result<(), &'static str> {

@@ -4,21 +4,22 @@
 //! file  = magic  version             eight bytes, four
 //! part  = kind number events raw packed checksum        six times four bytes
 //!         payload                    `packed` bytes of zstd, `raw` bytes unpacked
-//! parts = head  events*  end         numbered from 0
+//! parts = head  events*  names*  end numbered from 0
 //! head  = JSON: what was recorded
+//! names = JSON: names of call sites, in order of appearance
 //! end   = JSON: totals, and what else the recorder has to say
 //! ```
 //!
 //! All numbers are little-endian. The checksum covers the five numbers before it
 //! and the payload, so no bit can change unnoticed. Every part of events stands
-//! alone: names are counted from 0 and thread 0 calls.
+//! alone: names are counted from 0, thread 0 calls, and from where is not known.
 
 use std::io::{self, Read, Write};
 
-use blockwork::wire::{Decoder, Encoder, Event, LONGEST};
+use blockwork::wire::{Decoder, Encoder, Event, LONGEST, LONGEST_BESIDE_PATH};
 use serde::{Deserialize, Serialize};
 
-use super::{Damage, Sink, Totals, checker::Checker, reader::Ending};
+use super::{Damage, Sink, Totals, checker::Checker, reader::Ending, sites::Frame};
 
 /// How a recording begins. The first byte is not ASCII and the line ends are
 /// of both kinds, so that a transfer as text shows.
@@ -35,17 +36,29 @@ const PART_MIN: usize = 4 << 10;
 const PART: usize = 1 << 20;
 /// No part is larger, packed or not; what says so is corrupt.
 const PART_MAX: usize = 2 * PART;
+/// Names that are packed at once; fewer if they are long.
+const NAMES_AT_ONCE: usize = 4096;
 /// Higher levels take several times as long and gain a few percent.
 const LEVEL: i32 = 3;
 
 const HEAD: u32 = 1;
 const EVENTS: u32 = 2;
 const END: u32 = 3;
+const NAMES: u32 = 4;
 
 /// What stands at the beginning.
 #[derive(Debug, Serialize, Deserialize)]
 struct Head {
     program: String,
+}
+
+/// Names of places.
+#[derive(Debug, Serialize, Deserialize)]
+struct Names {
+    /// The number of the first.
+    first: usize,
+    /// The functions at each, those that are inlined first.
+    places: Vec<Vec<Frame>>,
 }
 
 /// What stands at the end; what is nothing is left out.
@@ -93,6 +106,8 @@ pub struct Writer<W> {
     encoder: Encoder,
     /// Who calls.
     thread: u64,
+    /// From where.
+    stack: u64,
     totals: Totals,
     /// The last image, as long as it has called nothing.
     silent: Option<String>,
@@ -109,6 +124,7 @@ impl<W: Write> Writer<W> {
             events: 0,
             encoder: Encoder::new(),
             thread: 0,
+            stack: 0,
             totals: Totals::default(),
             silent: None,
         };
@@ -123,15 +139,20 @@ impl<W: Write> Writer<W> {
     pub fn push(&mut self, event: &Event<'_>) -> io::Result<()> {
         match *event {
             Event::Thread { index } => self.thread = index,
+            Event::Stack { index } => self.stack = index,
             Event::Image { path } => {
-                self.thread = 0;
+                (self.thread, self.stack) = (0, 0);
                 self.silent = Some(String::from_utf8_lossy(path).into_owned());
             }
             Event::Allocate { .. } => self.totals.allocations += 1,
             Event::Free { .. } => self.totals.frees += 1,
             Event::Reallocate { .. } => self.totals.reallocations += 1,
             Event::Stray { double } => self.totals.count_stray(double),
-            Event::ReallocateBegin { .. } | Event::ReallocateEnd { .. } | Event::ReallocateFailed => {}
+            Event::Frame { .. }
+            | Event::Module { .. }
+            | Event::ReallocateBegin { .. }
+            | Event::ReallocateEnd { .. }
+            | Event::ReallocateFailed => {}
         }
         if !matches!(event, Event::Thread { .. } | Event::Image { .. }) {
             self.silent = None;
@@ -139,6 +160,30 @@ impl<W: Write> Writer<W> {
         self.put(event)?;
         let enough = (self.before / 4).clamp(PART_MIN, PART);
         if self.part.len() >= enough { self.end_part() } else { Ok(()) }
+    }
+
+    /// Appends the names of all call sites, in order of appearance. No event
+    /// may follow.
+    pub fn name(&mut self, places: &[Vec<Frame>]) -> io::Result<()> {
+        self.write_events()?;
+        let (mut first, mut rest) = (0, places);
+        while !rest.is_empty() {
+            let mut count = rest.len().min(NAMES_AT_ONCE);
+            let json = loop {
+                let json = serde_json::to_vec(&Names { first, places: rest[..count].to_vec() })?;
+                if json.len() <= PART_MAX || count == 1 {
+                    break json;
+                }
+                count /= 2;
+            };
+            // A single place that is too long for a part has no name.
+            if json.len() <= PART_MAX {
+                self.write_part(NAMES, 0, &json)?;
+            }
+            first += count;
+            rest = &rest[count..];
+        }
+        Ok(())
     }
 
     /// Ends the recording; what the writer knows itself is filled in.
@@ -154,7 +199,10 @@ impl<W: Write> Writer<W> {
 
     fn put(&mut self, event: &Event<'_>) -> io::Result<()> {
         let start = self.part.len();
-        let room = if let Event::Image { path } = event { path.len() + LONGEST } else { LONGEST };
+        let room = match event {
+            Event::Image { path } | Event::Module { path, .. } => path.len() + LONGEST_BESIDE_PATH,
+            _ => LONGEST,
+        };
         self.part.resize(start + room, 0);
         let written = self.encoder.encode(event, &mut self.part[start..]).map_err(io::Error::other)?;
         self.part.truncate(start + written);
@@ -162,10 +210,14 @@ impl<W: Write> Writer<W> {
         Ok(())
     }
 
-    /// Writes the part, and begins one in which the same thread calls.
+    /// Writes the part, and begins one in which the same thread calls, from the
+    /// same place.
     fn end_part(&mut self) -> io::Result<()> {
         self.write_events()?;
-        if self.thread != 0 { self.put(&Event::Thread { index: self.thread }) } else { Ok(()) }
+        if self.thread != 0 {
+            self.put(&Event::Thread { index: self.thread })?;
+        }
+        if self.stack != 0 { self.put(&Event::Stack { index: self.stack }) } else { Ok(()) }
     }
 
     fn write_events(&mut self) -> io::Result<()> {
@@ -246,6 +298,7 @@ fn read_parts<S: Sink>(
         let result = match (number, part.kind) {
             (0, HEAD) => parse(&part.raw).map(|head: Head| ending.program = head.program),
             (1.., EVENTS) => read_events(&part, checker),
+            (1.., NAMES) => parse(&part.raw).map(|names: Names| checker.names(names.first, &names.places)),
             (1.., END) => {
                 return match parse(&part.raw) {
                     Err(damage) => Ok(Err(damage)),

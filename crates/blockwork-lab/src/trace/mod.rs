@@ -16,6 +16,9 @@ mod container;
 mod damage;
 mod reader;
 mod renamer;
+#[expect(clippy::allow_attributes, reason = "who uses what changes with the verbs")]
+#[allow(dead_code, reason = "whole for all verbs that show call sites")]
+pub mod sites;
 mod spool;
 mod tally;
 #[cfg(test)]
@@ -27,6 +30,7 @@ pub use self::{
     container::{Summary, Writer},
     damage::Damage,
     reader::{Ending, read},
+    sites::Sites,
     spool::{pack, stopped},
     tally::Tally,
 };
@@ -70,6 +74,25 @@ pub trait Sink {
     fn op(&mut self, op: Op);
     /// A free or reallocation of what was no live block.
     fn stray(&mut self, double: bool);
+    /// Something about call sites, for who wants to know: [`Said::Stack`] is
+    /// about the operations that come next.
+    fn said(&mut self, said: Said<'_>) {
+        let _ = said;
+    }
+}
+
+/// What a recording says about call sites.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said<'a> {
+    /// All allocations and reallocations from here on come from this stack;
+    /// none is known in a new image.
+    Stack(u32),
+    /// The next node: the one that led to it, and its address.
+    Node(u32, u64),
+    /// Code of a file: address, length, offset, path.
+    Module(u64, u64, u64, &'a [u8]),
+    /// Names of places, from this one on.
+    Names(usize, &'a [Vec<sites::Frame>]),
 }
 
 /// One program image. A process has several when it calls `exec`.
@@ -96,6 +119,8 @@ pub struct Trace {
     pub ops: Vec<Op>,
     /// One more than the highest slot.
     pub slots: u32,
+    /// Who asked.
+    pub sites: Sites,
     /// Counts and peaks.
     pub tally: Tally,
     /// Why the rest could not be read; `ops` is what came before.
@@ -122,11 +147,13 @@ impl Trace {
 impl Sink for Trace {
     fn image(&mut self, path: &[u8]) {
         self.tally.image(path);
+        self.sites.image();
         let end = self.ops.len();
         self.images.push(Image { path: String::from_utf8_lossy(path).into_owned(), ops: end..end });
     }
 
     fn op(&mut self, op: Op) {
+        self.sites.op(self.ops.len(), op.kind);
         self.ops.push(op);
         self.slots = self.slots.max(op.slot + 1);
         self.tally.op(op);
@@ -138,6 +165,10 @@ impl Sink for Trace {
 
     fn stray(&mut self, double: bool) {
         self.tally.stray(double);
+    }
+
+    fn said(&mut self, said: Said<'_>) {
+        self.sites.said(said);
     }
 }
 

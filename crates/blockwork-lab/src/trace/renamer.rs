@@ -7,6 +7,8 @@ use std::{
 
 use blockwork::wire::Event;
 
+use super::sites::{Gatherer, Stacks};
+
 /// Gives every live block the number of a slot, joins the halves of
 /// reallocations, and numbers threads in order of first call.
 ///
@@ -37,6 +39,8 @@ pub struct Renamer {
     announced: u64,
     /// Blocks whose free was never seen: something else began at their address.
     missed: u64,
+    /// Where calls come from.
+    sites: Gatherer,
 }
 
 type Map<V> = HashMap<u64, V, BuildHasherDefault<Mixer>>;
@@ -59,6 +63,11 @@ impl Renamer {
         self.missed
     }
 
+    /// Where calls came from.
+    pub const fn stacks(&self) -> &Stacks {
+        self.sites.stacks()
+    }
+
     /// Takes the recorder's next event, and hands out what it means.
     pub fn push<E>(&mut self, event: &Event<'_>, mut out: impl FnMut(&Event<'_>) -> Result<(), E>) -> Result<(), E> {
         match *event {
@@ -67,7 +76,17 @@ impl Renamer {
                 return Ok(());
             }
             Event::Image { .. } => {
-                *self = Self { missed: self.missed, ..Self::new() };
+                self.sites.image();
+                *self = Self { missed: self.missed, sites: std::mem::take(&mut self.sites), ..Self::new() };
+                return out(event);
+            }
+            Event::Stack { index } => {
+                self.sites.stack(index);
+                return Ok(());
+            }
+            Event::Frame { parent, address } => return self.sites.frame(parent, address, &mut out),
+            Event::Module { start, length, offset, path } => {
+                self.sites.module(start, length, offset, path);
                 return out(event);
             }
             Event::ReallocateBegin { name } => {
@@ -81,6 +100,9 @@ impl Renamer {
             _ => {}
         }
         self.announce_thread(&mut out)?;
+        if matches!(event, Event::Allocate { .. } | Event::ReallocateEnd { .. }) {
+            self.sites.announce(&mut out)?;
+        }
         match *event {
             Event::Allocate { name, size, align_log2, zeroed } => {
                 self.vacate(name, &mut out)?;

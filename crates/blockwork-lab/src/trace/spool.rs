@@ -101,6 +101,7 @@ pub fn pack<W: Write>(
     let mut writer = Writer::new(output, program)?;
     let mut renamer = Renamer::new();
     let done = for_each_event(events, |event| renamer.push(event, |event| writer.push(event)))?;
+    writer.name(&renamer.stacks().symbolise())?;
     let mut summary = Leftovers::parse(&header()?).summary(&renamer);
     if let Err(damage) = done {
         summary.stopped = Some(format!("something wrote into the recording while it was made ({damage})"));
@@ -143,6 +144,7 @@ pub fn read<S: Sink>(mut input: impl Read, sink: &mut S) -> io::Result<Ending> {
         (None, Ok(Ok(_))) if header.origin == Origin::Program as u32 => None,
         (None, Ok(Ok(_))) => Some(Damage::Unfinished),
     };
+    checker.names(0, &renamer.stacks().symbolise());
     let totals = checker.totals();
     Ok(Ending { program, totals, summary: Some(header.summary(&renamer)), damage })
 }

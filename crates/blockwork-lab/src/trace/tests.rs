@@ -48,6 +48,91 @@ fn meant() -> Vec<Op> {
     ]
 }
 
+/// Two ways to the same allocation, told twice; a second image with another
+/// module at the same address.
+fn with_sites() -> Vec<Event<'static>> {
+    let allocate = |name| Event::Allocate { name, size: 8, align_log2: 4, zeroed: false };
+    vec![
+        IMAGE,
+        allocate(1),
+        Event::Module { start: 0x1000, length: 0x1000, offset: 0x40, path: b"/no/such/one.so" },
+        Event::Frame { parent: 0, address: 0x1010 },
+        Event::Frame { parent: 1, address: 0x1020 },
+        Event::Stack { index: 2 },
+        allocate(2),
+        Event::Free { name: 1 },
+        Event::Frame { parent: 0, address: 0x1010 }, // forgotten meanwhile
+        Event::Frame { parent: 3, address: 0x1030 },
+        Event::Stack { index: 4 },
+        Event::ReallocateBegin { name: 2 },
+        Event::ReallocateEnd { name: 3, size: 9 },
+        Event::Stack { index: 0 },
+        allocate(4),
+        Event::Image { path: b"/bin/two" },
+        Event::Module { start: 0x1000, length: 0x1000, offset: 0, path: b"[vdso]" },
+        Event::Frame { parent: 0, address: 0x1010 },
+        allocate(1),
+        Event::Stack { index: 1 },
+        allocate(2),
+    ]
+}
+
+#[test]
+fn call_sites_read_the_same_from_a_spool_and_from_what_it_is_packed_into() {
+    let events = encode(&with_sites());
+    let (file, _) = pack(events.as_slice(), || Ok(header(events.len())), Vec::new(), "one").unwrap();
+    for (bytes, damage) in [(file, None), (spool(&with_sites()), Some(Damage::Unfinished))] {
+        let trace = Trace::load(bytes.as_slice()).unwrap();
+        assert_eq!(trace.damage, damage);
+        let sites = &trace.sites;
+        let stacks: Vec<_> = (0..trace.ops.len()).map(|op| sites.of(op)).collect();
+        assert_eq!(stacks, [0, 2, 0, 3, 0, 0, 4]);
+        let shown = |stack| sites.frames(stack).map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(shown(2), ["one.so+0x60", "one.so+0x50"]);
+        assert_eq!(shown(3), ["one.so+0x70", "one.so+0x50"]);
+        assert_eq!(shown(4), ["[vdso]+0x10"]);
+        assert_eq!(shown(0), [""; 0]);
+        assert_eq!(sites.stacks().len(), 4);
+    }
+}
+
+#[test]
+fn call_sites_that_are_known_by_name_are_written_and_read() {
+    let frame = |name: &str| sites::Frame { function: Some(name.into()), ..sites::Frame::default() };
+    let mut stacks = sites::Stacks::default();
+    let main = stacks.push_named(0, vec![frame("main")]).unwrap();
+    let fill = stacks.push_named(main, vec![frame("push"), frame("fill")]).unwrap();
+    assert_eq!(stacks.push_named(9, vec![]), None);
+    let mut writer = Writer::new(Vec::new(), "named").unwrap();
+    stacks.events().for_each(|event| writer.push(&event).unwrap());
+    writer.push(&Event::Stack { index: fill.into() }).unwrap();
+    writer.push(&Event::Allocate { name: 0, size: 1, align_log2: 4, zeroed: false }).unwrap();
+    writer.name(&stacks.names()).unwrap();
+    let (file, _) = writer.finish(Summary::default()).unwrap();
+    let trace = Trace::load(file.as_slice()).unwrap();
+    let shown: Vec<_> = trace.sites.frames(trace.sites.of(0)).filter_map(|frame| frame.function.clone()).collect();
+    assert_eq!((trace.damage, shown), (None, vec!["push".into(), "fill".into(), "main".into()]));
+}
+
+#[test]
+fn call_sites_outlast_the_part_they_are_in() {
+    let mut events = vec![IMAGE, Event::Frame { parent: 0, address: 7 }, Event::Stack { index: 1 }];
+    events.extend((1..50_000).map(|name| Event::Allocate { name, size: name % 701, align_log2: 4, zeroed: false }));
+    let events = encode(&events);
+    let (file, _) = pack(events.as_slice(), || Ok(header(events.len())), Vec::new(), "one").unwrap();
+    let trace = Trace::load(file.as_slice()).unwrap();
+    assert_eq!(trace.damage, None);
+    assert!((0..trace.ops.len()).all(|op| trace.sites.of(op) == 1));
+}
+
+#[test]
+fn a_recording_without_call_sites_has_none() {
+    let (file, _) = packed();
+    let trace = Trace::load(file.as_slice()).unwrap();
+    assert!(trace.sites.is_empty());
+    assert_eq!(trace.sites.of(3), 0);
+}
+
 fn encode(events: &[Event<'_>]) -> Vec<u8> {
     let (mut bytes, mut encoder) = (Vec::new(), Encoder::new());
     for event in events {
@@ -282,7 +367,7 @@ fn other_files_and_versions_are_named() {
 #[test]
 fn events_that_contradict_one_another_are_refused() {
     let allocate = |name| Event::Allocate { name, size: 1, align_log2: 4, zeroed: false };
-    let cases: [&[Event<'_>]; 9] = [
+    let cases: [&[Event<'_>]; 11] = [
         &[allocate(1)],
         &[allocate(0), allocate(0)],
         &[Event::Free { name: 0 }],
@@ -290,6 +375,8 @@ fn events_that_contradict_one_another_are_refused() {
         &[allocate(0), IMAGE, Event::Free { name: 0 }],
         &[Event::Thread { index: 2 }],
         &[Event::ReallocateFailed],
+        &[Event::Stack { index: 1 }],
+        &[Event::Frame { parent: 1, address: 5 }],
         &[Event::Allocate { name: 0, size: 1, align_log2: 48, zeroed: false }],
         &[Event::Allocate { name: 0, size: 1 << 63, align_log2: 4, zeroed: false }],
     ];

@@ -11,6 +11,9 @@
 //! 7 stray                                   tag bit 4: freed once before
 //! 8 thread                   index          who calls from here on
 //! 9 image                    length bytes   a program image begins, the former one's blocks end
+//! 10 stack                   index          who asks for blocks from here on: a chain of frames
+//! 11 frame                   parent address the next frame, numbered from 1, and who called it
+//! 12 module                  start length offset, length bytes    a file whose code is there
 //!
 //! tag       = kind in bits 0 to 3, flags above
 //! align     = one byte: its logarithm, never 4, the alignment of plain `malloc`
@@ -54,8 +57,11 @@ use core::fmt;
 /// The logarithm of the alignment of plain `malloc`, which goes without saying.
 pub const MALLOC_ALIGN_LOG2: u8 = 4;
 
-/// No event but [`Event::Image`] takes more bytes than this.
+/// No event takes more bytes than this, but for those with a path.
 pub const LONGEST: usize = 22;
+
+/// What those take beside their path, at most.
+pub const LONGEST_BESIDE_PATH: usize = 41;
 
 /// One thing that happened to an allocator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,10 +116,36 @@ pub enum Event<'a> {
         /// otherwise.
         index: u64,
     },
-    /// A program image begins; all blocks of the former one have ended, and
-    /// thread 0 calls.
+    /// A program image begins; all blocks of the former one have ended, thread
+    /// 0 calls, and who asks is not known.
     Image {
         /// The program's file, as the system spells it.
+        path: &'a [u8],
+    },
+    /// From here on, this stack asks for blocks and for other sizes of blocks.
+    /// Of frees it says nothing.
+    Stack {
+        /// The number of the innermost [frame](Event::Frame); 0 if it is not
+        /// known.
+        index: u64,
+    },
+    /// A frame that no one was called from before, numbered from 1 in order of
+    /// appearance. A recorder begins anew with each image; a file goes on.
+    Frame {
+        /// The frame that called this one; 0 for none.
+        parent: u64,
+        /// An address within the call that leads on from here.
+        address: u64,
+    },
+    /// The code at some addresses, from here on.
+    Module {
+        /// The first address.
+        start: u64,
+        /// How many bytes of it.
+        length: u64,
+        /// Where in the file the first one is.
+        offset: u64,
+        /// The file, as the system spells it.
         path: &'a [u8],
     },
 }
@@ -168,6 +200,9 @@ mod kind {
     pub(super) const STRAY: u8 = 7;
     pub(super) const THREAD: u8 = 8;
     pub(super) const IMAGE: u8 = 9;
+    pub(super) const STACK: u8 = 10;
+    pub(super) const FRAME: u8 = 11;
+    pub(super) const MODULE: u8 = 12;
 }
 
 /// Tag bit: the memory is zeroed; the stray is a double free.
@@ -257,6 +292,25 @@ impl Encoder {
                 out.put_bytes(path)?;
                 Ok(0)
             }
+            Event::Stack { index } => {
+                out.put(kind::STACK)?;
+                out.put_varint(index)?;
+                Ok(self.last)
+            }
+            Event::Frame { parent, address } => {
+                out.put(kind::FRAME)?;
+                out.put_varint(parent)?;
+                out.put_varint(address)?;
+                Ok(self.last)
+            }
+            Event::Module { start, length, offset, path } => {
+                out.put(kind::MODULE)?;
+                out.put_varint(start)?;
+                out.put_varint(length)?;
+                out.put_varint(offset)?;
+                out.put_bytes(path)?;
+                Ok(self.last)
+            }
         }
     }
 
@@ -330,6 +384,15 @@ impl Decoder {
             (kind::STRAY, 0 | 1) => Ok((Event::Stray { double: marked }, self.last)),
             (kind::THREAD, 0) => Ok((Event::Thread { index: input.take_varint()? }, self.last)),
             (kind::IMAGE, 0) => Ok((Event::Image { path: input.take_bytes()? }, 0)),
+            (kind::STACK, 0) => Ok((Event::Stack { index: input.take_varint()? }, self.last)),
+            (kind::FRAME, 0) => {
+                let (parent, address) = (input.take_varint()?, input.take_varint()?);
+                Ok((Event::Frame { parent, address }, self.last))
+            }
+            (kind::MODULE, 0) => {
+                let (start, length, offset) = (input.take_varint()?, input.take_varint()?, input.take_varint()?);
+                Ok((Event::Module { start, length, offset, path: input.take_bytes()? }, self.last))
+            }
             _ => Err(DecodeError::UnknownTag(tag)),
         }
     }
@@ -447,12 +510,17 @@ mod tests {
                     with(Event::Allocate { name, size, align_log2, zeroed: false });
                     with(Event::Allocate { name, size, align_log2, zeroed: true });
                 }
+                with(Event::Frame { parent: name, address: size });
+                for path in [b"".as_slice(), &[0xff; 300]] {
+                    with(Event::Module { start: name, length: size, offset: name, path });
+                }
                 with(Event::Reallocate { name, size });
                 with(Event::ReallocateEnd { name, size });
             }
             with(Event::Free { name });
             with(Event::ReallocateBegin { name });
             with(Event::Thread { index: name });
+            with(Event::Stack { index: name });
         }
         with(Event::ReallocateFailed);
         with(Event::Stray { double: false });
@@ -471,7 +539,11 @@ mod tests {
                 let written = encoder.encode(&event, &mut bytes).unwrap();
                 assert_eq!(decoder.decode(&bytes), Ok((event, written)));
                 assert_eq!(encoder.last, decoder.last);
-                assert!(written <= LONGEST || matches!(event, Event::Image { .. }), "{event:?}: {written}");
+                let most = match event {
+                    Event::Image { path } | Event::Module { path, .. } => path.len() + LONGEST_BESIDE_PATH,
+                    _ => LONGEST,
+                };
+                assert!(written <= most, "{event:?}: {written}");
             });
         }
     }
@@ -521,7 +593,7 @@ mod tests {
 
     #[test]
     fn unused_flags_are_refused() {
-        for tag in [kind::FREE | MARKED, kind::ALLOCATE | 1 << 6, kind::STRAY | ALIGNED, 10, 15, 0xff] {
+        for tag in [kind::FREE | MARKED, kind::ALLOCATE | 1 << 6, kind::STRAY | ALIGNED, 13, 15, 0xff] {
             assert_eq!(Decoder::new().decode(&[tag, 0, 0, 0]), Err(DecodeError::UnknownTag(tag)));
         }
     }

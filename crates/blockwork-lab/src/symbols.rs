@@ -9,34 +9,54 @@ use std::{
 
 use addr2line::Loader;
 use object::{Object, ObjectSegment};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::finding::RawFrame;
 use crate::text;
 
 /// A function that was about to call another.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Frame {
     /// Its name, if that is known.
-    function: Option<String>,
-    /// File and line of its source, if they are known.
-    source: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub function: Option<String>,
+    /// The file of its source, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The line of its source, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
     /// The program or library that it is in.
-    module: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub module: Option<String>,
     /// Where it is in the file of that, or in memory if there is none.
-    offset: u64,
+    pub offset: u64,
 }
 
 impl fmt::Display for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let module = self.module.as_deref().map_or("?".into(), |module| text::base_name(module.as_ref()));
-        match (&self.function, &self.source) {
-            (Some(function), Some(source)) => write!(f, "{function} at {source}"),
-            (Some(function), None) => write!(f, "{function} in {module}"),
-            _ => write!(f, "{module}+{:#x}", self.offset),
+        match (&self.function, &self.file, self.line) {
+            (Some(function), Some(file), Some(line)) => write!(f, "{function} at {file}:{line}"),
+            (Some(function), ..) => write!(f, "{function} in {module}"),
+            (None, ..) => write!(f, "{module}+{:#x}", self.offset),
         }
     }
 }
+
+impl Frame {
+    /// The function, or where it is, without the folders of its source.
+    pub fn short(&self) -> String {
+        match (&self.function, &self.file, self.line) {
+            (Some(function), Some(file), Some(line)) => format!("{function} {}:{line}", text::base_name(file.as_ref())),
+            (Some(function), ..) => function.clone(),
+            (None, ..) => self.to_string(),
+        }
+    }
+}
+
+/// A function's name, and the file and line of its source.
+type Named = (Option<String>, Option<(String, u32)>);
 
 /// A file, and how to find addresses of it.
 struct Module {
@@ -60,7 +80,7 @@ impl Module {
 
     /// What the function around the `offset` in the file is called, and where its
     /// source is; those that are inlined there first.
-    fn frames(&self, offset: u64) -> Vec<(Option<String>, Option<String>)> {
+    fn frames(&self, offset: u64) -> Vec<Named> {
         let segment = self.segments.iter().find(|(start, length, _)| (*start..start + length).contains(&offset));
         let (Some((start, _, address)), Some(loader)) = (segment, &self.loader) else { return Vec::new() };
         let probe = offset - start + address;
@@ -68,7 +88,7 @@ impl Module {
         if let Ok(mut found) = loader.find_frames(probe) {
             while let Ok(Some(frame)) = found.next() {
                 let name = frame.function.and_then(|name| name.demangle().ok().map(|name| name.into_owned()));
-                let source = frame.location.and_then(|location| Some(format!("{}:{}", location.file?, location.line?)));
+                let source = frame.location.and_then(|location| Some((location.file?.to_owned(), location.line?)));
                 frames.push((name, source));
             }
         }
@@ -80,38 +100,37 @@ impl Module {
     }
 }
 
-/// Names by file and address, each looked up once.
-pub struct Names {
+/// Names by file and place in it, each looked up once.
+#[derive(Default)]
+pub struct Symbols {
     modules: HashMap<PathBuf, Module>,
     known: HashMap<(PathBuf, u64), Vec<Frame>>,
-    /// Whose own functions are left out.
-    checker: PathBuf,
 }
 
-impl Names {
-    /// Knows nothing yet.
-    pub fn new(checker: &Path) -> Self {
-        Self { modules: HashMap::new(), known: HashMap::new(), checker: checker.into() }
+impl fmt::Debug for Symbols {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Symbols").field("known", &self.known.len()).finish_non_exhaustive()
+    }
+}
+
+impl Symbols {
+    /// The functions around an address that is in no file.
+    pub fn nameless(address: u64) -> Vec<Frame> {
+        vec![Frame { offset: address, ..Frame::default() }]
     }
 
-    /// The functions of a stack, without the checker's own.
-    pub fn stack(&mut self, frames: &[RawFrame<'_>]) -> Vec<Frame> {
-        frames.iter().flat_map(|frame| self.frames(frame)).collect()
-    }
-
-    fn frames(&mut self, raw: &RawFrame<'_>) -> Vec<Frame> {
-        let Some((offset, path)) = raw.place else {
-            return vec![Frame { offset: raw.address, ..Frame::default() }];
-        };
-        if path == self.checker {
-            return Vec::new();
-        }
+    /// The functions around the `offset` in the file at `path`, those that are
+    /// inlined there first: one at least, without a name if there is none.
+    pub fn frames(&mut self, path: &Path, offset: u64) -> Vec<Frame> {
         if let Some(known) = self.known.get(&(path.into(), offset)) {
             return known.clone();
         }
         let module = self.modules.entry(path.into()).or_insert_with(|| Module::open(path));
         let shown = path.to_string_lossy().into_owned();
-        let frame = |(function, source)| Frame { function, source, module: Some(shown.clone()), offset };
+        let frame = |(function, source): Named| {
+            let (file, line) = source.unzip();
+            Frame { function, file, line, module: Some(shown.clone()), offset }
+        };
         let mut found: Vec<_> = module.frames(offset).into_iter().map(frame).collect();
         if found.is_empty() {
             found.push(frame((None, None)));
