@@ -55,8 +55,41 @@ pub struct Candidate {
     pub external_waste_bytes: Option<u64>,
     /// Requests to the parent.
     pub parent_requests: Option<u64>,
+    /// Single calls.
+    #[serde(default)]
+    pub ns_per_call: Option<Calls>,
+    /// Most bytes that were in memory.
+    #[serde(default)]
+    pub peak_resident_bytes: Option<u64>,
+    /// Most bytes held, as a multiple of the most that were live.
+    #[serde(default)]
+    pub held_to_most_live: Option<f64>,
+    /// Pages that came when they were touched.
+    #[serde(default)]
+    pub page_faults: Option<u64>,
+    /// What was held at which events.
+    #[serde(default)]
+    pub over_time: Option<OverTime>,
     /// Why it has no figures.
     pub note: Option<String>,
+}
+
+/// Single calls, in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+pub struct Calls {
+    /// Half of them take no longer.
+    pub median: f64,
+    /// All but one in a hundred take no longer.
+    pub p99: f64,
+}
+
+/// What was held over time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct OverTime {
+    /// Numbers of events.
+    pub event: Vec<u64>,
+    /// The most bytes held since the event before.
+    pub held: Vec<u64>,
 }
 
 /// What came of a comparison.

@@ -12,6 +12,7 @@
 mod code;
 mod lifetimes;
 mod method;
+mod sites;
 mod sizes;
 mod threads;
 mod time;
@@ -70,6 +71,7 @@ impl Page {
         sizes::write(out, chapter);
         lifetimes::write(out, chapter);
         threads::write(out, chapter);
+        sites::write(out, chapter);
         code::write(out, chapter);
         method::write(out, chapter);
         out.push_str("</section>");

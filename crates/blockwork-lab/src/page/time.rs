@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
-use super::{Chapter, amount, card, events, put, scale};
+use super::{Chapter, amount, card, events, put, scale, verdict::colour};
 use crate::{
-    draw::{Svg, axis::Axis, frame::Frame, heat::Heat, lines::Line},
+    draw::{Svg, axis::Axis, escape, frame::Frame, heat::Heat, lines::Line},
+    results::Candidate,
     survey::{SIZES, Survey, size_label},
     text,
 };
@@ -23,28 +24,85 @@ fn memory(out: &mut String, chapter: &Chapter<'_>) {
         chapter,
         "Memory over time",
         "Time runs in events: every allocation, reallocation and free is one. The filled curve is what the program itself had \
-         asked for and not freed: no allocator can hold less.",
+         asked for and not freed: no allocator can hold less. The lines are what each allocator held.",
     );
-    let bytes = started(survey.points(|column| column.most_bytes));
-    let frame = Frame::of(260.0);
+    let live = started(survey.points(|column| column.most_bytes));
+    let held = held(chapter);
+    let frame = Frame::of(280.0);
     let x = Axis::exact(0.0, survey.events as f64, frame.across());
-    let y = Axis::from_zero(bytes.iter().map(|point| point.1).fold(0.0, f64::max), frame.up());
-    let mut svg = timed(chapter, frame, "Bytes live over time");
+    let all = held.iter().flat_map(|held| &held.points).chain(&live);
+    let y = Axis::from_zero(all.map(|point| point.1).fold(0.0, f64::max), frame.up());
+    let mut svg = timed(chapter, frame, "Bytes live, and held by each allocator, over time");
     frame.left_axis(&mut svg, &y, "bytes", amount);
     frame.bottom_axis(&mut svg, &x, "events", events);
-    Line { class: "c2", points: &bytes, is_filled: true }.draw(&mut svg, frame, &x, &y);
+    Line { class: "floor", points: &live, is_filled: true }.draw(&mut svg, frame, &x, &y);
+    for held in &held {
+        Line { class: &held.class, points: &held.points, is_filled: false }.draw(&mut svg, frame, &x, &y);
+    }
     images(&mut svg, survey, frame, &x);
     let (at, high) = (x.at(survey.peak_event as f64), y.at(survey.peak_bytes as f64));
     svg.disc((at, high), 4.5, "peak", "the peak");
     let (class, dx) = if at > frame.right - 180.0 { ("peak-name end", -10.0) } else { ("peak-name", 10.0) };
-    svg.words((at + dx, high + 4.0), class, &format!("peak {}", text::bytes(survey.peak_bytes)));
+    svg.words((at + dx, high + 18.0), class, &format!("peak {}", text::bytes(survey.peak_bytes)));
     put(out, format_args!("<figure>{}", svg.finish()));
-    let curves = json!([
-        ["live", survey.columns.iter().map(|column| column.most_bytes).collect::<Vec<_>>(), "bytes"],
-        ["blocks", survey.columns.iter().map(|column| column.most_blocks).collect::<Vec<_>>(), "blocks"],
-    ]);
-    data(out, survey, &curves);
+    let mut curves = vec![
+        json!(["live", survey.columns.iter().map(|column| column.most_bytes).collect::<Vec<_>>(), "bytes"]),
+        json!(["blocks", survey.columns.iter().map(|column| column.most_blocks).collect::<Vec<_>>(), "blocks"]),
+    ];
+    curves.extend(held.iter().map(|held| json!([short(&held.name), held.by_column(survey), "bytes"])));
+    data(out, survey, &json!(curves));
+    if !held.is_empty() {
+        out.push_str("<ul class=\"key\"><li><i class=\"floor\"></i><span>live</span></li>");
+        for held in &held {
+            put(
+                out,
+                format_args!("<li><i class=\"{}\"></i><span>{}</span></li>", held.class, escape(&short(&held.name))),
+            );
+        }
+        out.push_str("</ul>");
+    }
     out.push_str("</figure></section>");
+}
+
+/// What one allocator held.
+struct HeldBy {
+    name: String,
+    class: String,
+    points: Vec<(f64, f64)>,
+}
+
+impl HeldBy {
+    /// What was held in each column of the survey.
+    fn by_column(&self, survey: &Survey) -> Vec<f64> {
+        let mut points = self.points.iter().peekable();
+        let mut last = 0.0;
+        let mut most = |end: f64| {
+            let mut most = last;
+            while let Some(point) = points.next_if(|point| point.0 <= end) {
+                last = point.1;
+                most = f64::max(most, last);
+            }
+            most
+        };
+        survey.columns.iter().map(|column| most(column.end as f64)).collect()
+    }
+}
+
+/// The curves of all allocators but the bound, which would dwarf them.
+fn held(chapter: &Chapter<'_>) -> Vec<HeldBy> {
+    let rows = chapter.results.map_or(&[][..], |results| &results.candidates).iter().enumerate();
+    let curve = |(index, row): (usize, &Candidate)| {
+        let over = row.over_time.as_ref().filter(|over| row.kind != "bound" && !over.event.is_empty())?;
+        let points = over.event.iter().zip(&over.held).map(|(event, held)| (*event as f64, *held as f64)).collect();
+        Some(HeldBy { name: format!("{} {}", index + 1, row.spec), class: colour(index), points })
+    };
+    rows.filter_map(curve).collect()
+}
+
+/// A name that fits a key.
+fn short(name: &str) -> String {
+    const LONG: usize = 44;
+    if name.chars().count() <= LONG { name.into() } else { name.chars().take(LONG).chain(['…']).collect() }
 }
 
 fn heat(out: &mut String, chapter: &Chapter<'_>) {

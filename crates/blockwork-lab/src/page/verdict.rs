@@ -85,12 +85,65 @@ fn dot(results: &Results, index: usize, row: &Candidate) -> Option<Dot> {
     })
 }
 
+/// A column of figures.
+struct Figure {
+    name: &'static str,
+    /// What it means, for those who point at it.
+    means: &'static str,
+    of: fn(&Results, &Candidate) -> Option<String>,
+}
+
+const FIGURES: [Figure; 8] = [
+    Figure {
+        name: "ns",
+        means: "processor time per event, the replay's own included",
+        of: |_, row| row.ns_per_event.map(|ns| format!("{:.0}", ns.median)),
+    },
+    Figure {
+        name: "net",
+        means: "the same without the replay's own",
+        of: |results, row| results.net(row).map(|net| if net < FLOOR { "< 1".into() } else { format!("{net:.0}") }),
+    },
+    Figure {
+        name: "p99",
+        means: "all but one call in a hundred take no longer, in nanoseconds",
+        of: |_, row| row.ns_per_call.map(|calls| format!("{:.0}", calls.p99)),
+    },
+    Figure {
+        name: "held",
+        means: "most bytes taken from the operating system",
+        of: |_, row| row.peak_held_bytes.map(bytes),
+    },
+    Figure {
+        name: "× live",
+        means: "that, as a multiple of the most bytes that were live",
+        of: |_, row| row.held_to_most_live.map(|ratio| format!("{ratio:.2}")),
+    },
+    Figure {
+        name: "inside",
+        means: "of held, lost by rounding within live blocks",
+        of: |_, row| row.internal_waste_bytes.map(|waste| percent(waste, row.peak_held_bytes.unwrap_or(0))),
+    },
+    Figure {
+        name: "outside",
+        means: "of held, in no live block",
+        of: |_, row| row.external_waste_bytes.map(|waste| percent(waste, row.peak_held_bytes.unwrap_or(0))),
+    },
+    Figure {
+        name: "requests",
+        means: "how often the parent was asked for memory",
+        of: |_, row| row.parent_requests.map(grouped),
+    },
+];
+
 fn table(out: &mut String, results: &Results) {
-    out.push_str(
-        "<div class=\"wide\"><table><thead><tr><th></th><th>allocator</th><th></th><th class=\"right\">ns per event</th>\
-         <th class=\"right\">net</th><th class=\"right\">held</th><th class=\"right\">inside</th><th class=\"right\">outside</th>\
-         <th class=\"right\">requests</th></tr></thead><tbody>",
-    );
+    let is_known = |figure: &&Figure| results.candidates.iter().any(|row| (figure.of)(results, row).is_some());
+    let figures: Vec<_> = FIGURES.iter().filter(is_known).collect();
+    out.push_str("<div class=\"wide\"><table><thead><tr><th></th><th>allocator</th><th></th>");
+    for figure in &figures {
+        put(out, format_args!("<th class=\"right\" title=\"{}\">{}</th>", figure.means, figure.name));
+    }
+    out.push_str("</tr></thead><tbody>");
     for (index, row) in results.candidates.iter().enumerate() {
         let is_best = row.is_usable() && results.verdict.best.as_deref() == Some(&row.spec) && row.kind != "baseline";
         let tag = match row.kind.as_str() {
@@ -110,31 +163,23 @@ fn table(out: &mut String, results: &Results) {
                 escape(tag),
             ),
         );
-        if let Some(note) = &row.note {
-            put(
-                out,
-                format_args!("<td colspan=\"6\" class=\"tag\" style=\"white-space:normal\">{}</td></tr>", escape(note)),
-            );
-            continue;
-        }
-        let held = row.peak_held_bytes.unwrap_or(0);
-        let share = |waste: Option<u64>| waste.map_or_else(dash, |waste| percent(waste, held));
-        let cells = [
-            row.ns_per_event.map_or_else(dash, |ns| format!("{:.0}", ns.median)),
-            results.net(row).map_or_else(dash, |net| if net < FLOOR { "< 1".into() } else { format!("{net:.0}") }),
-            row.peak_held_bytes.map_or_else(dash, bytes),
-            share(row.internal_waste_bytes),
-            share(row.external_waste_bytes),
-            row.parent_requests.map_or_else(dash, grouped),
-        ];
-        for cell in cells {
-            put(out, format_args!("<td class=\"right\">{cell}</td>"));
+        match &row.note {
+            Some(note) => {
+                put(out, format_args!("<td colspan=\"{}\" class=\"note\">{}</td>", figures.len(), escape(note)))
+            }
+            None => {
+                for figure in &figures {
+                    let cell = (figure.of)(results, row).unwrap_or_else(|| "–".into());
+                    put(out, format_args!("<td class=\"right\">{cell}</td>"));
+                }
+            }
         }
         out.push_str("</tr>");
     }
     out.push_str("</tbody></table></div>");
-}
-
-fn dash() -> String {
-    "–".into()
+    out.push_str("<p class=\"soft\">");
+    for figure in &figures {
+        put(out, format_args!("<b>{}</b>: {}. ", figure.name, figure.means));
+    }
+    out.push_str("</p>");
 }
