@@ -14,8 +14,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::{
     cli::FAILED,
     replay::{
-        candidate::Candidate,
-        runner::{Outcome, Runner},
+        atlas::Atlas,
+        candidate::{Candidate, Kind},
+        runner::{Outcome, Row, Runner},
         script::Script,
         spec,
     },
@@ -125,6 +126,8 @@ pub struct Measured {
     facts: Facts,
     outcome: Outcome,
     verdict: Verdict,
+    /// Which addresses some candidates gave, with the numbers of their rows.
+    pub maps: Vec<(usize, Atlas)>,
 }
 
 impl Measured {
@@ -142,24 +145,31 @@ impl Measured {
     }
 }
 
-/// Replays `trace`.
+/// How many candidates are mapped.
+const MAPS: usize = 4;
+
+/// Replays `trace`; with `maps`, also notes which addresses the most telling candidates give.
 ///
 /// # Errors
 ///
 /// When nothing could be replayed.
-pub fn measure(trace: &Trace, how: &How) -> anyhow::Result<Measured> {
+pub fn measure(trace: &Trace, how: &How, maps: bool) -> anyhow::Result<Measured> {
     let script = Script::new(trace)?;
     let facts = Facts::of(trace, &script);
     let runner = Runner::new(&script, how.runs)?;
     let candidates = how.candidates();
-    let bar = progress(runner.processes(candidates.len()));
-    let outcome = runner.run(&candidates, &mut |spec| {
+    let bar = progress(runner.processes(candidates.len()) + if maps { MAPS as u64 } else { 0 });
+    let mut tell = |spec: &str| {
         bar.set_message(spec.to_owned());
         bar.inc(1);
-    })?;
-    bar.finish_and_clear();
+    };
+    let outcome = runner.run(&candidates, &mut tell)?;
     let verdict = Verdict::of(&facts, &outcome);
-    Ok(Measured { facts, outcome, verdict })
+    let mapped = if maps { telling(&outcome, &verdict) } else { Vec::new() };
+    let map = |row: usize| Some((row, runner.map(candidates.get(row)?, &mut tell).ok()?));
+    let maps = mapped.into_iter().filter_map(map).collect();
+    bar.finish_and_clear();
+    Ok(Measured { facts, outcome, verdict, maps })
 }
 
 /// Replays `trace` and prints what came of it; `next` is the command to try now.
@@ -168,19 +178,31 @@ pub fn measure(trace: &Trace, how: &How) -> anyhow::Result<Measured> {
 ///
 /// When nothing could be replayed.
 pub fn compare(trace: &Trace, how: &How, next: &str) -> anyhow::Result<Measured> {
-    let measured = measure(trace, how)?;
+    let measured = measure(trace, how, false)?;
     let mut out = io::stdout().lock();
     if how.json {
         serde_json::to_writer_pretty(&mut out, &measured.json()).map_err(io::Error::from)?;
         writeln!(out)?;
         out.flush()?;
     } else {
-        let Measured { facts, outcome, verdict } = &measured;
+        let Measured { facts, outcome, verdict, .. } = &measured;
         out.write_all(table::render(facts, outcome, verdict, style()).as_bytes())?;
         out.flush()?;
         text::tell(format_args!("\nnext: {next}"));
     }
     Ok(measured)
+}
+
+/// The rows whose addresses say most: the one to beat, the one to use, and those
+/// that hold least.
+fn telling(outcome: &Outcome, verdict: &Verdict) -> Vec<usize> {
+    let rows = outcome.rows.iter().enumerate().filter(|(_, row)| !matches!(row.kind, Kind::Bound));
+    let held = |row: &Row| row.result.as_ref().map_or(u64::MAX, |figures| figures.peak.held);
+    let mut rows: Vec<_> = rows.filter(|(_, row)| row.result.is_ok()).collect();
+    rows.sort_by_key(|(_, row)| (row.kind != Kind::Baseline, verdict.best.as_ref() != Some(&row.spec), held(row)));
+    let mut rows: Vec<usize> = rows.iter().take(MAPS).map(|(row, _)| *row).collect();
+    rows.sort_unstable();
+    rows
 }
 
 /// A bar on standard error, if that is a terminal.

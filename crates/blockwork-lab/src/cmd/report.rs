@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::compare::{self, How};
+use super::compare::{self, How, Measured};
 use crate::{
     cli::FAILED,
     page::{Chapter, Page},
@@ -68,12 +68,14 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let runs = args.runs.unwrap_or(if trace.ops.len() <= SHORT { compare::RUNS } else { 0 });
         let replayed = match results.get(number) {
             None if runs > 0 && args.results.is_empty() && !trace.ops.is_empty() => {
-                Some(compare::measure(&trace, &How { runs, ..How::default() })?.results()?)
+                Some(compare::measure(&trace, &How { runs, ..How::default() }, true)?)
             }
             _ => None,
         };
-        let results = replayed.as_ref().or_else(|| results.get(number));
-        page.push(&Chapter { number, file: &text::shell(file), trace: &trace, survey: &survey, results, runs });
+        let found = replayed.as_ref().map(Measured::results).transpose()?;
+        let results = found.as_ref().or_else(|| results.get(number));
+        let maps = replayed.as_ref().map_or(&[][..], |measured| &measured.maps);
+        page.push(&Chapter { number, file: &text::shell(file), trace: &trace, survey: &survey, results, maps, runs });
     }
     let size = write(&output, &page.finish())?;
     let mut out = io::stdout().lock();

@@ -9,6 +9,7 @@
 //! No network, no fonts of its own; it works without scripts, which only add a
 //! cursor and a copy button. Colours are in `page.css`, for light, dark and paper.
 
+mod atlas;
 mod code;
 mod lifetimes;
 mod method;
@@ -22,6 +23,7 @@ use std::fmt::Write as _;
 
 use crate::{
     draw::escape,
+    replay::atlas::Atlas,
     results::Results,
     survey::Survey,
     text::{bytes, counted, grouped},
@@ -41,6 +43,8 @@ pub struct Chapter<'a> {
     pub survey: &'a Survey,
     /// What came of replaying it, if it was.
     pub results: Option<&'a Results>,
+    /// Which addresses some of its candidates gave, with the numbers of their rows.
+    pub maps: &'a [(usize, Atlas)],
     /// Timed runs.
     pub runs: u32,
 }
@@ -67,7 +71,9 @@ impl Page {
             return;
         }
         verdict::write(out, chapter);
-        time::write(out, chapter);
+        time::memory(out, chapter);
+        atlas::write(out, chapter);
+        time::heat(out, chapter);
         sizes::write(out, chapter);
         lifetimes::write(out, chapter);
         threads::write(out, chapter);

@@ -10,13 +10,8 @@ use crate::{
     text,
 };
 
-/// Both cards.
-pub fn write(out: &mut String, chapter: &Chapter<'_>) {
-    memory(out, chapter);
-    heat(out, chapter);
-}
-
-fn memory(out: &mut String, chapter: &Chapter<'_>) {
+/// The card of what is live and held.
+pub fn memory(out: &mut String, chapter: &Chapter<'_>) {
     let survey = chapter.survey;
     card(
         out,
@@ -100,12 +95,13 @@ fn held(chapter: &Chapter<'_>) -> Vec<HeldBy> {
 }
 
 /// A name that fits a key.
-fn short(name: &str) -> String {
+pub fn short(name: &str) -> String {
     const LONG: usize = 44;
     if name.chars().count() <= LONG { name.into() } else { name.chars().take(LONG).chain(['…']).collect() }
 }
 
-fn heat(out: &mut String, chapter: &Chapter<'_>) {
+/// The card of sizes over time.
+pub fn heat(out: &mut String, chapter: &Chapter<'_>) {
     let survey = chapter.survey;
     card(
         out,
@@ -177,13 +173,13 @@ pub fn cut(heat: &Heat, rows: std::ops::Range<usize>) -> Heat {
 }
 
 /// A picture with the axis of time.
-fn timed(chapter: &Chapter<'_>, frame: Frame, label: &str) -> Svg {
+pub fn timed(chapter: &Chapter<'_>, frame: Frame, label: &str) -> Svg {
     let attributes = format!("data-time=\"{}\" {}", chapter.number, frame.attributes());
     Svg::new(frame.height(), label, &attributes)
 }
 
 /// Where program images begin.
-fn images(svg: &mut Svg, survey: &Survey, frame: Frame, x: &Axis) {
+pub fn images(svg: &mut Svg, survey: &Survey, frame: Frame, x: &Axis) {
     for (event, path) in &survey.images {
         let at = x.at(*event as f64);
         svg.line((at, frame.top), (at, frame.bottom), "image");

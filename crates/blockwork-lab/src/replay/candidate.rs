@@ -10,10 +10,13 @@
 //! A timed composition stands on its source directly; only when it is measured
 //! there is a counter between the two.
 
+use std::cell::RefCell;
+
 use blockwork::{Counted, Pages, System};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    atlas::Mapper,
     books::{Books, Gauge},
     child::{Job, Report, Task},
     composition::{Composition, Source, Stage},
@@ -24,6 +27,7 @@ use super::{
         clocked::Clocked,
         heap::{Heap, Null, Through},
         malloc::{Malloc, MallocGauge},
+        mapped::Mapped,
         replay,
     },
     process::Resident,
@@ -112,12 +116,12 @@ impl Candidate {
         } else {
             Curve::default()
         };
-        let play = Play { steps, table: Table::new(job.slots), curve, each: job.task == Task::Each };
+        let play = Play { steps, table: Table::new(job.slots), curve, task: job.task, first: job.steps.0 as u64 };
         match (self, job.task) {
             (Self::Driver, _) => play.timed(&Null::new(capacity)),
-            (Self::System, Task::Time | Task::Each) => play.timed(&Malloc),
+            (Self::System, Task::Time | Task::Each | Task::Map) => play.timed(&Malloc),
             (Self::System, Task::Measure) => play.measured(&Malloc, MallocGauge::with_headers(), || None),
-            (Self::Spec(text), Task::Time | Task::Each) => match spec::build(text) {
+            (Self::Spec(text), Task::Time | Task::Each | Task::Map) => match spec::build(text) {
                 Ok(heap) => play.timed(&Through(&heap)),
                 Err(why) => Ok(Report::Refused(format!("{why:#}"))),
             },
@@ -129,8 +133,12 @@ impl Candidate {
                 }
             }
             (Self::Composed(composition), task) => match (composition.source(), task) {
-                (Source::Pages, Task::Time | Task::Each) => composition.stand_on(Pages, capacity, Timed(play)),
-                (Source::System, Task::Time | Task::Each) => composition.stand_on(System, capacity, Timed(play)),
+                (Source::Pages, Task::Time | Task::Each | Task::Map) => {
+                    composition.stand_on(Pages, capacity, Timed(play))
+                }
+                (Source::System, Task::Time | Task::Each | Task::Map) => {
+                    composition.stand_on(System, capacity, Timed(play))
+                }
                 (Source::Pages, Task::Measure) => {
                     let pages = &Counted::new(Pages);
                     let requests = || requests(pages);
@@ -152,13 +160,21 @@ struct Play<'a> {
     steps: &'a [Step],
     table: Table,
     curve: Curve,
-    /// Whether single calls are timed, and not all of them together.
-    each: bool,
+    /// Whether single calls are timed, or all of them together; or addresses are noted.
+    task: Task,
+    /// Events of the recording before.
+    first: u64,
 }
 
 impl Play<'_> {
     fn timed(self, heap: &impl Heap) -> Result<Report, Stop> {
-        if self.each {
+        if self.task == Task::Map {
+            let mapper = RefCell::new(Mapper::new(self.steps.len()));
+            let mapped = Mapped { heap, mapper: &mapper };
+            replay(&mapped, self.steps, self.table, &mut &mapper)?;
+            return Ok(Report::Map(mapper.into_inner().finish(self.first)));
+        }
+        if self.task == Task::Each {
             let clocked = Clocked::new(heap, self.steps.len());
             replay(&clocked, self.steps, self.table, &mut Unwatched)?;
             return Ok(Report::Each(clocked.latencies()));

@@ -20,6 +20,7 @@
 //! | [`books`] | what is held, granted and asked for at the worst moment |
 //! | [`curve`] | the same over time |
 //! | [`process`] | what the kernel knows: resident memory, page faults |
+//! | [`atlas`] | which addresses blocks occupied over time |
 //! | [`latency`] | how long single calls take |
 //! | [`composition`] | the library's allocators, by name |
 //! | [`spec`] | the same, as somebody wrote it down |
@@ -28,6 +29,7 @@
 //! | [`runner`] | the order of the processes |
 //! | [`memory`] | how much the machine can spare |
 
+pub mod atlas;
 pub mod books;
 pub mod candidate;
 pub mod child;

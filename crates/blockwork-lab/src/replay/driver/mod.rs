@@ -17,6 +17,7 @@
 pub mod clocked;
 pub mod heap;
 pub mod malloc;
+pub mod mapped;
 pub mod mapping;
 mod marks;
 
