@@ -29,6 +29,8 @@ enum Verb {
     Run(cmd::run::Args),
     /// Draw what a recording holds, in one HTML file
     Report(cmd::report::Args),
+    /// Say what changed between two recordings, or two comparisons
+    Diff(cmd::diff::Args),
     /// Print what makes a shell complete this command's words
     Completions(cmd::completions::Args),
     /// Write the manual, a page for each verb
@@ -52,6 +54,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Compare(args)) => cmd::compare::run(&args),
         Some(Verb::Run(args)) => cmd::run::run(&args),
         Some(Verb::Report(args)) => cmd::report::run(&args),
+        Some(Verb::Diff(args)) => cmd::diff::run(&args),
         Some(Verb::Completions(args)) => cmd::completions::run(&args),
         Some(Verb::Man(args)) => cmd::man::run(&args),
         None => cmd::compare::run(&cmd::compare::Args::default()),

@@ -13,6 +13,7 @@ mod capture;
 mod checked;
 mod cli;
 mod cmd;
+mod diff;
 mod draw;
 mod page;
 mod recorder;

@@ -58,15 +58,9 @@ pub struct Candidate {
     /// Single calls.
     #[serde(default)]
     pub ns_per_call: Option<Calls>,
-    /// Most bytes that were in memory.
-    #[serde(default)]
-    pub peak_resident_bytes: Option<u64>,
     /// Most bytes held, as a multiple of the most that were live.
     #[serde(default)]
     pub held_to_most_live: Option<f64>,
-    /// Pages that came when they were touched.
-    #[serde(default)]
-    pub page_faults: Option<u64>,
     /// What was held at which events.
     #[serde(default)]
     pub over_time: Option<OverTime>,

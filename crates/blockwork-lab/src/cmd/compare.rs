@@ -11,6 +11,7 @@ use anyhow::{Context, bail};
 use clap::builder::TypedValueParser;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::report as pages;
 use crate::{
     cli::FAILED,
     replay::{
@@ -60,11 +61,14 @@ pub struct How {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+    /// Also draw it into this file, as `report` does
+    #[arg(long, value_name = "HTML")]
+    pub report: Option<PathBuf>,
 }
 
 impl Default for How {
     fn default() -> Self {
-        Self { with: Vec::new(), only: false, runs: RUNS, json: false }
+        Self { with: Vec::new(), only: false, runs: RUNS, json: false, report: None }
     }
 }
 
@@ -178,7 +182,7 @@ pub fn measure(trace: &Trace, how: &How, maps: bool) -> anyhow::Result<Measured>
 ///
 /// When nothing could be replayed.
 pub fn compare(trace: &Trace, how: &How, next: &str) -> anyhow::Result<Measured> {
-    let measured = measure(trace, how, false)?;
+    let measured = measure(trace, how, how.report.is_some())?;
     let mut out = io::stdout().lock();
     if how.json {
         serde_json::to_writer_pretty(&mut out, &measured.json()).map_err(io::Error::from)?;
@@ -188,6 +192,12 @@ pub fn compare(trace: &Trace, how: &How, next: &str) -> anyhow::Result<Measured>
         let Measured { facts, outcome, verdict, .. } = &measured;
         out.write_all(table::render(facts, outcome, verdict, style()).as_bytes())?;
         out.flush()?;
+    }
+    if let Some(page) = &how.report {
+        let size = pages::draw(trace, &measured, how.runs, page)?;
+        text::tell(format_args!("\nWrote {}  {}", page.display(), text::bytes(size)));
+    }
+    if !how.json {
         text::tell(format_args!("\nnext: {next}"));
     }
     Ok(measured)
@@ -215,7 +225,7 @@ fn progress(steps: u64) -> ProgressBar {
 }
 
 /// What standard output is fit for.
-fn style() -> Style {
+pub fn style() -> Style {
     let terminal = io::stdout().is_terminal();
     let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let told = || env::var("COLUMNS").ok()?.parse().ok().filter(|&columns| columns > 0);

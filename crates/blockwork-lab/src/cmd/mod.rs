@@ -2,6 +2,7 @@
 
 pub mod compare;
 pub mod completions;
+pub mod diff;
 pub mod man;
 pub mod record;
 pub mod report;

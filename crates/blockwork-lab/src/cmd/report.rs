@@ -91,6 +91,19 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(if damaged { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
 }
 
+/// Draws one recording and what `measured` of it into a file, and returns the file's size.
+///
+/// # Errors
+///
+/// When that cannot be written.
+pub fn draw(trace: &Trace, measured: &Measured, runs: u32, output: &Path) -> anyhow::Result<u64> {
+    let (survey, results) = (Survey::of(trace), measured.results()?);
+    let (results, maps) = (Some(&results), measured.maps.as_slice());
+    let mut page = Page::default();
+    page.push(&Chapter { number: 0, file: &trace.name, trace, survey: &survey, results, maps, runs });
+    write(output, &page.finish())
+}
+
 /// Reads a recording, as far as it goes.
 ///
 /// # Errors

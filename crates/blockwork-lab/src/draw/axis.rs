@@ -11,7 +11,7 @@ pub struct Axis {
 }
 
 /// A logarithmic axis shows its figures better when they differ by more.
-const WIDE: f64 = 12.0;
+const WIDE: f64 = 8.0;
 
 impl Axis {
     /// From 0 to a little above `most`.

@@ -49,8 +49,8 @@ pub fn draw(dots: &[Dot], svg: &mut Svg, frame: Frame, x: &Axis, y: &Axis) {
     for (index, dot) in dots.iter().enumerate() {
         // Those that would lie on one another stand beside one another.
         let (mut right, up) = (x.at(dot.x), y.at(dot.y));
-        let near = |other: &&Dot| (x.at(other.x) - right).abs() < 9.0 && (y.at(other.y) - up).abs() < 9.0;
-        right += dots.iter().take(index).filter(near).count() as f64 * 15.0;
+        let near = |other: &&Dot| (x.at(other.x) - right).abs() < 14.0 && (y.at(other.y) - up).abs() < 14.0;
+        right += dots.iter().take(index).filter(near).count() as f64 * 19.0;
         svg.disc((right, up), 11.0, &format!("dot {}", dot.class), &dot.tip);
         svg.words((right, up + 4.0), "mark middle", &dot.mark);
     }

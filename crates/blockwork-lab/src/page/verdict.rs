@@ -165,7 +165,7 @@ fn table(out: &mut String, results: &Results) {
         );
         match &row.note {
             Some(note) => {
-                put(out, format_args!("<td colspan=\"{}\" class=\"note\">{}</td>", figures.len(), escape(note)))
+                put(out, format_args!("<td colspan=\"{}\" class=\"note\">{}</td>", figures.len(), escape(note)));
             }
             None => {
                 for figure in &figures {

@@ -287,7 +287,8 @@ mod tests {
                 steps: &steps,
                 table: Table::new(script.slots),
                 curve: Curve::of(steps.len(), 0, 4),
-                each: false,
+                task: Task::Measure,
+                first: 0,
             };
 
             let pages = Rc::new(Counted::new(Pages));

@@ -35,9 +35,8 @@ pub fn size_label(class: usize) -> String {
     SIZES.get(class).map_or_else(String::new, |&bound| match bound {
         u64::MAX => "more".into(),
         ..1024 => format!("{bound}"),
-        ..0x10_0000 if bound.is_multiple_of(1024) => format!("{}k", bound >> 10),
-        ..0x10_0000 => format!("{}.5k", bound >> 10),
-        ..0x4000_0000 => format!("{}M", bound >> 20),
+        1024..0x10_0000 => format!("{}{}k", bound >> 10, if bound.is_multiple_of(1024) { "" } else { ".5" }),
+        0x10_0000..0x4000_0000 => format!("{}M", bound >> 20),
         _ => format!("{}G", bound >> 30),
     })
 }

@@ -7,6 +7,7 @@ mod calls;
 mod checked;
 mod compare;
 mod processes;
+mod report;
 mod signals;
 mod support;
 mod yardstick;
