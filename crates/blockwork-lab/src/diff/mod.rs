@@ -82,7 +82,8 @@ impl Change {
             (Some(before), Some(after)) => {
                 let percent = (after / before - 1.0) * 100.0;
                 match percent.abs() {
-                    ..0.05 => format!("{} 0.1 %", if percent < 0.0 { "> −" } else { "< +" }),
+                    ..0.05 if percent < 0.0 => "> −0.1 %".into(),
+                    ..0.05 => "< +0.1 %".into(),
                     ..10.0 => format!("{percent:+.1} %"),
                     ..1000.0 => format!("{percent:+.0} %"),
                     _ => format!("×{:.0}", after / before),

@@ -16,7 +16,11 @@ pub fn write(out: &mut String, chapter: &Chapter<'_>) {
         let driver = results.driver_ns_per_event.map_or_else(String::new, |ns| {
             format!(" The replay itself takes {ns:.0} ns per event, found with an allocator that does nothing; net times are without.")
         });
-        let runs = if chapter.runs > 0 { format!("up to {} times", chapter.runs) } else { "several times".into() };
+        let runs = match chapter.runs {
+            0 => "several times".into(),
+            1 => "once to be measured and once to be timed".into(),
+            runs => format!("once to be measured and up to {runs} times to be timed"),
+        };
         said.push(format!(
             "Replayed: each allocator in processes of its own, on one thread, in recorded order, {runs} in turns with all others, \
              touching every page. Times are the median of processor time.{driver}"

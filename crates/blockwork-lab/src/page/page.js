@@ -22,7 +22,7 @@
   const readout = document.getElementById("readout");
   const pictures = [...document.querySelectorAll("svg[data-time]")].map((svg) => {
     const [left, right, top, bottom] = svg.dataset.plot.split(" ").map(Number);
-    const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
+    const line = document.createElementNS(svg.namespaceURI, "line");
     line.setAttribute("class", "cursor");
     line.setAttribute("y1", top);
     line.setAttribute("y2", bottom);
