@@ -27,6 +27,8 @@ enum Verb {
     Compare(cmd::compare::Args),
     /// Record a program and compare, in one
     Run(cmd::run::Args),
+    /// Make a recording of what another tool wrote: heaptrack, mtrace, bytehound
+    Import(cmd::import::Args),
     /// Draw what a recording holds, in one HTML file
     Report(cmd::report::Args),
     /// Say what changed between two recordings, or two comparisons
@@ -46,6 +48,9 @@ pub fn command() -> clap::Command {
 /// `nohup` have it.
 pub const FAILED: u8 = 125;
 
+/// A candidate is beyond a limit that was set for it.
+pub const OVER: u8 = 98;
+
 /// Parses, acts, and reports what went wrong.
 pub fn main() -> ExitCode {
     let done = match Cli::parse().verb {
@@ -53,6 +58,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Stats(args)) => cmd::stats::run(&args),
         Some(Verb::Compare(args)) => cmd::compare::run(&args),
         Some(Verb::Run(args)) => cmd::run::run(&args),
+        Some(Verb::Import(args)) => cmd::import::run(&args),
         Some(Verb::Report(args)) => cmd::report::run(&args),
         Some(Verb::Diff(args)) => cmd::diff::run(&args),
         Some(Verb::Completions(args)) => cmd::completions::run(&args),

@@ -65,17 +65,23 @@ struct Module {
     segments: Vec<(u64, u64, u64)>,
 }
 
+/// Offset in the file, length and address of each segment of the file at `path`;
+/// none if that cannot be read.
+pub fn segments(path: &Path) -> Vec<(u64, u64, u64)> {
+    let bytes = fs::read(path).unwrap_or_default();
+    let segments = object::File::parse(&*bytes).map(|file| {
+        let segment = |segment: object::Segment<'_, '_>| {
+            let (offset, length) = segment.file_range();
+            (offset, length, segment.address())
+        };
+        file.segments().map(segment).collect()
+    });
+    segments.unwrap_or_default()
+}
+
 impl Module {
     fn open(path: &Path) -> Self {
-        let bytes = fs::read(path).unwrap_or_default();
-        let segments = object::File::parse(&*bytes).map(|file| {
-            let segment = |segment: object::Segment<'_, '_>| {
-                let (offset, length) = segment.file_range();
-                (offset, length, segment.address())
-            };
-            file.segments().map(segment).collect()
-        });
-        Self { loader: Loader::new(path).ok(), segments: segments.unwrap_or_default() }
+        Self { loader: Loader::new(path).ok(), segments: segments(path) }
     }
 
     /// What the function around the `offset` in the file is called, and where its

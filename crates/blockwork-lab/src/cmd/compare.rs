@@ -13,10 +13,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::report as pages;
 use crate::{
-    cli::FAILED,
+    cli::{FAILED, OVER},
     replay::{
         atlas::Atlas,
         candidate::{Candidate, Kind},
+        driver::marks::Touch,
+        library,
         runner::{Outcome, Row, Runner},
         script::Script,
         spec,
@@ -25,7 +27,7 @@ use crate::{
         facts::Facts,
         json::Comparison,
         table::{self, Style},
-        verdict::Verdict,
+        verdict::{Limit, Verdict},
     },
     results::Results,
     shipped::{self, Shipped},
@@ -48,16 +50,32 @@ pub struct Args {
 
 /// How to compare.
 #[derive(Clone, Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("named").args(["with", "malloc"]).multiple(true)))]
 pub struct How {
-    /// Also replay through this composition, in the library's notation; may be given several times
+    /// Also replay through this composition, in the library's notation, or this model, such as 'buddy(grow 64k)'; may be
+    /// given several times
     #[arg(long, value_name = "SPEC", value_parser = spec::check)]
     pub with: Vec<String>,
-    /// Replay through the machine's malloc and what is named with --with, and nothing else
+    /// Also replay through the malloc of this library, preloaded: its file, or the name of one that is known, such as
+    /// jemalloc, mimalloc or tcmalloc; may be given several times
+    #[arg(long, value_name = "LIBRARY", value_parser = library::check)]
+    pub malloc: Vec<PathBuf>,
+    /// Replay through the machine's malloc and what is named with --with and --malloc, and nothing else
     #[arg(long)]
     pub only: bool,
     /// Timed runs of each allocator; fewer if they take minutes
     #[arg(long, value_name = "N", default_value_t = RUNS, value_parser = runs())]
     pub runs: u32,
+    /// What of each block the replay writes, as a program would
+    #[arg(long, value_enum, default_value_t)]
+    pub touch: Touch,
+    /// Fill blocks whole while memory is measured, and look at every byte again: of moved, ended, and left blocks
+    #[arg(long)]
+    pub verify: bool,
+    /// End with 98 if what is named with --with or --malloc is so much worse than the machine's malloc, as in peak=+10%
+    /// or time=+5%; below zero, it has to be better
+    #[arg(long, value_name = "LIMIT", requires = "named", allow_hyphen_values = true)]
+    pub fail_over: Vec<Limit>,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -68,16 +86,36 @@ pub struct How {
 
 impl Default for How {
     fn default() -> Self {
-        Self { with: Vec::new(), only: false, runs: RUNS, json: false, report: None }
+        Self {
+            with: Vec::new(),
+            malloc: Vec::new(),
+            only: false,
+            runs: RUNS,
+            touch: Touch::default(),
+            verify: false,
+            fail_over: Vec::new(),
+            json: false,
+            report: None,
+        }
     }
 }
 
 impl How {
+    /// What was asked for by name.
+    fn named(&self) -> impl Iterator<Item = Candidate> {
+        let libraries = self.malloc.iter().cloned().map(Candidate::Library);
+        libraries.chain(self.with.iter().cloned().map(Candidate::written))
+    }
+
     /// Through what to replay, in the order of the rows.
     fn candidates(&self) -> Vec<Candidate> {
-        let usual = if self.only { vec![Candidate::System] } else { Candidate::all() };
-        let named = self.with.iter().cloned().map(Candidate::Spec);
-        usual.into_iter().chain(named).collect()
+        let mut all = if self.only { vec![Candidate::System] } else { Candidate::all() };
+        for named in self.named() {
+            if !all.contains(&named) {
+                all.push(named);
+            }
+        }
+        all
     }
 }
 
@@ -97,8 +135,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let wanted = |shipped: &&Shipped| args.shipped.as_deref().is_none_or(|name| name == shipped.program);
     let shipped = shipped::ALL.iter().find(wanted).context("no recording of that name ships")?;
     text::tell(format_args!("A recording that ships with this command: {}.\n", shipped.about));
-    compare(&Trace::load(shipped.bytes)?, &args.how, "blockwork run -- PROGRAM ARGS")?;
-    Ok(ExitCode::SUCCESS)
+    compare(&Trace::load(shipped.bytes)?, &args.how, "blockwork run -- PROGRAM ARGS")
 }
 
 /// Replays the recording at `path`, and prints what came of it.
@@ -109,18 +146,19 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 pub fn file(path: &Path, how: &How) -> anyhow::Result<ExitCode> {
     let shown = path.display();
     let trace = Trace::open(path).with_context(|| format!("cannot read {shown}"))?;
+    trace.notes.iter().for_each(|note| text::tell(format_args!("note: {note}")));
     let damage = trace.damage.as_ref();
-    match damage {
+    let code = match damage {
         Some(damage) if trace.ops.is_empty() => bail!("{shown}: {damage}"),
         None if trace.ops.is_empty() => bail!("{shown} holds no events: there is nothing to replay"),
-        _ => drop(compare(&trace, how, &format!("blockwork stats {}", text::shell(path)))?),
-    }
+        _ => compare(&trace, how, &format!("blockwork stats {}", text::shell(path)))?,
+    };
     Ok(match damage {
         Some(damage) => {
             text::tell(format_args!("blockwork: {shown}: {damage}; only the events before were replayed"));
             ExitCode::from(FAILED)
         }
-        None => ExitCode::SUCCESS,
+        None => code,
     })
 }
 
@@ -132,6 +170,8 @@ pub struct Measured {
     verdict: Verdict,
     /// Which addresses some candidates gave, with the numbers of their rows.
     pub maps: Vec<(usize, Atlas)>,
+    /// The candidates that were asked for by name.
+    named: Vec<String>,
 }
 
 impl Measured {
@@ -160,7 +200,8 @@ const MAPS: usize = 4;
 pub fn measure(trace: &Trace, how: &How, maps: bool) -> anyhow::Result<Measured> {
     let script = Script::new(trace)?;
     let facts = Facts::of(trace, &script);
-    let runner = Runner::new(&script, how.runs)?;
+    let mut runner = Runner::new(&script, how.runs)?;
+    (runner.touch, runner.verify) = (how.touch, how.verify);
     let candidates = how.candidates();
     let bar = progress(runner.processes(candidates.len()) + if maps { MAPS as u64 } else { 0 });
     let mut tell = |spec: &str| {
@@ -173,15 +214,17 @@ pub fn measure(trace: &Trace, how: &How, maps: bool) -> anyhow::Result<Measured>
     let map = |row: usize| Some((row, runner.map(candidates.get(row)?, &mut tell).ok()?));
     let maps = mapped.into_iter().filter_map(map).collect();
     bar.finish_and_clear();
-    Ok(Measured { facts, outcome, verdict, maps })
+    let named = how.named().map(|candidate| candidate.spec(&script)).collect();
+    Ok(Measured { facts, outcome, verdict, maps, named })
 }
 
 /// Replays `trace` and prints what came of it; `next` is the command to try now.
+/// Fails over what is beyond a limit.
 ///
 /// # Errors
 ///
 /// When nothing could be replayed.
-pub fn compare(trace: &Trace, how: &How, next: &str) -> anyhow::Result<Measured> {
+pub fn compare(trace: &Trace, how: &How, next: &str) -> anyhow::Result<ExitCode> {
     let measured = measure(trace, how, how.report.is_some())?;
     let mut out = io::stdout().lock();
     if how.json {
@@ -200,13 +243,20 @@ pub fn compare(trace: &Trace, how: &How, next: &str) -> anyhow::Result<Measured>
     if !how.json {
         text::tell(format_args!("\nnext: {next}"));
     }
-    Ok(measured)
+    let Measured { outcome, named, .. } = &measured;
+    let exceeded = how.fail_over.iter().flat_map(|limit| limit.exceeded(outcome, |row| named.contains(&row.spec)));
+    let mut code = ExitCode::SUCCESS;
+    for line in exceeded {
+        text::tell(format_args!("blockwork: {line}"));
+        code = ExitCode::from(OVER);
+    }
+    Ok(code)
 }
 
 /// The rows whose addresses say most: the one to beat, the one to use, and those
 /// that hold least.
 fn telling(outcome: &Outcome, verdict: &Verdict) -> Vec<usize> {
-    let rows = outcome.rows.iter().enumerate().filter(|(_, row)| !matches!(row.kind, Kind::Bound));
+    let rows = outcome.rows.iter().enumerate().filter(|(_, row)| !matches!(row.kind, Kind::Bound | Kind::Model));
     let held = |row: &Row| row.result.as_ref().map_or(u64::MAX, |figures| figures.peak.held);
     let mut rows: Vec<_> = rows.filter(|(_, row)| row.result.is_ok()).collect();
     rows.sort_by_key(|(_, row)| (row.kind != Kind::Baseline, verdict.best.as_ref() != Some(&row.spec), held(row)));

@@ -3,6 +3,7 @@
 pub mod compare;
 pub mod completions;
 pub mod diff;
+pub mod import;
 pub mod man;
 pub mod record;
 pub mod report;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     curve::{Curve, Point},
     driver::Watch,
-    process::Resident,
+    footprint::Footprint,
 };
 
 /// Tells how much memory an allocator holds.
@@ -73,7 +73,7 @@ pub struct Books<G> {
     /// The fullest moment since the curve's last point.
     fullest: Moment,
     curve: Curve,
-    resident: Option<Resident>,
+    footprint: Option<Footprint>,
 }
 
 /// What the books say in the end.
@@ -95,17 +95,17 @@ pub struct Measures {
 
 impl<G: Gauge> Books<G> {
     /// Books over an allocator that `gauge` can read. Moments go to `curve`, and
-    /// memory is sampled by `resident`.
-    pub fn new(gauge: G, curve: Curve, resident: Option<Resident>) -> Self {
+    /// memory is sampled by `footprint`.
+    pub fn new(gauge: G, curve: Curve, footprint: Option<Footprint>) -> Self {
         let none = Moment::default();
-        Self { gauge, blocks: 0, now: none, peak: none, fullest: none, curve, resident }
+        Self { gauge, blocks: 0, now: none, peak: none, fullest: none, curve, footprint }
     }
 
     /// Closes the books. `requests` are counted by others.
     pub fn close(mut self, requests: Option<u64>) -> Measures {
         let end = self.curve.end();
         self.point(end);
-        let (resident, faults) = self.resident.map(Resident::close).unzip();
+        let (resident, faults) = self.footprint.map(Footprint::close).unzip();
         Measures {
             peak: self.peak,
             curve: self.curve,
@@ -133,8 +133,8 @@ impl<G: Gauge> Books<G> {
         }
         self.curve.points.push(Point { event, moment: self.fullest });
         self.fullest = self.now;
-        if let Some(resident) = &mut self.resident {
-            resident.sample();
+        if let Some(footprint) = &mut self.footprint {
+            footprint.sample();
         }
     }
 }

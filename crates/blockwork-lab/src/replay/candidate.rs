@@ -3,14 +3,16 @@
 //! | candidate | is | what it holds is read from |
 //! |---|---|---|
 //! | [`System`](Candidate::System) | the machine's `malloc`, called directly | `malloc` itself |
+//! | [`Library`](Candidate::Library) | another `malloc`, preloaded and called in the same way | the kernel: what is [`Resident`] |
 //! | [`Composed`](Candidate::Composed) | parts of the library over pages, or over `malloc` | [`Counted`] pages, or `malloc` |
 //! | [`Spec`](Candidate::Spec) | the same, as somebody wrote it down | both |
+//! | [`Model`](Candidate::Model) | a simulation | itself |
 //! | [`Driver`](Candidate::Driver) | no allocator | – |
 //!
 //! A timed composition stands on its source directly; only when it is measured
 //! there is a counter between the two.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, path::PathBuf};
 
 use blockwork::{Counted, Pages, System};
 use serde::{Deserialize, Serialize};
@@ -28,13 +30,18 @@ use super::{
         heap::{Heap, Null, Through},
         malloc::{Malloc, MallocGauge},
         mapped::Mapped,
+        marks::Touch,
+        preloaded::Preloaded,
         replay,
+        resident::Resident,
     },
-    process::Resident,
+    footprint::Footprint,
+    library,
     script::{Demand, Script},
     spec::{self, Sources},
     step::Step,
 };
+use crate::models::{Model, Policy};
 
 /// What a recording is replayed through.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,11 +49,15 @@ use super::{
 pub enum Candidate {
     /// The machine's `malloc`.
     System,
+    /// The `malloc` of this library, which the [runner](super::runner) preloads.
+    Library(PathBuf),
     /// Parts of the library.
     Composed(Composition),
     /// Parts of the library, in its notation: built when the replay begins, with
     /// an indirect call for each part that a request passes.
     Spec(String),
+    /// A simulation of an allocator.
+    Model(Model),
     /// The null allocator: what a replay costs without any.
     Driver,
 }
@@ -59,22 +70,44 @@ pub enum Kind {
     Baseline,
     /// What nobody can beat, and nobody can use.
     Bound,
+    /// Another malloc, as it is.
+    Library,
     /// Made of parts.
     Composition,
+    /// Simulated: a yardstick for memory, without times.
+    Model,
 }
 
 impl Candidate {
     /// The rows of a comparison, in order.
     pub fn all() -> Vec<Self> {
-        [Self::System].into_iter().chain(Composition::ALL.map(Self::Composed)).collect()
+        let libraries = library::found().into_iter().map(Self::Library);
+        let models = Policy::USUAL.map(Model::new).map(Self::Model);
+        let all = [Self::System].into_iter().chain(libraries).chain(Composition::ALL.map(Self::Composed));
+        all.chain(models).collect()
+    }
+
+    /// What `text` says: a model, or a composition in the library's notation.
+    pub fn written(text: String) -> Self {
+        match Model::parse(&text) {
+            Some(Ok(model)) => Self::Model(model),
+            _ => Self::Spec(text),
+        }
+    }
+
+    /// Whether it takes time. A model has none.
+    pub fn is_timed(&self) -> bool {
+        !matches!(self, Self::Model(_))
     }
 
     /// The composition, in the notation of the library.
     pub fn spec(&self, script: &Script) -> String {
         match self {
             Self::System => "system".into(),
+            Self::Library(path) => library::name(path),
             Self::Composed(composition) => composition.spec(self.capacity(script)),
             Self::Spec(text) => text.clone(),
+            Self::Model(model) => model.to_string(),
             Self::Driver => "null".into(),
         }
     }
@@ -84,6 +117,8 @@ impl Candidate {
         match self {
             Self::System => Kind::Baseline,
             Self::Composed(Composition::Bump) | Self::Driver => Kind::Bound,
+            Self::Library(_) => Kind::Library,
+            Self::Model(_) => Kind::Model,
             Self::Composed(_) | Self::Spec(_) => Kind::Composition,
         }
     }
@@ -91,8 +126,10 @@ impl Candidate {
     /// Bytes that it takes at least to meet `demand`.
     pub fn needs(&self, demand: &Demand) -> u64 {
         match self {
-            Self::System | Self::Spec(_) => demand.moving_bytes,
+            Self::System | Self::Library(_) | Self::Spec(_) => demand.moving_bytes,
             Self::Composed(composition) => composition.needs(demand),
+            // No more than its books.
+            Self::Model(_) => 0,
             Self::Driver => demand.largest,
         }
     }
@@ -116,11 +153,27 @@ impl Candidate {
         } else {
             Curve::default()
         };
-        let play = Play { steps, table: Table::new(job.slots), curve, task: job.task, first: job.steps.0 as u64 };
+        let play = Play {
+            steps,
+            table: Table::new(job.slots),
+            curve,
+            touch: job.touch,
+            task: job.task,
+            first: job.steps.0 as u64,
+        };
         match (self, job.task) {
             (Self::Driver, _) => play.timed(&Null::new(capacity)),
+            (Self::Model(model), Task::Measure) => Ok(Report::Measure(model.simulate(steps, job.slots, play.curve)?)),
+            (Self::Model(_), Task::Time | Task::Each | Task::Map) => {
+                Ok(Report::Refused("a model takes no time".into()))
+            }
             (Self::System, Task::Time | Task::Each | Task::Map) => play.timed(&Malloc),
             (Self::System, Task::Measure) => play.measured(&Malloc, MallocGauge::with_headers(), || None),
+            (Self::Library(path), task) => match (Preloaded::from(path), task) {
+                (None, _) => Ok(Report::Refused("the loader did not take it for its malloc".into())),
+                (Some(heap), Task::Time | Task::Each | Task::Map) => play.timed(&heap),
+                (Some(heap), Task::Measure) => play.measured(&heap, Resident::new(), || None),
+            },
             (Self::Spec(text), Task::Time | Task::Each | Task::Map) => match spec::build(text) {
                 Ok(heap) => play.timed(&Through(&heap)),
                 Err(why) => Ok(Report::Refused(format!("{why:#}"))),
@@ -164,6 +217,7 @@ struct Play<'a> {
     task: Task,
     /// Events of the recording before.
     first: u64,
+    touch: Touch,
 }
 
 impl Play<'_> {
@@ -171,15 +225,15 @@ impl Play<'_> {
         if self.task == Task::Map {
             let mapper = RefCell::new(Mapper::new(self.steps.len()));
             let mapped = Mapped { heap, mapper: &mapper };
-            replay(&mapped, self.steps, self.table, &mut &mapper)?;
+            replay(&mapped, self.steps, self.table, self.touch, &mut &mapper)?;
             return Ok(Report::Map(mapper.into_inner().finish(self.first)));
         }
         if self.task == Task::Each {
             let clocked = Clocked::new(heap, self.steps.len());
-            replay(&clocked, self.steps, self.table, &mut Unwatched)?;
+            replay(&clocked, self.steps, self.table, self.touch, &mut Unwatched)?;
             return Ok(Report::Each(clocked.latencies()));
         }
-        let took = replay(heap, self.steps, self.table, &mut Unwatched)?;
+        let took = replay(heap, self.steps, self.table, self.touch, &mut Unwatched)?;
         Ok(Report::Time(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)))
     }
 
@@ -189,8 +243,8 @@ impl Play<'_> {
         gauge: impl Gauge,
         requests: impl FnOnce() -> Option<u64>,
     ) -> Result<Report, Stop> {
-        let mut books = Books::new(gauge, self.curve, Some(Resident::new()));
-        replay(heap, self.steps, self.table, &mut books)?;
+        let mut books = Books::new(gauge, self.curve, Some(Footprint::new()));
+        replay(heap, self.steps, self.table, self.touch, &mut books)?;
         Ok(Report::Measure(books.close(requests())))
     }
 }
@@ -239,6 +293,7 @@ mod tests {
             steps: (0, ops.0.len()),
             slots: script.slots,
             capacity: candidate.capacity(&script),
+            touch: Touch::default(),
             memory: 0,
             seconds: 0,
             parent: 0,
@@ -261,11 +316,14 @@ mod tests {
 
     #[test]
     fn every_candidate_serves_every_size_and_alignment() {
-        for candidate in Candidate::all().into_iter().chain([Candidate::Driver]) {
+        let here = |candidate: &Candidate| candidate.kind() != Kind::Library;
+        for candidate in
+            Candidate::all().into_iter().filter(here).filter(Candidate::is_timed).chain([Candidate::Driver])
+        {
             let timed = run(&candidate, Task::Time, &everything());
             assert!(matches!(timed, Ok(Report::Time(1..))), "{candidate:?}: {timed:?}");
         }
-        for candidate in Candidate::all() {
+        for candidate in Candidate::all().into_iter().filter(here) {
             let (peak, requests) = measure(&candidate, &everything());
             assert!(peak.held >= peak.granted && peak.granted >= peak.asked && peak.asked > 300_000, "{candidate:?}");
             assert_eq!(requests.is_some(), candidate != Candidate::System, "{candidate:?}");
@@ -287,6 +345,7 @@ mod tests {
                 steps: &steps,
                 table: Table::new(script.slots),
                 curve: Curve::of(steps.len(), 0, 4),
+                touch: Touch::default(),
                 task: Task::Measure,
                 first: 0,
             };
@@ -359,6 +418,12 @@ mod tests {
                 assert!(matches!(&report, Ok(Report::Refused(said)) if said.contains(why)), "{report:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_library_that_is_not_preloaded_is_not_taken_for_the_machines_malloc() {
+        let report = run(&Candidate::Library("/absent.so".into()), Task::Time, &everything());
+        assert!(matches!(&report, Ok(Report::Refused(_))), "{report:?}");
     }
 
     #[test]

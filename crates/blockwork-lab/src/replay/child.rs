@@ -16,7 +16,7 @@ use super::{
     atlas::Atlas,
     books::Measures,
     candidate::Candidate,
-    driver::{Stop, mapping::Mapping},
+    driver::{Stop, mapping::Mapping, marks::Touch},
     latency::Latencies,
 };
 use crate::text;
@@ -37,6 +37,8 @@ pub struct Job {
     pub slots: usize,
     /// Bytes that the candidate may need to reserve: see [`Candidate::capacity`].
     pub capacity: u64,
+    /// What of each block is written and looked at.
+    pub touch: Touch,
     /// Bytes that it may map.
     pub memory: u64,
     /// Seconds that it may compute.
@@ -100,7 +102,9 @@ fn run(job: &str) -> anyhow::Result<()> {
     let script = Mapping::new(io::stdin()).context("standard input is not a script")?;
     let (from, to) = job.steps;
     let steps = script.steps().get(from..to).context("the job reaches beyond the script")?;
-    confine(job.memory, job.seconds)?;
+    // Other mallocs reserve far more than they use.
+    let memory = (!matches!(job.candidate, Candidate::Library(_))).then_some(job.memory);
+    confine(memory, job.seconds)?;
     let report = job.candidate.run(&job, steps).unwrap_or_else(Report::Stop);
     serde_json::to_writer(io::stdout(), &report)?;
     Ok(())
@@ -115,10 +119,12 @@ fn die_with(parent: u32) -> anyhow::Result<()> {
 }
 
 /// Makes sure that a candidate out of bounds harms nobody else.
-fn confine(memory: u64, seconds: u64) -> anyhow::Result<()> {
+fn confine(memory: Option<u64>, seconds: u64) -> anyhow::Result<()> {
     // Refused in some containers; the limits below are the ones that count.
     drop(fs::write("/proc/self/oom_score_adj", "1000"));
-    limit(Resource::As, mapped()?.saturating_add(memory))?;
+    if let Some(memory) = memory {
+        limit(Resource::As, mapped()?.saturating_add(memory))?;
+    }
     limit(Resource::Cpu, seconds)?;
     limit(Resource::Core, 0)?;
     Ok(())

@@ -21,9 +21,11 @@
 //! | [`curve`] | the same over time |
 //! | [`process`] | what the kernel knows: resident memory, page faults |
 //! | [`atlas`] | which addresses blocks occupied over time |
+//! | [`footprint`] | what the kernel knows: resident memory, page faults |
 //! | [`latency`] | how long single calls take |
 //! | [`composition`] | the library's allocators, by name |
 //! | [`spec`] | the same, as somebody wrote it down |
+//! | [`library`] | mallocs that can be preloaded |
 //! | [`candidate`] | those, the machine's, and none |
 //! | [`child`] | one process, one candidate |
 //! | [`runner`] | the order of the processes |
@@ -37,9 +39,10 @@ pub mod composition;
 pub mod counter;
 pub mod curve;
 pub mod driver;
+pub mod footprint;
 pub mod latency;
+pub mod library;
 pub mod memory;
-pub mod process;
 pub mod runner;
 pub mod script;
 pub mod spec;

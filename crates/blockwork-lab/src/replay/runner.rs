@@ -28,6 +28,7 @@ use super::{
     candidate::{Candidate, Kind},
     child::{Job, Report, Task, VERB},
     curve::Curve,
+    driver::marks::Touch,
     latency::Latencies,
     memory,
     script::Script,
@@ -43,6 +44,10 @@ pub struct Runner<'a> {
     pub script: &'a Script,
     /// Timed runs for each candidate, if there is time.
     pub runs: u32,
+    /// What of each block is written and looked at.
+    pub touch: Touch,
+    /// Whether that is all of it while memory is measured.
+    pub verify: bool,
     /// After so long, no other round of timed runs begins.
     pub patience: Duration,
     /// Bytes that a candidate may take.
@@ -145,10 +150,13 @@ fn sum(one: Option<u64>, other: Option<u64>) -> Option<u64> {
 }
 
 impl Entry {
-    /// Has `put` note in the figures what `find` found; where that failed there
-    /// are none any more.
+    /// Has `put` note in the figures what `find` found, if the candidate can be
+    /// timed at all; where that failed there are no figures any more.
     fn add<T>(&mut self, find: impl FnOnce(&Candidate) -> Result<T, String>, put: impl FnOnce(&mut Figures, T)) {
         let Ok(figures) = &mut self.result else { return };
+        if !self.candidate.is_timed() {
+            return;
+        }
         match find(&self.candidate) {
             Ok(found) => put(figures, found),
             Err(why) => self.result = Err(why),
@@ -164,7 +172,15 @@ impl<'a> Runner<'a> {
     /// When the system does not say where the command is.
     pub fn new(script: &'a Script, runs: u32) -> anyhow::Result<Self> {
         let command = env::current_exe().context("cannot find the command itself, to replay in a new process")?;
-        Ok(Self { command: vec![command.into()], script, runs, patience: PATIENCE, spare: memory::spare() })
+        Ok(Self {
+            command: vec![command.into()],
+            script,
+            runs,
+            touch: Touch::default(),
+            verify: false,
+            patience: PATIENCE,
+            spare: memory::spare(),
+        })
     }
 
     /// Processes that [`run`](Self::run) will start for this many candidates,
@@ -285,6 +301,7 @@ impl<'a> Runner<'a> {
             steps: (steps.start, steps.end),
             slots: self.script.slots,
             capacity: candidate.capacity(self.script),
+            touch: if self.verify && task == Task::Measure { Touch::All } else { self.touch },
             memory: self.spare,
             seconds: 60 + steps.len() as u64 / 20_000,
             parent: process::id(),
@@ -292,7 +309,11 @@ impl<'a> Runner<'a> {
         let job = serde_json::to_string(&job).map_err(|error| format!("failed: {error}"))?;
         let script = self.script.file.try_clone().map_err(|error| format!("failed: {error}"))?;
         let (program, before) = self.command.split_first().ok_or("failed: no command")?;
-        let done = Command::new(program)
+        let mut command = Command::new(program);
+        if let Candidate::Library(path) = candidate {
+            command.env("LD_PRELOAD", path);
+        }
+        let done = command
             .args(before)
             .args([VERB, &job])
             .stdin(script)
@@ -356,7 +377,7 @@ mod tests {
         let shell = format!("echo >> {}; {shell}", calls.path().display());
         let script = Script::new(&trace([Ops::new().alloc(0, 100).free(0), Ops::new().alloc(0, 60)])).unwrap();
         let command = ["sh", "-c", &shell].map(OsString::from).to_vec();
-        let runner = Runner { command, script: &script, runs: 2, patience, spare };
+        let runner = Runner { command, script: &script, runs: 2, touch: Touch::Pages, verify: false, patience, spare };
         let outcome = runner.run(&[Candidate::System], &mut |_| ());
         (outcome, fs::read(calls.path()).unwrap().len())
     }

@@ -17,13 +17,17 @@ use super::{
     counter::{Counter, requests},
     driver::malloc::MallocGauge,
 };
+use crate::models::Model;
 
-/// The composition that `text` says, as the library prints it.
+/// The composition that `text` says, as the library prints it; or the model.
 ///
 /// # Errors
 ///
 /// Where it is none, and why; or why it cannot be built for one thread.
 pub fn check(text: &str) -> anyhow::Result<String> {
+    if let Some(model) = Model::parse(text) {
+        return Ok(model?.to_string());
+    }
     let composition: Composition = text.parse()?;
     composition.build()?;
     Ok(composition.to_string())

@@ -103,6 +103,8 @@ pub enum Wrong {
     Misaligned,
     /// Blocks that grow lose their bytes.
     Forgetful,
+    /// Blocks that grow lose one byte.
+    Holed,
 }
 
 impl Broken {
@@ -149,7 +151,14 @@ unsafe impl Heap for Broken {
 
     unsafe fn free(&self, _: NonNull<u8>, _: Layout) {}
 
-    unsafe fn resize(&self, _: NonNull<u8>, _: Layout, _: Layout) -> Resized {
+    unsafe fn resize(&self, block: NonNull<u8>, old: Layout, _: Layout) -> Resized {
+        if self.fault == Wrong::Holed {
+            // SAFETY: inside the block.
+            let middle = unsafe { block.add(old.size() / 2) };
+            // SAFETY: as above.
+            unsafe { middle.write(0x55) }
+            return Resized::Done(block);
+        }
         if self.fault == Wrong::Forgetful {
             Self::fresh().map_or(Resized::Failed, Resized::Done)
         } else {

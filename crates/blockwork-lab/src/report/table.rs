@@ -4,21 +4,23 @@ use std::fmt::Write as _;
 
 use comfy_table::{Attribute, Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 
-use super::{facts::Facts, stats::Spread, verdict::Verdict};
+use super::{
+    columns::{Column, Overhead},
+    facts::Facts,
+    stats::Spread,
+    verdict::Verdict,
+};
 use crate::{
     replay::{
         candidate::Kind,
-        runner::{Figures, Outcome, Row},
+        runner::{Outcome, Row},
     },
-    text::{bytes, counted, grouped, percent},
+    text::{bytes, counted},
 };
 
-/// The columns, the most telling first.
-const COLUMNS: [&str; 8] = ["allocator", "", "ns", "net", "held", "inside", "outside", "requests"];
-/// Of them, those for terminals that are narrower than [`WIDE`]: more would
-/// leave no room for the first.
-const NARROW_COLUMNS: usize = 5;
-const WIDE: u16 = 76;
+/// What the first two columns take with less than all of a composition's text,
+/// which is broken into lines then.
+const NAMES: usize = 32;
 
 /// How the terminal wants it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,24 +32,24 @@ pub struct Style {
 }
 
 impl Style {
-    /// How many of [`COLUMNS`] fit.
-    fn columns(self) -> usize {
-        if self.width < WIDE { NARROW_COLUMNS } else { COLUMNS.len() }
+    /// The columns that fit, behind the allocator and its mark.
+    fn columns(self) -> Vec<Column> {
+        Column::that_fit(usize::from(self.width).saturating_sub(NAMES))
     }
 }
 
 /// The whole report: what was replayed, the rows, what they mean.
 pub fn render(facts: &Facts, outcome: &Outcome, verdict: &Verdict, style: Style) -> String {
     let mut text = heading(facts, style);
-    let driver = Spread::of(&outcome.driver);
-    let _ = writeln!(text, "\n{}\n", rows(outcome, driver, verdict, style).trim_fmt());
+    let overhead = Overhead::of(outcome);
+    let _ = writeln!(text, "\n{}\n", rows(outcome, overhead, verdict, style).trim_fmt());
     for row in &outcome.rows {
         if let Err(why) = &row.result {
             text.push_str(&wrap(&format!("{}: {why}", row.spec), style));
         }
     }
-    if let Some(driver) = driver {
-        text.push_str(&wrap(&method(driver, outcome.driver.len(), style), style));
+    if let Some(overhead) = overhead {
+        text.push_str(&wrap(&method(overhead.driver, outcome.driver.len(), style), style));
     }
     text.push('\n');
     text.push_str(&wrap(&verdict.text, style));
@@ -69,21 +71,21 @@ fn heading(facts: &Facts, style: Style) -> String {
 
 /// What the columns mean.
 fn method(driver: Spread, runs: usize, style: Style) -> String {
-    let held = if style.columns() == COLUMNS.len() {
-        "held: most bytes taken from the system; of them inside: rounding within blocks, outside: in no block. \
-         requests: to the parent"
-    } else {
-        "held: most bytes taken from the system. Waste and requests: where there is more room"
-    };
+    let columns = style.columns();
+    let is_told = |column: &Column| !columns.iter().any(|other| column.is_explained_by(*other));
+    let meanings: Vec<_> =
+        columns.iter().filter(|column| is_told(column)).filter_map(|column| column.meaning()).collect();
     format!(
         "Replayed on one thread, without locks or the program's own work, every page touched. ns: processor time per \
-         event, median of {}; net: without the {:.0} ns of the replay itself. {held}. The bound never frees.",
+         event, median of {}; net: without the {:.0} ns of the replay itself; {}. The bound never frees; models are \
+         simulated.",
         counted(runs as u64, "run", "runs"),
-        driver.median
+        driver.median,
+        meanings.join("; ")
     )
 }
 
-fn rows(outcome: &Outcome, driver: Option<Spread>, verdict: &Verdict, style: Style) -> Table {
+fn rows(outcome: &Outcome, overhead: Option<Overhead>, verdict: &Verdict, style: Style) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(style.width);
     if style.emphasis {
@@ -91,14 +93,12 @@ fn rows(outcome: &Outcome, driver: Option<Spread>, verdict: &Verdict, style: Sty
     } else {
         table.force_no_tty();
     }
-    table.set_header(COLUMNS.into_iter().take(style.columns()));
+    let columns = style.columns();
+    table.set_header(["allocator", ""].into_iter().chain(columns.iter().map(|column| column.title())));
     for row in &outcome.rows {
-        let best = row.kind == Kind::Composition && verdict.best.as_deref() == Some(&row.spec);
-        let cells = cells(row, driver, best)
-            .into_iter()
-            .take(style.columns())
-            .map(|cell| emphasised(cell, best && style.emphasis));
-        table.add_row(cells);
+        let best = matches!(row.kind, Kind::Composition | Kind::Library) && verdict.best.as_deref() == Some(&row.spec);
+        let cells = cells(row, &columns, overhead, best);
+        table.add_row(cells.map(|cell| emphasised(cell, best && style.emphasis)));
     }
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
@@ -117,40 +117,19 @@ fn emphasised(text: String, strong: bool) -> Cell {
     if strong { cell.add_attribute(Attribute::Bold) } else { cell }
 }
 
-fn cells(row: &Row, driver: Option<Spread>, best: bool) -> Vec<String> {
+fn cells(row: &Row, columns: &[Column], overhead: Option<Overhead>, best: bool) -> impl Iterator<Item = String> {
     let mark = match row.kind {
         Kind::Baseline => "today",
         Kind::Bound => "bound",
-        Kind::Composition if best => "best",
-        Kind::Composition => "",
+        Kind::Model => "model",
+        Kind::Library | Kind::Composition if best => "best",
+        Kind::Library | Kind::Composition => "",
     };
-    let mut cells = vec![row.spec.clone(), mark.to_owned()];
-    match (&row.result, driver) {
-        (Ok(figures), Some(driver)) => cells.extend(figures_of(figures, driver)),
-        _ => cells.resize_with(COLUMNS.len(), || "–".into()),
-    }
-    cells
-}
-
-fn figures_of(figures: &Figures, driver: Spread) -> [String; 6] {
-    let (ns, net) = Spread::of(&figures.ns)
-        .map_or_else(|| ("–".into(), "–".into()), |spread| (format!("{:.0}", spread.median), net(spread, driver)));
-    let peak = figures.peak;
-    [
-        ns,
-        net,
-        bytes(peak.held),
-        percent(peak.internal_waste(), peak.held),
-        percent(peak.external_waste(), peak.held),
-        figures.requests.map_or_else(|| "–".into(), grouped),
-    ]
-}
-
-/// The time above the driver, or the noise that it drowns in.
-fn net(spread: Spread, driver: Spread) -> String {
-    let net = spread.median - driver.median;
-    let noise = spread.noise.unwrap_or(0.0) + driver.noise.unwrap_or(0.0);
-    if net < noise { format!("< {}", noise.ceil().max(1.0)) } else { format!("{net:.0}") }
+    let cell = move |column: &Column| {
+        let figures = row.result.as_ref().ok();
+        figures.map_or_else(|| "–".into(), |figures| column.cell(figures, overhead))
+    };
+    [row.spec.clone(), mark.to_owned()].into_iter().chain(columns.iter().map(cell))
 }
 
 /// Lines that fit, broken at spaces.
@@ -178,7 +157,7 @@ fn wrap(text: &str, style: Style) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::replay::books::Moment;
+    use crate::replay::{books::Moment, latency::Latencies, runner::Figures};
 
     const SPEC: &str = "let s = span_pool(4k, 256k) over pages; segregate(<=2k: slab(quad 16..2k, 16k) over s, else s)";
 
@@ -187,21 +166,30 @@ mod tests {
         Row {
             spec: spec.into(),
             kind,
-            result: Ok(Figures { ns: vec![ns, ns + 2.0], peak, requests: Some(12_345), ..Figures::default() }),
+            result: Ok(Figures {
+                ns: vec![ns, ns + 2.0],
+                calls: Latencies::of(vec![35; 100]),
+                peak,
+                peak_live: 2_500_000,
+                resident: Some(3_900_000),
+                faults: Some(950),
+                requests: Some(12_345),
+                ..Figures::default()
+            }),
         }
     }
 
     fn report(style: Style) -> String {
         let failed = Row { result: Err("failed: out of memory".into()), ..row(Kind::Composition, "memo", 0.0) };
         let rows = vec![row(Kind::Baseline, "system", 60.0), row(Kind::Composition, SPEC, 22.0), failed];
-        let outcome = Outcome { driver: vec![20.0, 21.0], rows, ..Outcome::default() };
+        let outcome = Outcome { driver: vec![20.0, 21.0], clock: Latencies::of(vec![25]), rows };
         let facts = Facts { name: "prog".into(), events: 2_000_000, threads: 2, ..Facts::default() };
         render(&facts, &outcome, &Verdict::of(&facts, &outcome), style)
     }
 
     #[test]
     fn everything_fits_the_terminal() {
-        for width in [48, 60, 80, 100, 200] {
+        for width in [48, 60, 80, 100, 140, 200, 240] {
             let text = report(Style { emphasis: false, width });
             let widest = text.lines().map(|line| line.chars().count()).max();
             assert!(widest <= Some(width.into()), "{text}");
@@ -211,12 +199,15 @@ mod tests {
 
     #[test]
     fn figures_stand_in_their_columns() {
-        let text = report(Style { emphasis: false, width: 200 });
+        let text = report(Style { emphasis: false, width: 240 });
         let line = |start: &str| text.lines().find(|line| line.starts_with(start)).unwrap_or_default();
         let words = |line: &str| line.split_whitespace().map(String::from).collect::<Vec<_>>().join(" ");
-        assert_eq!(words(line("system")), "system today 61 40 4.0 MB 25 % 25 % 12,345");
-        assert!(words(line("let s")).ends_with("best 23 < 3 4.0 MB 25 % 25 % 12,345"), "{text}");
-        assert_eq!(words(line("memo  ")), "memo – – – – – –");
+        assert_eq!(words(line("system")), "system today 61 40 10 10 4.0 MB 3.9 MB 25 % 25 % – 100 % 60 % 12,345 950");
+        assert!(
+            words(line("let s")).ends_with("best 23 < 3 10 10 4.0 MB 3.9 MB 25 % 25 % – 100 % 60 % 12,345 950"),
+            "{text}"
+        );
+        assert_eq!(words(line("memo  ")), "memo – – – – – – – – – – – – – –");
         assert_eq!(line("memo: "), "memo: failed: out of memory");
         assert!(!text.contains('\x1b'));
     }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-pub use self::report::write_text;
+pub use self::report::{write_size_classes, write_text};
 use crate::trace::{Ending, Kind, Op, Said, Sink, Tally};
 
 /// Everything that `stats` says, as it is gathered.
@@ -160,6 +160,7 @@ impl Stats {
             double_frees: totals.double_frees,
             missed_frees: summary.missed_frees,
             lost_events: summary.lost,
+            notes: summary.notes,
             skipped_children: summary.children,
             skipped_children_names: summary.child_names,
             distinct_sizes,
@@ -171,6 +172,18 @@ impl Stats {
             images: self.images,
         }
     }
+}
+
+/// Requests and bytes by class of size; of sizes, how often each, and bytes in all.
+pub fn size_classes(sizes: impl IntoIterator<Item = (u64, u64, u64)>) -> Vec<SizeClass> {
+    let class = |&up_to: &u64| SizeClass { up_to: bound(up_to), requests: 0, bytes: 0 };
+    let mut classes: Vec<_> = SIZES.iter().map(class).collect();
+    for (size, requests, bytes) in sizes {
+        let class = &mut classes[self::class(&SIZES, size)];
+        class.requests = class.requests.saturating_add(requests);
+        class.bytes = class.bytes.saturating_add(bytes);
+    }
+    classes
 }
 
 /// The class that `value` belongs to: the first whose bound is not below it.
@@ -211,6 +224,8 @@ pub struct Report {
     double_frees: u64,
     missed_frees: u64,
     lost_events: u64,
+    /// What must be known to judge the rest, of what another tool recorded.
+    notes: Vec<String>,
     skipped_children: u32,
     skipped_children_names: Vec<String>,
     distinct_sizes: u64,
@@ -241,8 +256,10 @@ struct TopSize {
     requests: u64,
 }
 
+/// The requests of some sizes.
 #[derive(Debug, Serialize)]
-struct SizeClass {
+pub struct SizeClass {
+    /// The largest of them; without it, there is none.
     up_to: Option<u64>,
     requests: u64,
     bytes: u64,

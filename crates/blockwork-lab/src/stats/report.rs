@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::Report;
+use super::{Report, SizeClass};
 use crate::{
     text::{bar, bytes, children, counted, grouped, percent},
     trace::sites::Frame,
@@ -58,8 +58,11 @@ fn write_totals(report: &Report, out: &mut impl Write) -> io::Result<()> {
 }
 
 fn write_images(report: &Report, out: &mut impl Write) -> io::Result<()> {
-    if report.images.len() == 1 {
-        return writeln!(out, "  image {}", report.images[0].path);
+    if let [image] = report.images.as_slice() {
+        if image.path.is_empty() {
+            return Ok(());
+        }
+        return writeln!(out, "  image {}", image.path);
     }
     writeln!(out, "\n{}", counted(report.images.len() as u64, "image", "images"))?;
     for image in &report.images {
@@ -79,20 +82,27 @@ fn write_images(report: &Report, out: &mut impl Write) -> io::Result<()> {
 }
 
 fn write_sizes(report: &Report, out: &mut impl Write) -> io::Result<()> {
+    write_size_classes(&report.sizes, report.requested_bytes, out)?;
     let requests: u64 = report.sizes.iter().map(|class| class.requests).sum();
-    let most = report.sizes.iter().map(|class| class.requests).max().unwrap_or(0);
+    let top = report.top_sizes.iter().map(|top| format!("{} ({})", top.size, percent(top.requests, requests)));
+    writeln!(out, "  most common: {}", top.collect::<Vec<_>>().join(", "))
+}
+
+/// Prints how many requests there are of each size, of `total` bytes.
+pub fn write_size_classes(sizes: &[SizeClass], total: u64, out: &mut impl Write) -> io::Result<()> {
+    let requests = sizes.iter().fold(0_u64, |sum, class| sum.saturating_add(class.requests));
+    let most = sizes.iter().map(|class| class.requests).max().unwrap_or(0);
     writeln!(out, "\n{:>12} {:>8} {:>8}", "size", "requests", "bytes")?;
-    for class in &report.sizes {
+    for class in sizes {
         if class.requests == 0 {
             continue;
         }
         let label = class.up_to.map_or_else(|| "more".into(), |up_to| format!("<= {}", binary(up_to)));
         let share = percent(class.requests, requests);
-        let weight = percent(class.bytes, report.requested_bytes);
+        let weight = percent(class.bytes, total);
         writeln!(out, "{label:>12} {share:>8} {weight:>8}  {}", bar(class.requests, most, BAR))?;
     }
-    let top = report.top_sizes.iter().map(|top| format!("{} ({})", top.size, percent(top.requests, requests)));
-    writeln!(out, "  most common: {}", top.collect::<Vec<_>>().join(", "))
+    Ok(())
 }
 
 fn write_lifetimes(report: &Report, out: &mut impl Write) -> io::Result<()> {
@@ -161,6 +171,7 @@ fn write_remarks(report: &Report, out: &mut impl Write) -> io::Result<()> {
     if let Some(why) = &report.stopped {
         remarks.push(format!("recording ended before the program did: {why}"));
     }
+    remarks.extend(report.notes.iter().cloned());
     if !remarks.is_empty() {
         writeln!(out)?;
     }

@@ -85,6 +85,9 @@ pub struct Summary {
     /// Why recording ended before the program did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
+    /// What must be known to judge the rest, of what another tool recorded.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// Whether it goes without saying.

@@ -27,6 +27,17 @@ pub enum Damage {
     },
     /// A part is intact and says nothing legible.
     Illegible(String),
+    /// The file is a heap profile of another tool: it has no order.
+    Profile(&'static str),
+    /// A line of a file of another tool is not as it should be.
+    Line {
+        /// Whose file it is.
+        format: &'static str,
+        /// Which line, counted from 1.
+        line: u64,
+        /// What is wrong with it.
+        what: &'static str,
+    },
     /// Bytes are no event.
     Event(DecodeError),
     /// Events contradict one another.
@@ -47,7 +58,9 @@ impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("the file is empty"),
-            Self::NotARecording => f.write_str("the file is not a recording of blockwork"),
+            Self::NotARecording => {
+                f.write_str("the file is not a recording: neither of blockwork nor of a tool that it knows")
+            }
             Self::Version(version) => {
                 write!(f, "the recording has version {version} of the format; this command reads version ")?;
                 write!(f, "{}", super::container::VERSION)
@@ -60,6 +73,12 @@ impl fmt::Display for Damage {
                 write!(f, "the recording is corrupt from byte {offset} on: a part is missing or out of place")
             }
             Self::Illegible(why) => write!(f, "a part of the recording is illegible: {why}"),
+            Self::Profile(tool) => write!(
+                f,
+                "the file is a heap profile of {tool}, not a recording: totals without order or frees, which cannot be \
+                 replayed (`blockwork stats` shows its sizes)"
+            ),
+            Self::Line { format, line, what } => write!(f, "line {line} of this {format} file {what}"),
             Self::Event(error) => write!(f, "the recording is corrupt: {error}"),
             Self::Inconsistent { event, what } => write!(f, "the recording is corrupt: event {event} {what}"),
             Self::Trailing => f.write_str("the recording is corrupt: something follows its end"),

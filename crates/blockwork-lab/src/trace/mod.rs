@@ -3,7 +3,7 @@
 //! ```text
 //! spool ──► Renamer ──► Writer ──► file          after recording
 //!   addresses    slot numbers        │
-//!     └──► Renamer ───┐              │
+//!     └──► Renamer ───┐              │      files of other tools: `import`
 //!                     ▼              ▼
 //!                  Checker ◄──── container       when reading either
 //!                     │
@@ -27,11 +27,13 @@ mod tests;
 use std::{fs::File, io, ops::Range, path::Path};
 
 pub use self::{
-    container::{Summary, Writer},
+    checker::Checker,
+    container::{MAGIC, Summary, Writer, fill},
     damage::Damage,
-    reader::{Ending, read},
+    reader::{Ending, read, read_as},
+    renamer::Renamer,
     sites::Sites,
-    spool::{pack, stopped},
+    spool::{base_name, pack, stopped},
     tally::Tally,
 };
 
@@ -125,6 +127,8 @@ pub struct Trace {
     pub tally: Tally,
     /// Why the rest could not be read; `ops` is what came before.
     pub damage: Option<Damage>,
+    /// What must be known to judge the rest, of a file that another tool wrote.
+    pub notes: Vec<String>,
 }
 
 impl Trace {
@@ -140,6 +144,7 @@ impl Trace {
         let ending = read(input, &mut trace)?;
         trace.name = ending.program;
         trace.damage = ending.damage;
+        trace.notes = ending.summary.map_or_else(Vec::new, |summary| summary.notes);
         Ok(trace)
     }
 }

@@ -146,11 +146,11 @@ pub fn read<S: Sink>(mut input: impl Read, sink: &mut S) -> io::Result<Ending> {
     };
     checker.names(0, &renamer.stacks().symbolise());
     let totals = checker.totals();
-    Ok(Ending { program, totals, summary: Some(header.summary(&renamer)), damage })
+    Ok(Ending { format: "a program's own recording", program, totals, summary: Some(header.summary(&renamer)), damage })
 }
 
 /// The last part of a path.
-fn base_name(path: &[u8]) -> String {
+pub fn base_name(path: &[u8]) -> String {
     String::from_utf8_lossy(path.rsplit(|&byte| byte == b'/').next().unwrap_or_default()).into_owned()
 }
 

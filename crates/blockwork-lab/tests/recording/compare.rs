@@ -37,8 +37,16 @@ fn a_shipped_recording_goes_through_every_candidate() {
         let number = |name: &str| row[name].as_u64().unwrap_or_else(|| panic!("{name} of {row}"));
         let waste = number("internal_waste_bytes") + number("external_waste_bytes");
         assert!(number("peak_held_bytes") > waste, "{row}");
-        assert!(row["ns_per_event"]["min"].as_f64() > Some(0.0), "{row}");
-        assert_eq!(row["parent_requests"].is_null(), row["kind"] == "baseline", "{row}");
+        let is_model = row["kind"] == "model";
+        for time in [&row["ns_per_event"]["min"], &row["ns_per_call"]["p99"], &row["page_faults"]] {
+            assert_eq!(time.as_f64() > Some(0.0), !is_model, "{row}");
+        }
+        assert!(is_model || number("peak_resident_bytes") > number("peak_held_bytes") / 2, "{row}");
+        assert!(row["held_to_live_then"].as_f64() >= row["held_to_most_live"].as_f64(), "{row}");
+        assert!(row["held_to_most_live"].as_f64() > Some(1.0), "{row}");
+        over_time(row);
+        let is_malloc = row["kind"] == "baseline" || row["kind"] == "library";
+        assert_eq!(row["parent_requests"].is_null(), is_malloc, "{row}");
         assert_eq!(row.get("note"), None, "{row}");
     }
     let bump = row(&comparison, "bump");
@@ -46,6 +54,35 @@ fn a_shipped_recording_goes_through_every_candidate() {
     assert!(bump["peak_held_bytes"].as_u64() >= recording["requested_bytes"].as_u64());
     let best = comparison["verdict"]["best"].as_str().unwrap();
     assert_ne!(row(&comparison, best)["kind"], "bound");
+}
+
+/// The curve of a row has its peak, and ends with the recording.
+#[track_caller]
+fn over_time(row: &Value) {
+    let column = |name: &str| row["over_time"][name].as_array().unwrap();
+    assert_eq!(column("event").len(), 256);
+    assert_eq!(column("event").last(), Some(&Value::from(289_056)));
+    let held = column("held").iter().map(|held| held.as_u64().unwrap());
+    assert_eq!(held.max(), row["peak_held_bytes"].as_u64(), "{row}");
+}
+
+#[test]
+fn models_have_parameters() {
+    let with = ["first_fit(align 4, header 0, grow 64)", "best_fit(align 4,grow 64,header 0)", "powers_of_two"];
+    let arguments: Vec<_> = with.iter().flat_map(|spec| ["--with", spec]).collect();
+    let comparison = compared(&Bench::new(), &[&["--shipped", "sqlite3", "--only"], arguments.as_slice()].concat());
+    let fragmentation = |start| {
+        let row = row(&comparison, start);
+        assert_eq!((&row["kind"], row["metadata_bytes"].as_u64()), (&Value::from("model"), Some(0)), "{row}");
+        row["held_to_most_live"].as_f64().unwrap() - 1.0
+    };
+    // As Johnstone and Wilson found: the policy costs next to nothing, rounding all.
+    assert!(fragmentation("first_fit(align 4, header 0, grow 64)") < 0.01);
+    assert!(fragmentation("best_fit(align 4, header 0, grow 64)") < 0.01);
+    assert!(fragmentation("powers_of_two(align 16, header 0, grow 4k)") > 0.5);
+    let run = Run::of(Bench::new().blockwork().args(["compare", "--with", "best_fit(align 3)"]));
+    assert_eq!(run.code, Some(2), "{run:?}");
+    run.says(&["`align` must be a power of two"]);
 }
 
 #[test]
@@ -59,6 +96,56 @@ fn what_is_written_down_is_a_row_of_its_own() {
     assert_eq!((&row("let s")["spec"], &row("let s")["kind"]), (&Value::from(spec), &Value::from("composition")));
     assert!(row("let s")["peak_held_bytes"].as_u64() > Some(0) && row("let s")["parent_requests"].as_u64() > Some(0));
     assert!(row("bump")["note"].as_str().unwrap().starts_with("failed: out of memory"), "{}", row("bump"));
+}
+
+/// A malloc that hands on to the machine's, and gives twice as much.
+const DOUBLING: &str = r#"
+    #include <stddef.h>
+    void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t);
+    void __libc_free(void *);
+    void *malloc(size_t n) { return __libc_malloc(2 * n); }
+    void *calloc(size_t n, size_t m) { return __libc_calloc(n, 2 * m); }
+    void *realloc(void *p, size_t n) { return __libc_realloc(p, 2 * n); }
+    void free(void *p) { __libc_free(p); }"#;
+
+#[test]
+fn a_malloc_that_is_preloaded_is_a_row_of_its_own() {
+    let bench = Bench::new();
+    let Some(library) = bench.compile_as("libdoubling.so", DOUBLING, &["-shared", "-fPIC"]) else { return };
+    let library = library.to_str().unwrap();
+    let comparison = compared(&bench, &["--shipped", "python3", "--only", "--malloc", library, "--malloc", library]);
+    assert_eq!(comparison["candidates"].as_array().unwrap().len(), 2);
+    let (today, doubling) = (row(&comparison, "system"), row(&comparison, "libdoubling.so"));
+    assert_eq!((&doubling["kind"], doubling.get("note")), (&Value::from("library"), None), "{doubling}");
+    let held = |row: &Value| row["peak_held_bytes"].as_u64().unwrap();
+    assert!(held(doubling) > held(today) * 3 / 2, "{doubling} {today}");
+}
+
+#[test]
+fn what_is_beyond_a_limit_has_a_code_of_its_own() {
+    let bench = Bench::new();
+    let compare = |limit: &[&str]| {
+        let spec = "span_pool(4k) over pages";
+        let mut command = bench.blockwork();
+        Run::of(command.args(["compare", "--shipped", "cc1plus", "--only", "--runs", "1", "--with", spec]).args(limit))
+    };
+    let over = compare(&["--fail-over", "peak=+10%"]);
+    assert_eq!(over.code, Some(98), "{over:?}");
+    over.says(&["peak=+10%: span_pool(4k) over pages holds"]);
+    assert_eq!(compare(&["--fail-over", "peak=+100000%", "--fail-over", "time=+100000%"]).code, Some(0));
+    assert_eq!(compare(&["--fail-over", "peak=10"]).code, Some(2));
+    let nobody = Run::of(bench.blockwork().args(["compare", "--fail-over", "peak=+10%"]));
+    assert_eq!(nobody.code, Some(2), "{nobody:?}");
+}
+
+#[test]
+fn what_is_no_malloc_is_refused() {
+    let bench = Bench::new();
+    for (library, why) in [("/absent.so", "No such file"), (env!("CARGO_BIN_EXE_blockwork"), "defines no malloc")] {
+        let run = Run::of(bench.blockwork().args(["compare", "--malloc", library]));
+        assert_eq!((run.code, run.out.as_str()), (Some(2), ""), "{run:?}");
+        run.says(&[why]);
+    }
 }
 
 #[test]

@@ -74,6 +74,11 @@ unsafe impl<H: Heap> Heap for Clocked<'_, H> {
     const KEEPS: bool = H::KEEPS;
 
     #[inline]
+    fn align(layout: Layout) -> usize {
+        H::align(layout)
+    }
+
+    #[inline]
     fn allocate(&self, layout: Layout, zeroed: bool) -> Option<NonNull<u8>> {
         self.time(|| self.heap.allocate(layout, zeroed))
     }

@@ -22,6 +22,12 @@ pub unsafe trait Heap {
     /// Whether blocks are disjoint, aligned, and keep what is written there.
     const KEEPS: bool = true;
 
+    /// The alignment that a block of this layout has.
+    #[inline]
+    fn align(layout: Layout) -> usize {
+        layout.align()
+    }
+
     /// A block for `layout`; its bytes are zero if `zeroed`.
     fn allocate(&self, layout: Layout, zeroed: bool) -> Option<NonNull<u8>>;
 

@@ -8,8 +8,8 @@
 //! | ends | read: the tag, and with a thorough [`Watch`] every mark |
 //!
 //! All `unsafe` of a replay is in this folder: the loop and what it writes
-//! ([`marks`]), what it calls ([`heap`], [`malloc`]), where its steps come from
-//! ([`mapping`]).
+//! ([`marks`]), what it calls ([`heap`], [`malloc`], [`preloaded`]), where its steps
+//! come from ([`mapping`]) and its blocks are noted ([`table`]).
 //!
 //! The loop is the same for every heap, the null allocator's included, so that
 //! its own cost can be taken off.
@@ -19,14 +19,21 @@ pub mod heap;
 pub mod malloc;
 pub mod mapped;
 pub mod mapping;
-mod marks;
+pub mod marks;
+pub mod preloaded;
+pub mod resident;
+mod table;
 
 use std::{alloc::Layout, error::Error, fmt, hint::black_box, ptr::NonNull, time::Duration};
 
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
-use self::heap::{Heap, Resized};
+pub use self::table::Table;
+use self::{
+    heap::{Heap, Resized},
+    marks::{Mark, Touch},
+};
 use super::step::{Act, Step};
 
 /// Follows a replay.
@@ -99,21 +106,11 @@ impl Error for Fault {}
 
 /// A block in its slot.
 #[derive(Clone, Copy, Debug)]
-struct Live {
+pub struct Live {
+    /// Where it is.
     block: NonNull<u8>,
+    /// What it was asked for with.
     layout: Layout,
-}
-
-/// The blocks of one replay, by slot. Made before the replay, so that its own
-/// memory is not taken for the heap's.
-#[derive(Debug)]
-pub struct Table(Vec<Option<Live>>);
-
-impl Table {
-    /// No blocks yet, in slots below `slots`.
-    pub fn new(slots: usize) -> Self {
-        Self(vec![None; slots])
-    }
 }
 
 /// Plays `steps` through `heap`, and returns the processor time that took.
@@ -122,17 +119,24 @@ impl Table {
 /// # Errors
 ///
 /// The first step at which the heap failed.
-pub fn replay<H: Heap, W: Watch>(heap: &H, steps: &[Step], table: Table, watch: &mut W) -> Result<Duration, Stop> {
-    let Table(mut slots) = table;
+pub fn replay<H: Heap, W: Watch>(
+    heap: &H,
+    steps: &[Step],
+    table: Table,
+    touch: Touch,
+    watch: &mut W,
+) -> Result<Duration, Stop> {
+    let mut table = table;
+    let slots = table.slots();
     let started = clock();
     for (step, call) in steps.iter().enumerate() {
         let slot = slots.get_mut(call.slot()).ok_or(Stop { step, fault: Fault::Nonsense })?;
-        play(heap, *call, slot, watch).map_err(|fault| Stop { step, fault })?;
+        play(heap, *call, slot, touch, watch).map_err(|fault| Stop { step, fault })?;
         watch.stepped(step);
     }
     let took = clock().saturating_sub(started);
     if W::THOROUGH {
-        audit(heap, &slots).map_err(|fault| Stop { step: steps.len().saturating_sub(1), fault })?;
+        audit(heap, slots, touch).map_err(|fault| Stop { step: steps.len().saturating_sub(1), fault })?;
     }
     Ok(took)
 }
@@ -146,23 +150,29 @@ fn clock() -> Duration {
 
 /// Plays one step on its slot.
 #[inline]
-fn play<H: Heap, W: Watch>(heap: &H, call: Step, slot: &mut Option<Live>, watch: &mut W) -> Result<(), Fault> {
-    let tag = marks::tag(call.slot());
+fn play<H: Heap, W: Watch>(
+    heap: &H,
+    call: Step,
+    slot: &mut Option<Live>,
+    touch: Touch,
+    watch: &mut W,
+) -> Result<(), Fault> {
+    let mark = Mark::new(call.slot(), touch);
     match (call.act().ok_or(Fault::Nonsense)?, *slot) {
         (Act::Allocate(layout, zeroed), None) => {
-            let block = begin(heap, layout, zeroed, watch)?;
+            let block = begin(heap, layout, zeroed, touch, watch)?;
             // SAFETY: the block is new and has this size.
-            unsafe { marks::write(block, 0, layout.size(), tag) }
+            unsafe { mark.write(block, 0, layout.size()) }
             *slot = Some(Live { block, layout });
         }
         (Act::Reallocate(layout), Some(live)) => {
             // SAFETY: the slot's block is live in this heap.
-            let block = unsafe { change(heap, live, layout, tag, watch)? };
+            let block = unsafe { change(heap, live, layout, mark, watch)? };
             *slot = Some(Live { block, layout });
         }
         (Act::Free, Some(live)) => {
             // SAFETY: the slot's block is live in this heap.
-            unsafe { end(heap, live, tag, watch)? }
+            unsafe { end(heap, live, mark, watch)? }
             *slot = None;
         }
         _ => return Err(Fault::Nonsense),
@@ -172,15 +182,21 @@ fn play<H: Heap, W: Watch>(heap: &H, call: Step, slot: &mut Option<Live>, watch:
 
 /// A new block.
 #[inline]
-fn begin<H: Heap, W: Watch>(heap: &H, layout: Layout, zeroed: bool, watch: &mut W) -> Result<NonNull<u8>, Fault> {
+fn begin<H: Heap, W: Watch>(
+    heap: &H,
+    layout: Layout,
+    zeroed: bool,
+    touch: Touch,
+    watch: &mut W,
+) -> Result<NonNull<u8>, Fault> {
     let block = heap.allocate(layout, zeroed).ok_or(Fault::OutOfMemory(layout.size()))?;
-    if H::KEEPS && !block.addr().get().is_multiple_of(layout.align()) {
+    if !is_aligned::<H>(block, layout) {
         return Err(Fault::Misaligned);
     }
     let live = Live { block, layout };
     // SAFETY: the block is new, with this layout.
     watch.took(layout.size(), unsafe { granted::<H, W>(heap, live) });
-    if H::KEEPS && W::THOROUGH && zeroed {
+    if H::KEEPS && W::THOROUGH && zeroed && touch != Touch::None {
         // SAFETY: the block has this size, and the heap says that it wrote all of it.
         if !unsafe { marks::zero(block, layout.size()) } {
             return Err(Fault::NotZero);
@@ -189,17 +205,23 @@ fn begin<H: Heap, W: Watch>(heap: &H, layout: Layout, zeroed: bool, watch: &mut 
     Ok(block)
 }
 
+/// Whether a block is where its layout says.
+#[inline]
+fn is_aligned<H: Heap>(block: NonNull<u8>, layout: Layout) -> bool {
+    !H::KEEPS || block.addr().get().is_multiple_of(H::align(layout))
+}
+
 /// The block of `old`, made one of `new`, perhaps elsewhere.
 ///
 /// # Safety
 ///
-/// - `old` is live in this heap, and written with this tag.
+/// - `old` is live in this heap, and written with this mark.
 #[inline]
 unsafe fn change<H: Heap, W: Watch>(
     heap: &H,
     old: Live,
     new: Layout,
-    tag: u64,
+    mark: Mark,
     watch: &mut W,
 ) -> Result<NonNull<u8>, Fault> {
     let kept = old.layout.size().min(new.size());
@@ -208,13 +230,16 @@ unsafe fn change<H: Heap, W: Watch>(
     // SAFETY: live, with this layout.
     let block = match unsafe { heap.resize(old.block, old.layout, new) } {
         Resized::Done(block) => {
+            if !is_aligned::<H>(block, new) {
+                return Err(Fault::Misaligned);
+            }
             watch.gave(old.layout.size(), before);
             // SAFETY: the heap says that the block is here now, with this layout.
             watch.took(new.size(), unsafe { granted::<H, W>(heap, Live { block, layout: new }) });
             block
         }
         Resized::Refused => {
-            let block = begin(heap, new, false, watch)?;
+            let block = begin(heap, new, false, mark.touch(), watch)?;
             // SAFETY: both are live and so disjoint, and neither is shorter.
             unsafe { block.copy_from_nonoverlapping(old.block, kept) }
             // SAFETY: live, with this layout, and not used again.
@@ -225,11 +250,11 @@ unsafe fn change<H: Heap, W: Watch>(
         Resized::Failed => return Err(Fault::OutOfMemory(new.size())),
     };
     // SAFETY: the block has at least `kept` bytes, of which the marks were copied.
-    if !unsafe { kept_marks::<H, W>(block, kept, tag) } {
+    if !unsafe { kept_marks::<H, W>(block, kept, mark) } {
         return Err(Fault::Corrupted);
     }
     // SAFETY: the block has this size.
-    unsafe { marks::write(block, kept, new.size(), tag) }
+    unsafe { mark.write(block, kept, new.size()) }
     Ok(block)
 }
 
@@ -237,17 +262,17 @@ unsafe fn change<H: Heap, W: Watch>(
 ///
 /// # Safety
 ///
-/// - `live` is live in this heap, and written with this tag.
+/// - `live` is live in this heap, and written with this mark.
 #[inline]
-unsafe fn end<H: Heap, W: Watch>(heap: &H, live: Live, tag: u64, watch: &mut W) -> Result<(), Fault> {
+unsafe fn end<H: Heap, W: Watch>(heap: &H, live: Live, mark: Mark, watch: &mut W) -> Result<(), Fault> {
     let Live { block, layout } = live;
-    // SAFETY: live, with this size, and written with this tag.
-    if !unsafe { kept_marks::<H, W>(block, layout.size(), tag) } {
+    // SAFETY: live, with this size, and written with this mark.
+    if !unsafe { kept_marks::<H, W>(block, layout.size(), mark) } {
         return Err(Fault::Corrupted);
     }
     if H::KEEPS && W::THOROUGH {
         // SAFETY: as above.
-        if !unsafe { marks::ends(block, layout.size(), tag) } {
+        if !unsafe { mark.ends(block, layout.size()) } {
             return Err(Fault::Corrupted);
         }
     }
@@ -260,14 +285,14 @@ unsafe fn end<H: Heap, W: Watch>(heap: &H, live: Live, tag: u64, watch: &mut W) 
 }
 
 /// Looks at the blocks that nobody freed.
-fn audit<H: Heap>(_: &H, slots: &[Option<Live>]) -> Result<(), Fault> {
+fn audit<H: Heap>(_: &H, slots: &[Option<Live>], touch: Touch) -> Result<(), Fault> {
     for (slot, live) in slots.iter().enumerate() {
         let Some(Live { block, layout }) = *live else { continue };
-        let tag = marks::tag(slot);
-        // SAFETY: live in a heap that is still borrowed, with this size, and written with this tag.
-        let marked = unsafe { marks::marked(block, layout.size(), tag) };
+        let mark = Mark::new(slot, touch);
+        // SAFETY: live in a heap that is still borrowed, with this size, and written with this mark.
+        let marked = unsafe { mark.marked(block, layout.size()) };
         // SAFETY: as above.
-        let ends = unsafe { marks::ends(block, layout.size(), tag) };
+        let ends = unsafe { mark.ends(block, layout.size()) };
         if H::KEEPS && !(marked && ends) {
             return Err(Fault::Corrupted);
         }
@@ -296,15 +321,15 @@ unsafe fn granted<H: Heap, W: Watch>(heap: &H, live: Live) -> usize {
 ///
 /// # Safety
 ///
-/// - `block` is valid for reads of `len` bytes, and was written with this tag.
+/// - `block` is valid for reads of `len` bytes, and was written with this mark.
 #[inline]
-unsafe fn kept_marks<H: Heap, W: Watch>(block: NonNull<u8>, len: usize, tag: u64) -> bool {
+unsafe fn kept_marks<H: Heap, W: Watch>(block: NonNull<u8>, len: usize, mark: Mark) -> bool {
     let kept = if W::THOROUGH {
         // SAFETY: as the caller promises.
-        unsafe { marks::marked(block, len, tag) }
+        unsafe { mark.marked(block, len) }
     } else {
         // SAFETY: as the caller promises.
-        unsafe { marks::tagged(block, len, tag) }
+        unsafe { mark.tagged(block, len) }
     };
     black_box(kept) || !H::KEEPS
 }
@@ -334,9 +359,13 @@ mod tests {
 
     /// Both ways to play: thorough, and timed.
     fn both(heap: &impl Heap, ops: &Ops) -> [Result<(), Stop>; 2] {
+        touching(Touch::default(), heap, ops)
+    }
+
+    fn touching(touch: Touch, heap: &impl Heap, ops: &Ops) -> [Result<(), Stop>; 2] {
         let steps = steps(ops);
-        let thorough = replay(heap, &steps, Table::new(8), &mut Books::new(NoGauge, Curve::default(), None));
-        let timed = replay(heap, &steps, Table::new(8), &mut Unwatched);
+        let thorough = replay(heap, &steps, Table::new(8), touch, &mut Books::new(NoGauge, Curve::default(), None));
+        let timed = replay(heap, &steps, Table::new(8), touch, &mut Unwatched);
         [thorough.map(|_| ()), timed.map(|_| ())]
     }
 
@@ -346,9 +375,21 @@ mod tests {
     }
 
     #[test]
-    fn a_right_heap_comes_to_the_end() {
-        assert_eq!(both(&Malloc, &everything()), [Ok(()), Ok(())]);
-        assert_eq!(both(&Through(&System), &everything()), [Ok(()), Ok(())]);
+    fn a_right_heap_comes_to_the_end_however_it_is_touched() {
+        for touch in [Touch::None, Touch::Ends, Touch::Pages, Touch::All] {
+            assert_eq!(touching(touch, &Malloc, &everything()), [Ok(()), Ok(())], "{touch:?}");
+            assert_eq!(touching(touch, &Through(&System), &everything()), [Ok(()), Ok(())], "{touch:?}");
+            assert_eq!(touching(touch, &Null::new(300_000), &everything()), [Ok(()), Ok(())], "{touch:?}");
+        }
+    }
+
+    #[test]
+    fn a_block_that_loses_a_byte_in_the_middle_is_noticed_where_all_is_looked_at() {
+        let ops = Ops::new().alloc(0, 100).realloc(0, 200);
+        let heap = || Broken::new(Wrong::Holed);
+        assert_eq!(touching(Touch::Pages, &heap(), &ops), [Ok(()), Ok(())]);
+        let [verified, _] = touching(Touch::All, &heap(), &ops);
+        assert_eq!(verified, Err(Stop { step: 1, fault: Fault::Corrupted }));
     }
 
     #[test]

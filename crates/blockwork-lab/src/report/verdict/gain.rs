@@ -1,6 +1,13 @@
 //! [`Gain`]: one candidate against the machine's `malloc`.
 
-use crate::{replay::runner::Figures, report::stats::Spread, text::bytes};
+use crate::{
+    replay::{
+        candidate::Kind,
+        runner::{Figures, Row},
+    },
+    report::stats::Spread,
+    text::bytes,
+};
 
 /// A difference below this share of the machine's figure counts as none.
 const SHARE: f64 = 0.05;
@@ -18,6 +25,8 @@ const LEAST_BYTES: f64 = (128 << 10) as f64;
 pub struct Gain<'a> {
     /// Which candidate.
     pub spec: &'a str,
+    /// What it is.
+    pub kind: Kind,
     /// Nanoseconds per event above the driver.
     pub time: Change,
     /// Most bytes held.
@@ -73,7 +82,7 @@ impl Change {
 
 impl<'a> Gain<'a> {
     /// Compares `figures` with those of `today`; `None` without timed runs.
-    pub fn new(spec: &'a str, figures: &Figures, today: &Figures, driver: Spread, events: u64) -> Option<Self> {
+    pub fn new(row: &'a Row, figures: &Figures, today: &Figures, driver: Spread, events: u64) -> Option<Self> {
         let (mine, theirs) = (Spread::of(&figures.ns)?, Spread::of(&today.ns)?);
         // Run by run: what slows the machine down for a while slows both.
         let saved: Vec<f64> = today.ns.iter().zip(&figures.ns).map(|(theirs, mine)| theirs - mine).collect();
@@ -86,7 +95,8 @@ impl<'a> Gain<'a> {
         let (held_mine, held_today) = (held.0 as f64, held.1 as f64);
         let room = (held_today * SHARE).max(LEAST_BYTES);
         Some(Self {
-            spec,
+            spec: &row.spec,
+            kind: row.kind,
             time: Change { mine: net(mine), today: net(theirs), way: Way::of(saved.median, bar) },
             memory: Change { mine: held_mine, today: held_today, way: Way::of(held_today - held_mine, room) },
             held,

@@ -1,6 +1,6 @@
 //! [`Verdict`]: what helps, by how much, and why nothing does.
 //!
-//! | a composition | when it has |
+//! | a candidate | when it has |
 //! |---|---|
 //! | helps | less time or less memory than the machine's `malloc`, and not more of the other |
 //! | trades | less of the one, more of the other: said, not recommended |
@@ -11,10 +11,12 @@
 //! The bound is never recommended, and models of allocators would not be.
 
 mod gain;
+mod limit;
 
 use serde::Serialize;
 
 use self::gain::{Gain, LEAST_TIME, Way, duration, floor};
+pub use self::limit::Limit;
 use super::{facts::Facts, stats::Spread};
 use crate::{
     replay::{
@@ -46,10 +48,9 @@ impl Verdict {
             (Err(why), _) => return none(format!("No verdict: {}, the row to beat, {why}.", machine.spec)),
             (_, None) => return none("No verdict: nothing was timed.".into()),
         };
-        let rows = outcome.rows.iter().filter(|row| row.kind == Kind::Composition);
-        let gains: Vec<Gain<'_>> = rows
-            .filter_map(|row| Gain::new(&row.spec, row.result.as_ref().ok()?, today, driver, facts.events))
-            .collect();
+        let rows = outcome.rows.iter().filter(|row| matches!(row.kind, Kind::Composition | Kind::Library));
+        let gains: Vec<Gain<'_>> =
+            rows.filter_map(|row| Gain::new(row, row.result.as_ref().ok()?, today, driver, facts.events)).collect();
         match best(&gains, Gain::helps) {
             Some(gain) => Self { best: Some(gain.spec.into()), text: praise(facts, gain) },
             None => Self { best: Some(machine.spec.clone()), text: refusal(facts, &gains, today, driver) },
@@ -66,7 +67,7 @@ fn praise(facts: &Facts, gain: &Gain<'_>) -> String {
     let Gain { spec, .. } = gain;
     let mut said =
         format!("{spec} helps: {}, {}, against the machine's malloc.", gain.time_words(), gain.memory_words());
-    if facts.threads > 1 {
+    if facts.threads > 1 && gain.kind == Kind::Composition {
         let threads = counted(facts.threads, "thread", "threads");
         said.push_str(&format!(
             " The program has {threads}; this is without a lock, for a heap that one of them owns."
@@ -78,11 +79,11 @@ fn praise(facts: &Facts, gain: &Gain<'_>) -> String {
 /// Why nothing helps, as far as it can be told.
 fn refusal(facts: &Facts, gains: &[Gain<'_>], today: &Figures, driver: Spread) -> String {
     if gains.is_empty() {
-        return "Nothing helps: no composition came to the end.".into();
+        return "Nothing helps: nothing else came to the end.".into();
     }
     let mut said = vec![
-        "Nothing helps: against the machine's malloc, no composition gains time or memory beyond noise \
-                         without losing the other."
+        "Nothing helps: against the machine's malloc, none gains time or memory beyond noise without losing \
+                         the other."
             .to_owned(),
     ];
     if let Some(gain) = best(gains, |gain| gain.time.way == Way::Better) {

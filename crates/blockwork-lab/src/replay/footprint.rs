@@ -1,4 +1,4 @@
-//! [`Resident`]: what the kernel knows of this process.
+//! [`Footprint`]: what the kernel knows of this process.
 //!
 //! Read without an allocation: the machine's `malloc` is a candidate itself.
 
@@ -11,14 +11,14 @@ const SELDOM: u32 = 4;
 /// Samples how much memory of this process is there, and not only mapped; and
 /// counts its page faults.
 #[derive(Debug)]
-pub struct Resident {
+pub struct Footprint {
     before: Option<u64>,
     most: Option<u64>,
     faults: Option<u64>,
     samples: u32,
 }
 
-impl Resident {
+impl Footprint {
     /// Counts from now on.
     pub fn new() -> Self {
         let before = anonymous();
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn memory_that_is_touched_is_resident_and_faults() {
         const BYTES: usize = 64 << 20;
-        let resident = Resident::new();
+        let resident = Footprint::new();
         let memory = black_box(vec![1_u8; BYTES]);
         let (most, faults) = resident.close();
         drop(memory);
