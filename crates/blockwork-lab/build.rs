@@ -24,7 +24,10 @@ fn main() {
     if target == "x86_64-unknown-linux-gnu" {
         println!("cargo::rustc-cfg=recorder");
         let [recorder, checker] = &libraries;
-        compile("recorder", shared("recorder/lib.rs", &target), recorder);
+        let mut rustc = shared("recorder/lib.rs", &target);
+        // It walks up its own stack.
+        rustc.arg("-Cforce-unwind-tables=yes");
+        compile("recorder", rustc, recorder);
         let parts = out.join("libblockwork.rlib");
         let mut rustc = compiler("checker/blockwork/lib.rs", &target);
         // Its own build is the place for its warnings.

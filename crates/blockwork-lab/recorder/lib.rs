@@ -15,10 +15,13 @@ use core::sync::atomic;
 
 #[expect(dead_code, reason = "shared with the lab, which reads what is written here")]
 mod layout;
+mod modules;
 mod names;
 mod next;
+mod sites;
 mod spool;
 mod sys;
+mod unwind;
 #[expect(dead_code, reason = "shared with the library, which reads what is written here")]
 mod wire;
 #[expect(dead_code, reason = "shared with the library, where a recording may end before the process does")]

@@ -12,7 +12,7 @@ use core::{
 
 use super::{
     next::functions,
-    spool::record,
+    spool::{record, record_request},
     wire::{Event, MALLOC_ALIGN_LOG2},
 };
 
@@ -34,7 +34,7 @@ fn name(block: *mut c_void) -> u64 {
 #[inline]
 fn allocated(block: *mut c_void, size: usize, align_log2: u8, zeroed: bool) -> *mut c_void {
     if !block.is_null() {
-        record(Event::Allocate { name: name(block), size: size as u64, align_log2, zeroed });
+        record_request(Event::Allocate { name: name(block), size: size as u64, align_log2, zeroed });
     }
     block
 }
@@ -93,11 +93,11 @@ pub unsafe extern "C" fn realloc(block: *mut c_void, size: usize) -> *mut c_void
     record(Event::ReallocateBegin { name: name(block) });
     // SAFETY: as the caller says.
     let moved = unsafe { (functions().realloc)(block, size) };
-    record(if moved.is_null() {
-        Event::ReallocateFailed
+    if moved.is_null() {
+        record(Event::ReallocateFailed);
     } else {
-        Event::ReallocateEnd { name: name(moved), size: size as u64 }
-    });
+        record_request(Event::ReallocateEnd { name: name(moved), size: size as u64 });
+    }
     moved
 }
 

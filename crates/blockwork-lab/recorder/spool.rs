@@ -26,6 +26,7 @@ use core::{
 
 use super::{
     layout::{EVENTS, HEADER, Header, MAGIC, Stop, VARIABLE, VERSION},
+    sites,
     sys::{self, Errno, File, OnFork, PAGE},
     wire::Event,
     writer::{PATH_MAX, Reach, Writer},
@@ -44,6 +45,26 @@ pub fn record(event: Event<'_>) {
         writer = unsafe { &*WRITER.load(Acquire) }; // pairs with Release in `publish`
     }
     writer.append(&event);
+}
+
+/// The same, of a block that begins or changes its size: with its stack, if
+/// that is wanted.
+#[inline]
+pub fn record_request(event: Event<'_>) {
+    // SAFETY: points to `IDLE` or to a page that stays for good.
+    let mut writer = unsafe { &*WRITER.load(Relaxed) };
+    if !writer.is_on() {
+        if !wake() {
+            return;
+        }
+        // SAFETY: as above.
+        writer = unsafe { &*WRITER.load(Acquire) }; // pairs with Release in `publish`
+    }
+    if sites::are_wanted() {
+        sites::append(writer, &event);
+    } else {
+        writer.append(&event);
+    }
 }
 
 /// Starts now rather than at the first event. That may have been: libraries
@@ -147,6 +168,13 @@ fn begin_at_path() -> Result<u32, Errno> {
     }
     let page = sys::map_anonymous(PAGE)?;
     if let Err(errno) = sys::on_fork(page.as_ptr(), PAGE, OnFork::Zeroed) {
+        fields.stopped.store(Stop::NoAccess.pack(errno.0), Relaxed);
+        return Ok(OVER);
+    }
+    let stacks = fields.stacks.load(Relaxed) as usize;
+    if stacks != 0
+        && let Err(errno) = sites::start(stacks)
+    {
         fields.stopped.store(Stop::NoAccess.pack(errno.0), Relaxed);
         return Ok(OVER);
     }

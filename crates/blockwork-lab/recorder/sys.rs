@@ -50,6 +50,7 @@ pub unsafe fn syscall(number: usize, arguments: [usize; 6]) -> Result<usize> {
 
 /// The numbers of the calls on `x86_64`.
 mod number {
+    pub(super) const READ: usize = 0;
     pub(super) const CLOSE: usize = 3;
     pub(super) const FSTAT: usize = 5;
     pub(super) const MMAP: usize = 9;
@@ -86,6 +87,27 @@ impl File {
         let arguments = [AT_FDCWD, path.as_ptr().addr(), O_RDWR_NOCTTY_CLOEXEC, 0, 0, 0];
         // SAFETY: `path` ends with a zero; nothing else is read or written.
         unsafe { syscall(number::OPENAT, arguments) }.map(Self)
+    }
+
+    /// Opens a file for reading.
+    pub fn open_to_read(path: &CStr) -> Result<Self> {
+        const AT_FDCWD: usize = (-100_isize).cast_unsigned();
+        const O_RDONLY_NOCTTY_CLOEXEC: usize = 0o400 | 0o2_000_000;
+        let arguments = [AT_FDCWD, path.as_ptr().addr(), O_RDONLY_NOCTTY_CLOEXEC, 0, 0, 0];
+        // SAFETY: `path` ends with a zero; nothing else is read or written.
+        unsafe { syscall(number::OPENAT, arguments) }.map(Self)
+    }
+
+    /// Reads on; how many bytes, 0 at the end.
+    pub fn read(&self, bytes: &mut [u8]) -> Result<usize> {
+        loop {
+            let arguments = [self.0, bytes.as_mut_ptr().expose_provenance(), bytes.len(), 0, 0, 0];
+            // SAFETY: writes no more than `bytes` has.
+            match unsafe { syscall(number::READ, arguments) } {
+                Err(Errno::INTR) => {}
+                done => return done,
+            }
+        }
     }
 
     /// What tells this file from all others, device and inode; and its size.
@@ -237,7 +259,52 @@ global_asm!(
     "blockwork_recorder_thread:",
     ".zero 4",
     ".popsection",
+    ".pushsection .tbss.blockwork_recorder_stack,\"awT\",@nobits",
+    ".balign 8",
+    ".globl blockwork_recorder_stack",
+    ".hidden blockwork_recorder_stack",
+    ".type blockwork_recorder_stack,@object",
+    ".size blockwork_recorder_stack,16",
+    "blockwork_recorder_stack:",
+    ".zero 16",
+    ".popsection",
 );
+
+/// The first and the last address of this thread's stack, as they were put here;
+/// 0 at first.
+#[inline]
+pub fn thread_stack() -> [usize; 2] {
+    let (low, high): (usize, usize);
+    // SAFETY: reads sixteen bytes that every thread has at this offset.
+    unsafe {
+        asm!(
+            "mov {low}, qword ptr [rip + blockwork_recorder_stack@GOTTPOFF]",
+            "mov {high}, qword ptr fs:[{low} + 8]",
+            "mov {low}, qword ptr fs:[{low}]",
+            low = out(reg) low,
+            high = out(reg) high,
+            options(nostack, preserves_flags, readonly),
+        );
+    }
+    [low, high]
+}
+
+/// Says where this thread's stack is.
+pub fn set_thread_stack([low, high]: [usize; 2]) {
+    // SAFETY: writes sixteen bytes that every thread has at this offset, and
+    // that only these two functions name.
+    unsafe {
+        asm!(
+            "mov {slot}, qword ptr [rip + blockwork_recorder_stack@GOTTPOFF]",
+            "mov qword ptr fs:[{slot}], {low}",
+            "mov qword ptr fs:[{slot} + 8], {high}",
+            slot = out(reg) _,
+            low = in(reg) low,
+            high = in(reg) high,
+            options(nostack, preserves_flags),
+        );
+    }
+}
 
 /// What this thread has put into its slot; 0 at first.
 #[inline]

@@ -69,6 +69,8 @@ pub struct Request<'a> {
     pub output: Option<&'a Path>,
     /// Whether the file may exist, to be replaced.
     pub force: bool,
+    /// How deep to look who asks for each block; 0 for not at all.
+    pub stacks: u32,
 }
 
 /// A program that has run, and what was recorded.
@@ -193,6 +195,7 @@ pub fn record(request: Request<'_>) -> Result<Recording, Failure> {
     let spool = Spool::create(&path, request.force)
         .map(Arc::new)
         .map_err(|error| Failure::own(format!("cannot write {shown}: {}", explain(&error))))?;
+    spool.look_for_stacks(request.stacks);
     let done = record_into(request.command, &program, &path, &spool);
     if !done.as_ref().is_ok_and(|recording| recording.reached) {
         // Nothing was recorded, so nothing is lost.

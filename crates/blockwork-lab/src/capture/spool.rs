@@ -79,6 +79,11 @@ impl Spool {
         self.header().root.store(std::process::id(), Relaxed); // `exec` orders it
     }
 
+    /// Has the recorder look who asks for each block, so deep.
+    pub fn look_for_stacks(&self, depth: u32) {
+        self.header().stacks.store(depth, Relaxed); // `exec` orders it
+    }
+
     /// Bytes of events so far.
     pub fn committed(&self) -> u64 {
         self.header().committed.load(Acquire) // pairs with Release in the recorder

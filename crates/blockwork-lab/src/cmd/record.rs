@@ -24,6 +24,10 @@ pub struct What {
     /// Replace FILE if it exists
     #[arg(long)]
     pub force: bool,
+    /// Record who asks for each block: the innermost N calls, with their functions and lines
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "24",
+          value_parser = clap::value_parser!(u32).range(1..=128))]
+    pub stacks: Option<u32>,
     /// The program to record, and its arguments
     #[arg(required = true, trailing_var_arg = true, value_names = ["PROGRAM", "ARGS"])]
     pub command: Vec<OsString>,
@@ -36,7 +40,12 @@ impl What {
     ///
     /// When nothing could be recorded.
     pub fn record(&self) -> Result<Recording, Failure> {
-        capture::record(Request { command: &self.command, output: self.output.as_deref(), force: self.force })
+        capture::record(Request {
+            command: &self.command,
+            output: self.output.as_deref(),
+            force: self.force,
+            stacks: self.stacks.unwrap_or(0),
+        })
     }
 }
 

@@ -24,7 +24,7 @@ pub struct Args {
     #[arg(long)]
     pub no_report: bool,
     /// Record nothing, but find what is done wrong: double, foreign and wrong frees, overruns, writes after a free
-    #[arg(long, conflicts_with_all = ["runs", "no_report", "output", "force"])]
+    #[arg(long, conflicts_with_all = ["runs", "no_report", "output", "force", "stacks"])]
     pub checked: bool,
     /// Look for leaks, too: blocks that nothing points to at the end
     #[arg(long, requires = "checked")]

@@ -25,11 +25,17 @@ use std::{
 use tempfile::TempPath;
 
 #[cfg(all(test, recorder))]
+#[path = "../../recorder/modules.rs"]
+mod modules;
+#[cfg(all(test, recorder))]
 #[path = "../../recorder/names.rs"]
 mod names;
 #[cfg(all(test, recorder))]
 #[path = "../../recorder/next.rs"]
 mod next;
+#[cfg(all(test, recorder))]
+#[path = "../../recorder/sites.rs"]
+mod sites;
 #[cfg(all(test, recorder))]
 #[path = "../../recorder/spool.rs"]
 mod spool;
@@ -38,6 +44,9 @@ mod spool;
 mod sys;
 #[cfg(all(test, recorder))]
 mod tests;
+#[cfg(all(test, recorder))]
+#[path = "../../recorder/unwind.rs"]
+mod unwind;
 #[cfg(all(test, recorder))]
 #[expect(dead_code, reason = "shared with the library, where a recording may end before the process does")]
 #[path = "../../recorder/writer.rs"]

@@ -136,18 +136,25 @@ fn write_sites(report: &Report, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// As many functions as fit, from the one that asked on.
+/// As many functions as fit, from the one that asked on; where the first is.
 fn chain(frames: &[Frame]) -> String {
     let mut text = String::new();
+    let mut last = None;
     for frame in frames {
-        let next = frame.short();
-        if !text.is_empty() && text.chars().count() + 3 + next.chars().count() > NAMES {
-            break;
+        if frame.function.is_some() && frame.function == last {
+            continue;
         }
-        if !text.is_empty() {
+        if text.is_empty() {
+            text = frame.short();
+        } else {
+            let next = frame.function.clone().unwrap_or_else(|| frame.short());
+            if text.chars().count() + 3 + next.chars().count() > NAMES {
+                break;
+            }
             text.push_str(" ← ");
+            text.push_str(&next);
         }
-        text.push_str(&next);
+        last.clone_from(&frame.function);
     }
     text
 }

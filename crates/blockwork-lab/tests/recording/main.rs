@@ -9,5 +9,6 @@ mod compare;
 mod processes;
 mod report;
 mod signals;
+mod sites;
 mod support;
 mod yardstick;

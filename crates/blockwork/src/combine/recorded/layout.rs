@@ -20,7 +20,7 @@ pub const VARIABLE: &str = "BLOCKWORK_RECORD";
 pub const MAGIC: [u8; 8] = *b"\x89bwspool";
 
 /// The version of the spool.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The size of all that stands before the events.
 pub const HEADER: usize = 64 << 10;
@@ -54,6 +54,8 @@ pub struct Header {
     pub child: [Child; CHILDREN],
     /// Who the spool is for: an [`Origin`].
     pub origin: u32,
+    /// How deep to look who asks for a block; 0 for not at all.
+    pub stacks: AtomicU32,
 }
 
 impl Header {

@@ -63,6 +63,7 @@ pub mod spool;
 mod tests;
 pub mod wire;
 #[cfg(all(feature = "std", feature = "os", target_os = "linux", not(any(loom, blockwork_no_os))))]
+#[expect(dead_code, reason = "shared with the recorder, which also says who asks")]
 mod writer;
 
 use core::{alloc::Layout, ptr::NonNull};

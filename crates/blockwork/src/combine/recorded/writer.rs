@@ -32,7 +32,7 @@ use super::{
     },
     layout::{EVENTS, Header, Stop},
     sys::{self, Errno, File, OnFork},
-    wire::{Encoder, Event, Full, LONGEST},
+    wire::{Encoder, Event, Full, LONGEST, LONGEST_BESIDE_PATH},
 };
 
 /// Room for one event and the change of thread before it.
@@ -141,6 +141,20 @@ impl<R: Reach> Writer<R> {
     #[inline]
     pub(super) fn append(&self, event: &Event<'_>) {
         self.with_stream(|stream, thread| {
+            if self.on.load(Relaxed) == ON && self.write(stream, thread, event).is_err() {
+                self.stop(Stop::NoAccess, Errno(0));
+            }
+        });
+    }
+
+    /// The same, and before it what `before` writes down.
+    #[inline]
+    pub(super) fn append_with(&self, event: &Event<'_>, before: impl FnOnce(&mut Pen<'_, R>)) {
+        self.with_stream(|stream, thread| {
+            if self.on.load(Relaxed) != ON {
+                return;
+            }
+            before(&mut Pen { writer: self, stream });
             if self.on.load(Relaxed) == ON && self.write(stream, thread, event).is_err() {
                 self.stop(Stop::NoAccess, Errno(0));
             }
@@ -321,6 +335,25 @@ fn reserve(file: &File, offset: usize, length: usize) -> Result<(), (Stop, Errno
         Errno::FBIG => (Stop::FileLimit, errno),
         _ => (Stop::NoAccess, errno),
     })
+}
+
+/// Writes more than one event, which count together.
+pub(super) struct Pen<'a, R> {
+    writer: &'a Writer<R>,
+    stream: &'a mut Stream,
+}
+
+impl<R: Reach> Pen<'_, R> {
+    /// Writes `event` down; not, if the recording ends with that.
+    pub(super) fn put(&mut self, event: &Event<'_>) {
+        let Self { writer, stream } = self;
+        let path = if let Event::Image { path } | Event::Module { path, .. } = event { path.len() } else { 0 };
+        let room = path.wrapping_add(LONGEST_BESIDE_PATH);
+        let fits = stream.length.wrapping_sub(stream.at) >= room || writer.slide(stream, room);
+        if fits && writer.on.load(Relaxed) == ON && stream.put(event).is_err() {
+            writer.stop(Stop::NoAccess, Errno(0));
+        }
+    }
 }
 
 impl Stream {
