@@ -27,6 +27,8 @@ enum Verb {
     Compare(cmd::compare::Args),
     /// Record a program and compare, in one
     Run(cmd::run::Args),
+    /// Write a recording for other tools: pprof, DHAT, flame graphs, Massif, tables
+    Export(cmd::export::Args),
     /// Make a recording of what another tool wrote: heaptrack, mtrace, bytehound
     Import(cmd::import::Args),
     /// Draw what a recording holds, in one HTML file
@@ -58,6 +60,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Stats(args)) => cmd::stats::run(&args),
         Some(Verb::Compare(args)) => cmd::compare::run(&args),
         Some(Verb::Run(args)) => cmd::run::run(&args),
+        Some(Verb::Export(args)) => cmd::export::run(&args),
         Some(Verb::Import(args)) => cmd::import::run(&args),
         Some(Verb::Report(args)) => cmd::report::run(&args),
         Some(Verb::Diff(args)) => cmd::diff::run(&args),

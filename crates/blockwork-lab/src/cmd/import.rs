@@ -1,9 +1,8 @@
 //! `blockwork import`: a recording of another tool becomes one of this command's.
 
 use std::{
-    fs::{File, Permissions},
+    fs::File,
     io::{self, BufReader, BufWriter, Write},
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -16,6 +15,7 @@ use super::stats;
 use crate::{
     cli::FAILED,
     import::{Pairing, Save},
+    output::{self, Output},
     text,
     trace::{self, Damage, Ending},
 };
@@ -55,27 +55,16 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         return stats::run(&stats::Args { file: args.file.clone(), json: args.json });
     }
-    let output = args.output.clone().unwrap_or_else(|| default_output(&args.file));
-    let written = || format!("cannot write {}", output.display());
-    if !args.force && output.symlink_metadata().is_ok() {
-        bail!("{}: it exists; choose another name, or --force to replace it", written());
-    }
     if ours(&args.file).with_context(read)? {
         bail!("{shown} is a recording of this command already: there is nothing to import");
     }
-    let directory = output.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut place = tempfile::Builder::new()
-        .prefix(".blockwork-")
-        .permissions(Permissions::from_mode(0o666)) // less what the user's mask takes
-        .tempfile_in(directory)
-        .with_context(written)?;
-    let (ending, size) = convert(&args.file, place.as_file_mut(), args.pairing)?;
+    let path = args.output.clone().unwrap_or_else(|| output::beside(&args.file, "bwrec"));
+    let mut output = Output::create(&path, args.force)?;
+    let ending = convert(&args.file, output.file(), args.pairing)?;
     if let (Some(damage), 0) = (&ending.damage, ending.totals.events()) {
         bail!("{shown}: {damage}");
     }
-    let place = if args.force { place.persist(&output) } else { place.persist_noclobber(&output) };
-    place.map_err(|error| error.error).with_context(written)?;
-    report(args, &output, &ending, size)
+    report(args, &path, &ending, output.finish()?)
 }
 
 /// The tool whose profile `file` is, if it is one.
@@ -96,8 +85,8 @@ fn ours(file: &Path) -> io::Result<bool> {
     Ok(trace::fill(&mut File::open(file)?, &mut magic)? == 8 && magic == trace::MAGIC)
 }
 
-/// Reads `file` and writes it to `to`; what was read, and how long it became.
-fn convert(file: &Path, to: &mut File, pairing: Pairing) -> anyhow::Result<(Ending, u64)> {
+/// Reads `file` and writes it to `to`; what was read.
+fn convert(file: &Path, to: &mut File, pairing: Pairing) -> anyhow::Result<Ending> {
     let shown = file.display();
     let input = File::open(file).with_context(|| format!("cannot read {shown}"))?;
     let bar = progress(input.metadata().map_or(0, |metadata| metadata.len()));
@@ -108,8 +97,8 @@ fn convert(file: &Path, to: &mut File, pairing: Pairing) -> anyhow::Result<(Endi
     let summary = ending.summary.take().unwrap_or_default();
     let (output, summary) = save.finish(summary).context("cannot write the recording")?;
     ending.summary = Some(summary);
-    let file = output.into_inner().map_err(io::IntoInnerError::into_error).context("cannot write the recording")?;
-    Ok((ending, file.metadata()?.len()))
+    output.into_inner().map_err(io::IntoInnerError::into_error).context("cannot write the recording")?;
+    Ok(ending)
 }
 
 /// A bar on standard error, if that is a terminal.
@@ -119,17 +108,6 @@ fn progress(bytes: u64) -> ProgressBar {
         bar.set_style(style);
     }
     bar
-}
-
-/// The name of `file`, without what says how it is packed.
-fn default_output(file: &Path) -> PathBuf {
-    let mut name = text::base_name(file.as_os_str());
-    for suffix in [".zst", ".gz", ".raw", ".txt"] {
-        if let Some(rest) = name.strip_suffix(suffix).filter(|rest| !rest.is_empty()) {
-            name.truncate(rest.len());
-        }
-    }
-    format!("{name}.bwrec").into()
 }
 
 fn report(args: &Args, output: &Path, ending: &Ending, size: u64) -> anyhow::Result<ExitCode> {

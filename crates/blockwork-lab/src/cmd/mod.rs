@@ -3,6 +3,7 @@
 pub mod compare;
 pub mod completions;
 pub mod diff;
+pub mod export;
 pub mod import;
 pub mod man;
 pub mod record;

@@ -54,12 +54,13 @@ impl Format {
 
     /// The format of a file that begins like this.
     fn sniff(head: &[u8]) -> Option<Self> {
-        let formats: [(fn(&[u8]) -> bool, Self); 3] = [
-            (mtrace::begins, Self::Mtrace),
-            (heaptrack::begins, Self::Heaptrack),
-            (bytehound::begins, Self::Bytehound),
-        ];
-        formats.into_iter().find(|(begins, _)| begins(head)).map(|(_, format)| format)
+        if mtrace::begins(head) {
+            Some(Self::Mtrace)
+        } else if heaptrack::begins(head) {
+            Some(Self::Heaptrack)
+        } else {
+            bytehound::begins(head).then_some(Self::Bytehound)
+        }
     }
 }
 

@@ -6,6 +6,8 @@ mod bad_input;
 mod calls;
 mod checked;
 mod compare;
+mod export;
+mod import;
 mod processes;
 mod report;
 mod signals;
