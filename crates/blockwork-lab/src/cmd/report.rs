@@ -15,7 +15,7 @@ use super::compare::{self, How, Measured};
 use crate::{
     cli::FAILED,
     page::{Chapter, Page},
-    results::Results,
+    results::{Results, tuning::Tuning},
     survey::Survey,
     text,
     trace::Trace,
@@ -41,6 +41,9 @@ pub struct Args {
     /// Draw this, which `compare --json` printed, and do not replay; once for each recording, in their order
     #[arg(long, value_name = "JSON", conflicts_with = "runs")]
     pub results: Vec<PathBuf>,
+    /// Draw this, too, which `tune --json` printed; once for each recording, in their order
+    #[arg(long, value_name = "JSON")]
+    pub tuned: Vec<PathBuf>,
     /// Print one JSON object: where the report is, and its size
     #[arg(long)]
     pub json: bool,
@@ -54,6 +57,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let [first, ..] = args.files.as_slice() else { bail!("there is nothing to report on") };
     let output = args.output.clone().unwrap_or_else(|| beside(first));
     let results: Vec<Results> = args.results.iter().map(|path| Results::open(path)).collect::<Result<_, _>>()?;
+    let tuned: Vec<Tuning> = args.tuned.iter().map(|path| Tuning::open(path)).collect::<Result<_, _>>()?;
     let mut page = Page::default();
     let mut damaged = false;
     for (number, file) in args.files.iter().enumerate() {
@@ -75,7 +79,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let found = replayed.as_ref().map(Measured::results).transpose()?;
         let results = found.as_ref().or_else(|| results.get(number));
         let maps = replayed.as_ref().map_or(&[][..], |measured| &measured.maps);
-        page.push(&Chapter { number, file: &text::shell(file), trace: &trace, survey: &survey, results, maps, runs });
+        let (file, tuning) = (&text::shell(file), tuned.get(number));
+        page.push(&Chapter { number, file, trace: &trace, survey: &survey, results, maps, tuning, runs });
     }
     let size = write(&output, &page.finish())?;
     let mut out = io::stdout().lock();
@@ -100,7 +105,7 @@ pub fn draw(trace: &Trace, measured: &Measured, runs: u32, output: &Path) -> any
     let (survey, results) = (Survey::of(trace), measured.results()?);
     let (results, maps) = (Some(&results), measured.maps.as_slice());
     let mut page = Page::default();
-    page.push(&Chapter { number: 0, file: &trace.name, trace, survey: &survey, results, maps, runs });
+    page.push(&Chapter { number: 0, file: &trace.name, trace, survey: &survey, results, maps, tuning: None, runs });
     write(output, &page.finish())
 }
 

@@ -3,12 +3,14 @@
 use blockwork::notation::Composition;
 
 use super::{Chapter, card, put};
-use crate::draw::escape;
+use crate::{draw::escape, results::tuning::Tuning};
 
 /// The card, if there is anything to recommend.
 pub fn write(out: &mut String, chapter: &Chapter<'_>) {
-    let Some(results) = chapter.results.filter(|results| results.gains()) else { return };
-    let Some(spec) = &results.verdict.best else { return };
+    let tuned = chapter.tuning.and_then(Tuning::best);
+    let compared =
+        chapter.results.filter(|results| results.gains()).and_then(|results| results.verdict.best.as_deref());
+    let Some(spec) = tuned.or(compared) else { return };
     let Ok(composition) = spec.parse::<Composition>() else { return };
     card(
         out,

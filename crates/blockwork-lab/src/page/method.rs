@@ -36,6 +36,7 @@ pub fn write(out: &mut String, chapter: &Chapter<'_>) {
                 .into(),
         );
     }
+    said.extend(chapter.trace.notes.iter().cloned());
     said.push(machine());
     notes(out, &said);
     out.push_str("</section>");

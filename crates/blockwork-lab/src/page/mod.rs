@@ -17,6 +17,7 @@ mod sites;
 mod sizes;
 mod threads;
 mod time;
+mod tuned;
 mod verdict;
 
 use std::fmt::Write as _;
@@ -24,7 +25,7 @@ use std::fmt::Write as _;
 use crate::{
     draw::escape,
     replay::atlas::Atlas,
-    results::Results,
+    results::{Results, tuning::Tuning},
     survey::Survey,
     text::{bytes, counted, grouped},
     trace::Trace,
@@ -45,6 +46,8 @@ pub struct Chapter<'a> {
     pub results: Option<&'a Results>,
     /// Which addresses some of its candidates gave, with the numbers of their rows.
     pub maps: &'a [(usize, Atlas)],
+    /// What a search over compositions found, if there was one.
+    pub tuning: Option<&'a Tuning>,
     /// Timed runs.
     pub runs: u32,
 }
@@ -71,6 +74,7 @@ impl Page {
             return;
         }
         verdict::write(out, chapter);
+        tuned::write(out, chapter);
         time::memory(out, chapter);
         atlas::write(out, chapter);
         time::heat(out, chapter);

@@ -13,6 +13,7 @@ use crate::{
         escape,
         frame::Frame,
     },
+    results::tuning::Tuning,
     survey::{SIZES, at_peak, size_class, size_label},
     text::{bytes, counted, grouped, percent},
 };
@@ -65,6 +66,9 @@ impl Cuts<'_> {
 
 /// The composition that the verdict names, or the one that holds least.
 fn recommended<'a>(chapter: &Chapter<'a>) -> Option<Cuts<'a>> {
+    if let Some(spec) = chapter.tuning.and_then(Tuning::best) {
+        return Some(Cuts { spec, heap: spec.parse::<Composition>().ok()?.build().ok()? });
+    }
     let results = chapter.results?;
     let rows = results.candidates.iter().filter(|row| row.kind == "composition" && row.peak_held_bytes.is_some());
     let best = rows.min_by_key(|row| (results.verdict.best.as_ref() != Some(&row.spec), row.peak_held_bytes))?;

@@ -123,6 +123,23 @@ fn a_report_draws_what_compare_printed() {
 }
 
 #[test]
+fn a_report_draws_what_tune_printed() {
+    let bench = Bench::new();
+    let part = |ns: f64, held: u64| serde_json::json!({"net_ns_per_event": ns, "peak_held_bytes": held});
+    let spec = "memo(quad 16..1M) over system";
+    let tuned = serde_json::json!({
+        "compositions_tried": 31, "today": [part(40.0, 9_000_000), part(41.0, 9_100_000)],
+        "front": [{"spec": spec, "tuned": part(20.0, 9_200_000), "checked": part(21.0, 9_300_000), "helps": [true, true]}],
+        "verdict": {"best": spec, "text": "It helps."},
+    });
+    fs::write(bench.path().join("t.json"), tuned.to_string()).unwrap();
+    let page = reported(&bench, "cc1plus", &["--runs", "0", "--tuned", "t.json"]);
+    for part in ["31 compositions were tried", "It helps.", "pub type Heap = Memo", "cuts its classes"] {
+        assert!(page.contains(part), "{part}");
+    }
+}
+
+#[test]
 fn several_recordings_are_chapters_of_one_report() {
     let bench = Bench::new();
     let files = ["python3", "cc1plus"].map(shipped);

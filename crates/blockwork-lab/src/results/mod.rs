@@ -1,6 +1,8 @@
 //! [`Results`]: what `compare --json` prints, read back: by `report`, which draws
 //! it, and by `diff`.
 
+pub mod tuning;
+
 use std::{fs, path::Path};
 
 use anyhow::Context;
