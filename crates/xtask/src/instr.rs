@@ -15,8 +15,9 @@ const ROUNDS_SHORT: u64 = 2_000;
 const ROUNDS_LONG: u64 = 12_000;
 /// A count may be this much above the blessed one before the check fails,
 const TOLERANCE: f64 = 0.5;
-/// or this share of it: long paths look into tables by address.
-const TOLERANCE_SHARE: f64 = 0.005;
+/// or this share of it: long paths look into tables by address, and so some
+/// instructions differ from one build to the next.
+const TOLERANCE_SHARE: f64 = 0.015;
 const TABLE: &str = "bench/instructions.txt";
 
 /// One path: its cost, and the bar it may not exceed.

@@ -2,7 +2,10 @@
 //! every byte that is not theirs, Valgrind also those that were never written,
 //! and both what was never given back.
 
-use std::{path::Path, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use super::Gate;
 use crate::run::{UNOPTIMISED, has, report, rustflags, rustup, skipped, step, test};
@@ -137,18 +140,40 @@ pub(super) fn valgrind(root: &Path, gate: Gate) -> Result<(), String> {
 
 /// The tests of `modules` under Valgrind's memcheck, errors and leaks alike.
 fn memcheck(root: &Path, target: &str, modules: &[&str], gate: Gate) -> Result<(), String> {
+    let mut command = Command::new("valgrind");
     // One thread, or those that spin would spin out their turn; what std keeps
     // for ever is reachable, and no leak.
-    const RUNNER: &str = "target.'cfg(all())'.runner = ['valgrind', '--quiet', '--error-exitcode=9', \
-        '--fair-sched=try', '--leak-check=full', '--show-leak-kinds=definite,indirect', \
-        '--errors-for-leak-kinds=definite,indirect']";
-    let mut command = Command::new(env!("CARGO"));
-    // The workspace, which has been built, and whose other tests have other names.
-    command.args(["test", "--workspace", target, "--config", RUNNER, "--"]);
-    command.args(modules).args(["--test-threads", "1"]);
+    command.args(["--quiet", "--error-exitcode=9", "--fair-sched=try", "--leak-check=full"]);
+    command.args(["--show-leak-kinds=definite,indirect", "--errors-for-leak-kinds=definite,indirect"]);
+    command.arg(tests_of_library(root, target)?).args(modules).args(["--test-threads", "1"]);
     command.args(BEYOND_VALGRIND.iter().flat_map(|test| ["--skip", test]));
     if gate == Gate::Fast {
         command.args(["--skip", SLOW]);
     }
-    test(root, &format!("Valgrind {target} {}", modules.join(" ")), &mut command)
+    // Where cargo runs them.
+    let folder = root.join("crates/blockwork");
+    test(&folder, &format!("Valgrind {target} {}", modules.join(" ")), &mut command)
+}
+
+/// The program of the library's tests whose source is `target`.
+///
+/// All tests of the workspace are named to cargo, as they have just been built for
+/// the features that all of them ask for: those of this one alone would be built
+/// once more.
+fn tests_of_library(root: &Path, target: &str) -> Result<PathBuf, String> {
+    let mut cargo = Command::new(env!("CARGO"));
+    let built = cargo.current_dir(root).args(["test", "--workspace", "--no-run"]).output();
+    let built = built.map_err(|error| format!("cannot build the tests: {error}"))?;
+    let said = String::from_utf8_lossy(&built.stderr);
+    program_in(&said, target).map(|program| root.join(program)).ok_or_else(|| format!("no tests of {target}\n{said}"))
+}
+
+/// The program that cargo says it has made of the library's `target`, of a path
+/// like `target/debug/deps/blockwork-0123`.
+fn program_in<'a>(said: &'a str, target: &str) -> Option<&'a str> {
+    let lines = said.lines().filter(|line| line.contains(&format!(" {target} (")));
+    let programs = lines.filter_map(|line| line.rsplit_once('(')?.1.strip_suffix(')'));
+    // Programs of other crates have the same source.
+    let named = |program: &&str| program.contains("/deps/blockwork-") || program.contains("/deps/it-");
+    programs.filter(named).next()
 }
