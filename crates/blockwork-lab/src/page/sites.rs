@@ -41,12 +41,15 @@ pub fn write(out: &mut String, chapter: &Chapter<'_>) {
     }
     let all = gather(chapter);
     let peak = chapter.survey.peak_bytes;
+    let asked = chapter.trace.tally.requested_bytes();
     let most = all.first().map_or(1, |site| site.at_peak).max(1);
     out.push_str(
         "<div class=\"wide\"><table><thead><tr><th>at the peak</th><th></th><th class=\"right\">blocks</th>\
          <th class=\"right\">asked for in all</th><th class=\"right\">requests</th><th>by</th></tr></thead><tbody>",
     );
-    for site in all.iter().take(TOP) {
+    let telling = all.iter().take(TOP).take_while(|site| site.at_peak > 0 || site.bytes > asked / 100);
+    let shown = telling.clone().count();
+    for site in telling {
         let mut frames = sites.frames(site.stack).map(|frame| escape(&frame.short()));
         let first = frames.next().unwrap_or_else(|| "?".into());
         let callers: Vec<_> = frames.take(CALLS - 1).collect();
@@ -67,11 +70,11 @@ pub fn write(out: &mut String, chapter: &Chapter<'_>) {
         );
     }
     out.push_str("</tbody></table></div>");
-    if all.len() > TOP {
-        let rest: u64 = all.iter().skip(TOP).map(|site| site.at_peak).sum();
+    if all.len() > shown {
+        let rest: u64 = all.iter().skip(shown).map(|site| site.at_peak).sum();
         notes(
             out,
-            &[format!("{} other sites hold {} at the peak.", grouped((all.len() - TOP) as u64), percent(rest, peak))],
+            &[format!("{} other sites hold {} at the peak.", grouped((all.len() - shown) as u64), percent(rest, peak))],
         );
     }
     out.push_str("</section>");

@@ -72,7 +72,8 @@ fn matrix(out: &mut String, survey: &Survey) {
                 out,
                 format_args!(
                     "<td class=\"right\" style=\"padding-left:14px;background:color-mix(in srgb,var(--h4) {shade:.0}%,transparent)\">\
-                     {frees:.0}</td>"
+                     {}</td>",
+                    grouped(whole(frees))
                 ),
             );
         }
@@ -88,23 +89,23 @@ fn at(heat: &Heat, column: usize, row: usize) -> f64 {
     heat.cells.get(row * heat.columns + column).copied().unwrap_or(0.0)
 }
 
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts that were added up as fractions")]
+fn whole(count: f64) -> u64 {
+    count as u64
+}
+
 fn remark(survey: &Survey) -> String {
     let frees: u64 = survey.by_thread.iter().map(|thread| thread.frees).sum();
     let own: f64 = (0..THREADS).map(|thread| at(&survey.freed, thread, thread)).sum();
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a count that was added up as fractions"
-    )]
-    let elsewhere = frees.saturating_sub(own as u64);
+    let elsewhere = frees.saturating_sub(whole(own));
     if elsewhere == 0 {
         return "Every block is freed by the thread that asked for it: each thread could have an allocator of its own, without locks."
             .into();
     }
     format!(
-        "{} ({}) of another thread's block: an allocator for one thread alone does not serve these; one that is shared needs a lock or \
+        "{} ({}): an allocator for one thread alone does not serve these; one that is shared needs a lock or \
          a way home for such blocks.",
-        counted(elsewhere, "free is", "frees are"),
+        counted(elsewhere, "free is of another thread's block", "frees are of other threads' blocks"),
         percent(elsewhere, frees),
     )
 }

@@ -83,11 +83,12 @@ impl HeldBy {
     }
 }
 
-/// The curves of all allocators but the bound, which would dwarf them.
+/// The curves of all allocators that can be used: the bound would dwarf them,
+/// and models hide them.
 fn held(chapter: &Chapter<'_>) -> Vec<HeldBy> {
     let rows = chapter.results.map_or(&[][..], |results| &results.candidates).iter().enumerate();
     let curve = |(index, row): (usize, &Candidate)| {
-        let over = row.over_time.as_ref().filter(|over| row.kind != "bound" && !over.event.is_empty())?;
+        let over = row.over_time.as_ref().filter(|over| row.is_usable() && !over.event.is_empty())?;
         let points = over.event.iter().zip(&over.held).map(|(event, held)| (*event as f64, *held as f64)).collect();
         Some(HeldBy { name: format!("{} {}", index + 1, row.spec), class: colour(index), points })
     };

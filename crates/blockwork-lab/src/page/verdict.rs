@@ -117,7 +117,10 @@ const FIGURES: [Figure; 8] = [
     Figure {
         name: "× live",
         means: "that, as a multiple of the most bytes that were live",
-        of: |_, row| row.held_to_most_live.map(|ratio| format!("{ratio:.2}")),
+        of: |results, row| {
+            let live = results.recording.peak_live_bytes.max(1);
+            row.peak_held_bytes.map(|held| format!("{:.2}", held as f64 / live as f64))
+        },
     },
     Figure {
         name: "inside",

@@ -19,7 +19,6 @@
 //! | [`driver`] | how to play steps through one heap; all `unsafe` is there |
 //! | [`books`] | what is held, granted and asked for at the worst moment |
 //! | [`curve`] | the same over time |
-//! | [`process`] | what the kernel knows: resident memory, page faults |
 //! | [`atlas`] | which addresses blocks occupied over time |
 //! | [`footprint`] | what the kernel knows: resident memory, page faults |
 //! | [`latency`] | how long single calls take |

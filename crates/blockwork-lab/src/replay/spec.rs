@@ -1,4 +1,4 @@
-//! Compositions that somebody wrote down, in the [`notation`] of the library.
+//! Compositions that somebody wrote down, in the notation of the library.
 //!
 //! To be timed they are built as they are. To be measured they are built over
 //! sources that count: what they hold is pages, and what `malloc` holds for them

@@ -60,9 +60,6 @@ pub struct Candidate {
     /// Single calls.
     #[serde(default)]
     pub ns_per_call: Option<Calls>,
-    /// Most bytes held, as a multiple of the most that were live.
-    #[serde(default)]
-    pub held_to_most_live: Option<f64>,
     /// What was held at which events.
     #[serde(default)]
     pub over_time: Option<OverTime>,
