@@ -2,7 +2,7 @@
 
 use std::{io, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::{capture::Failure, cmd, text};
 
@@ -37,6 +37,19 @@ enum Verb {
     Export(cmd::export::Args),
     /// Make a recording of what another tool wrote: heaptrack, mtrace, bytehound
     Import(cmd::import::Args),
+    /// Draw what a recording holds, in one HTML file
+    Report(cmd::report::Args),
+    /// Say what changed between two recordings, or two comparisons
+    Diff(cmd::diff::Args),
+    /// Print what makes a shell complete this command's words
+    Completions(cmd::completions::Args),
+    /// Write the manual, a page for each verb
+    Man(cmd::man::Args),
+}
+
+/// The command with all its verbs, for what is made from it.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// The lab itself failed, not the recorded program: as `env`, `timeout` and
@@ -58,6 +71,10 @@ pub fn main() -> ExitCode {
         Some(Verb::Run(args)) => cmd::run::run(&args),
         Some(Verb::Export(args)) => cmd::export::run(&args),
         Some(Verb::Import(args)) => cmd::import::run(&args),
+        Some(Verb::Report(args)) => cmd::report::run(&args),
+        Some(Verb::Diff(args)) => cmd::diff::run(&args),
+        Some(Verb::Completions(args)) => cmd::completions::run(&args),
+        Some(Verb::Man(args)) => cmd::man::run(&args),
         None => cmd::compare::run(&cmd::compare::Args::default()),
     };
     done.unwrap_or_else(|error| {

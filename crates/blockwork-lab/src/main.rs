@@ -5,7 +5,9 @@
 //! blockwork record -- ls -l        ─► ls.4711.bwrec
 //! blockwork stats ls.4711.bwrec    what was asked for, by whom, for how long
 //! blockwork compare ls.4711.bwrec  the same requests through many allocators
-//! blockwork run -- ls -l           record and compare in one
+//! blockwork run -- ls -l           record, compare and draw in one
+//! blockwork report ls.4711.bwrec   the pictures, in one HTML file
+//! blockwork diff a.bwrec b.bwrec   what changed from one to the other
 //! blockwork run --checked -- ls -l what is done wrong with the heap, and by whom
 //! ```
 
@@ -13,16 +15,21 @@ mod capture;
 mod checked;
 mod cli;
 mod cmd;
+mod diff;
+mod draw;
 mod export;
 mod import;
 mod models;
 mod output;
+mod page;
 mod protobuf;
 mod recorder;
 mod replay;
 mod report;
+mod results;
 mod shipped;
 mod stats;
+mod survey;
 mod symbols;
 mod text;
 mod trace;

@@ -11,15 +11,17 @@ use anyhow::{Context, bail};
 use clap::builder::TypedValueParser;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::report as pages;
 use crate::{
     cli::{FAILED, OVER},
     import::Pairing,
     replay::{
-        candidate::Candidate,
+        atlas::Atlas,
+        candidate::{Candidate, Kind},
         child::Threads,
         driver::marks::Touch,
         library,
-        runner::{Outcome, Runner},
+        runner::{Outcome, Row, Runner},
         script::Script,
         spec,
     },
@@ -30,6 +32,7 @@ use crate::{
         table::{self, Style},
         verdict::{Limit, Verdict},
     },
+    results::Results,
     shipped::{self, Shipped},
     text,
     trace::Trace,
@@ -82,6 +85,9 @@ pub struct How {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+    /// Also draw it into this file, as `report` does
+    #[arg(long, value_name = "HTML")]
+    pub report: Option<PathBuf>,
 }
 
 impl Default for How {
@@ -96,6 +102,7 @@ impl Default for How {
             verify: false,
             fail_over: Vec::new(),
             json: false,
+            report: None,
         }
     }
 }
@@ -172,6 +179,68 @@ fn compare_sure(path: &Path, trace: &Trace, how: &How, next: &str) -> anyhow::Re
     compare_with(trace, Some(&other), how, next)
 }
 
+/// What a recording holds, what candidates did with it, and what follows.
+#[derive(Debug)]
+pub struct Measured {
+    facts: Facts,
+    outcome: Outcome,
+    verdict: Verdict,
+    /// Which addresses some candidates gave, with the numbers of their rows.
+    pub maps: Vec<(usize, Atlas)>,
+    /// The candidates that were asked for by name.
+    named: Vec<String>,
+    /// What a recording lacks.
+    notes: Vec<String>,
+    /// What is held if other blocks were freed, where that is open.
+    pairings: Option<Pairings>,
+}
+
+impl Measured {
+    /// The same as `--json` prints it.
+    ///
+    /// # Errors
+    ///
+    /// None, as long as what is printed can be read.
+    pub fn results(&self) -> anyhow::Result<Results> {
+        Ok(serde_json::from_value(serde_json::to_value(self.json())?)?)
+    }
+
+    fn json(&self) -> Comparison<'_> {
+        Comparison::new(&self.facts, &self.outcome, &self.verdict).about(&self.notes, self.pairings.as_ref())
+    }
+}
+
+/// How many candidates are mapped.
+const MAPS: usize = 4;
+
+/// Replays `trace`; with `maps`, also notes which addresses the most telling candidates give.
+///
+/// # Errors
+///
+/// When nothing could be replayed.
+pub fn measure(trace: &Trace, how: &How, maps: bool) -> anyhow::Result<Measured> {
+    let script = Script::new(trace, how.threads)?;
+    let facts = Facts::of(trace, &script);
+    let mut runner = Runner::new(&script, how.runs)?;
+    (runner.touch, runner.verify) = (how.touch, how.verify);
+    let candidates = how.candidates();
+    let bar = progress(runner.processes(candidates.len()) + if maps { MAPS as u64 } else { 0 });
+    let mut tell = |spec: &str| {
+        bar.set_message(spec.to_owned());
+        bar.inc(1);
+    };
+    let outcome = runner.run(&candidates, &mut tell)?;
+    let verdict = Verdict::of(&facts, &outcome);
+    let mapped = if maps { telling(&outcome, &verdict) } else { Vec::new() };
+    let map = |row: usize| Some((row, runner.map(candidates.get(row)?, &mut tell).ok()?));
+    let maps = mapped.into_iter().filter_map(map).collect();
+    bar.finish_and_clear();
+    // By the name of its row, which another name of the same file may have made.
+    let is_named = |row: &&Candidate| how.named().any(|named| named.is_same(row));
+    let named = candidates.iter().filter(is_named).map(|candidate| candidate.spec(&script)).collect();
+    Ok(Measured { facts, outcome, verdict, maps, named, notes: trace.notes.clone(), pairings: None })
+}
+
 /// Replays `trace` and prints what came of it; `next` is the command to try now.
 /// Fails over what is beyond a limit.
 ///
@@ -184,38 +253,30 @@ pub fn compare(trace: &Trace, how: &How, next: &str) -> anyhow::Result<ExitCode>
 
 /// The same; `other` is what `trace` would be if other blocks had been freed.
 fn compare_with(trace: &Trace, other: Option<&Trace>, how: &How, next: &str) -> anyhow::Result<ExitCode> {
-    let script = Script::new(trace, how.threads)?;
-    let facts = Facts::of(trace, &script);
-    let mut runner = Runner::new(&script, how.runs)?;
-    (runner.touch, runner.verify) = (how.touch, how.verify);
-    let candidates = how.candidates();
-    let bar = progress(runner.processes(candidates.len()));
-    let outcome = runner.run(&candidates, &mut |spec| {
-        bar.set_message(spec.to_owned());
-        bar.inc(1);
-    })?;
-    bar.finish_and_clear();
-    let pairings = other.map(|other| other_outcome(other, how)).transpose()?;
-    let pairings = pairings.map(|other| Pairings::new(&outcome, &other));
-    let verdict = Verdict::of(&facts, &outcome);
+    let mut measured = measure(trace, how, how.report.is_some())?;
+    let other = other.map(|other| other_outcome(other, how)).transpose()?;
+    measured.pairings = other.map(|other| Pairings::new(&measured.outcome, &other));
     let mut out = io::stdout().lock();
     if how.json {
-        let comparison = Comparison::new(&facts, &outcome, &verdict).about(&trace.notes, pairings.as_ref());
-        serde_json::to_writer_pretty(&mut out, &comparison).map_err(io::Error::from)?;
+        serde_json::to_writer_pretty(&mut out, &measured.json()).map_err(io::Error::from)?;
         writeln!(out)?;
-        out.flush()?;
     } else {
-        out.write_all(table::render(&facts, &outcome, &verdict, style()).as_bytes())?;
-        if let Some(pairings) = &pairings {
+        let Measured { facts, outcome, verdict, pairings, .. } = &measured;
+        out.write_all(table::render(facts, outcome, verdict, style()).as_bytes())?;
+        if let Some(pairings) = pairings {
             out.write_all(pairings.render().as_bytes())?;
         }
-        out.flush()?;
+    }
+    out.flush()?;
+    if let Some(page) = &how.report {
+        let size = pages::draw(trace, &measured, how.runs, page)?;
+        text::tell(format_args!("\nWrote {}  {}", page.display(), text::bytes(size)));
+    }
+    if !how.json {
         text::tell(format_args!("\nnext: {next}"));
     }
-    // By the name of its row, which another name of the same file may have made.
-    let is_named = |row: &&Candidate| how.named().any(|named| named.is_same(row));
-    let named: Vec<String> = candidates.iter().filter(is_named).map(|candidate| candidate.spec(&script)).collect();
-    let exceeded = how.fail_over.iter().flat_map(|limit| limit.exceeded(&outcome, |row| named.contains(&row.spec)));
+    let Measured { outcome, named, .. } = &measured;
+    let exceeded = how.fail_over.iter().flat_map(|limit| limit.exceeded(outcome, |row| named.contains(&row.spec)));
     let mut code = ExitCode::SUCCESS;
     for line in exceeded {
         text::tell(format_args!("blockwork: {line}"));
@@ -237,6 +298,18 @@ fn other_outcome(trace: &Trace, how: &How) -> anyhow::Result<Outcome> {
     });
     bar.finish_and_clear();
     outcome
+}
+
+/// The rows whose addresses say most: the one to beat, the one to use, and those
+/// that hold least.
+fn telling(outcome: &Outcome, verdict: &Verdict) -> Vec<usize> {
+    let rows = outcome.rows.iter().enumerate().filter(|(_, row)| !matches!(row.kind, Kind::Bound | Kind::Model));
+    let held = |row: &Row| row.result.as_ref().map_or(u64::MAX, |figures| figures.peak.held);
+    let mut rows: Vec<_> = rows.filter(|(_, row)| row.result.is_ok()).collect();
+    rows.sort_by_key(|(_, row)| (row.kind != Kind::Baseline, verdict.best.as_ref() != Some(&row.spec), held(row)));
+    let mut rows: Vec<usize> = rows.iter().take(MAPS).map(|(row, _)| *row).collect();
+    rows.sort_unstable();
+    rows
 }
 
 /// A bar on standard error, if that is a terminal.

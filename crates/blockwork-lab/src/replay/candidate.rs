@@ -147,24 +147,29 @@ impl Candidate {
     /// The step at which the candidate failed.
     pub fn run(&self, job: &Job, score: Score<'_>) -> Result<Report, Stop> {
         let capacity = usize::try_from(job.capacity).unwrap_or(usize::MAX);
-        let each = job.task == Task::Each;
-        let play = Play { score, slots: job.slots, touch: job.touch, first: job.first, each };
+        let play = Play { score, slots: job.slots, touch: job.touch, first: job.first, task: job.task };
         match (self, job.task) {
             (Self::Driver, _) => play.timed_null(capacity),
             (Self::Model(model), Task::Measure) => play.simulated(*model),
-            (Self::Model(_), Task::Time | Task::Each) => Ok(Report::Refused("a model takes no time".into())),
-            (Self::System, Task::Time | Task::Each) => play.timed(&Malloc),
+            (Self::Model(_), Task::Time | Task::Each | Task::Map) => {
+                Ok(Report::Refused("a model takes no time".into()))
+            }
+            (Self::System, Task::Time | Task::Each | Task::Map) => play.timed(&Malloc),
             (Self::System, Task::Measure) => play.measured(&Malloc, || play.machine().with_headers(), || None),
             (Self::Library(path), task) => match (Preloaded::from(path), task) {
                 (None, _) => Ok(Report::Refused("the loader did not take it for its malloc".into())),
-                (Some(heap), Task::Time | Task::Each) => play.timed(&heap),
+                (Some(heap), Task::Time | Task::Each | Task::Map) => play.timed(&heap),
                 (Some(heap), Task::Measure) => play.measured(&heap, Resident::new, || None),
             },
-            (Self::Spec(text), Task::Time | Task::Each) => spec::timed(text, play),
+            (Self::Spec(text), Task::Time | Task::Each | Task::Map) => spec::timed(text, play),
             (Self::Spec(text), Task::Measure) => spec::measured(text, play),
             (Self::Composed(composition), task) => match (composition.source(), task) {
-                (Source::Pages, Task::Time | Task::Each) => composition.stand_on(Pages, capacity, Timed(play)),
-                (Source::System, Task::Time | Task::Each) => composition.stand_on(System, capacity, Timed(play)),
+                (Source::Pages, Task::Time | Task::Each | Task::Map) => {
+                    composition.stand_on(Pages, capacity, Timed(play))
+                }
+                (Source::System, Task::Time | Task::Each | Task::Map) => {
+                    composition.stand_on(System, capacity, Timed(play))
+                }
                 (Source::Pages, Task::Measure) => {
                     let pages = &Counted::new(Pages);
                     let requests = || requests(pages);
@@ -286,7 +291,7 @@ mod tests {
                 slots: script.slots,
                 touch: Touch::default(),
                 first: 0,
-                each: false,
+                task: Task::Measure,
             };
 
             let pages = Rc::new(Counted::new(Pages));

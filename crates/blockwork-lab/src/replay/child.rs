@@ -13,6 +13,7 @@ use rustix::process::{Resource, Rlimit, Signal, getppid, getrlimit, set_parent_p
 use serde::{Deserialize, Serialize};
 
 use super::{
+    atlas::Atlas,
     books::Measures,
     candidate::Candidate,
     driver::{
@@ -74,6 +75,8 @@ pub enum Task {
     Time,
     /// How long single calls take.
     Each,
+    /// Which addresses it gives.
+    Map,
     /// How much it holds, and whether it is right.
     Measure,
 }
@@ -86,6 +89,8 @@ pub enum Report {
     Time(u64),
     /// What single calls took.
     Each(Latencies),
+    /// Which addresses it gave.
+    Map(Atlas),
     /// What it held.
     Measure(Measures),
     /// The candidate failed.

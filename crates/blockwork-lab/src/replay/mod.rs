@@ -21,6 +21,7 @@
 //! | [`driver`] | how to play steps through one heap; all `unsafe` is there |
 //! | [`books`] | what is held, granted and asked for at the worst moment |
 //! | [`curve`] | the same over time |
+//! | [`atlas`] | which addresses blocks occupied over time |
 //! | [`footprint`] | what the kernel knows: resident memory, page faults |
 //! | [`latency`] | how long single calls take |
 //! | [`composition`] | the library's allocators, by name |
@@ -32,6 +33,7 @@
 //! | [`outcome`] | what all candidates did |
 //! | [`memory`] | how much the machine can spare |
 
+pub mod atlas;
 pub mod books;
 pub mod call;
 pub mod candidate;

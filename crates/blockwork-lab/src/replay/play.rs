@@ -1,11 +1,12 @@
 //! [`Play`]: one replay that has not begun, on one thread or on many.
 
-use std::time::Duration;
+use std::{cell::RefCell, time::Duration};
 
 use super::{
+    atlas::Mapper,
     books::{Books, Gauge},
     call::Call,
-    child::Report,
+    child::{Report, Task},
     curve::{Curve, POINTS},
     driver::{
         Stop, Table, Unwatched,
@@ -13,6 +14,7 @@ use super::{
         ensemble,
         heap::{Heap, Null},
         machine::Machine,
+        mapped::Mapped,
         marks::Touch,
         replay,
     },
@@ -40,8 +42,8 @@ pub struct Play<'a> {
     pub touch: Touch,
     /// Events of the recording before these.
     pub first: usize,
-    /// Whether single calls are timed, and not all of them together.
-    pub each: bool,
+    /// What for: also whether single calls are timed, or all of them together.
+    pub task: Task,
 }
 
 impl Score<'_> {
@@ -69,9 +71,12 @@ impl Play<'_> {
     ///
     /// The step at which it failed, as for all of these.
     pub fn timed(self, heap: &(impl Heap + Sync)) -> Result<Report, Stop> {
+        if self.task == Task::Map {
+            return self.mapped(heap);
+        }
         match self.score {
-            Score::Flat(steps) if self.each => self.each(heap, steps),
-            Score::Exact(calls) if self.each => self.each_of_all(|| heap, calls),
+            Score::Flat(steps) if self.task == Task::Each => self.each(heap, steps),
+            Score::Exact(calls) if self.task == Task::Each => self.each_of_all(|| heap, calls),
             Score::Flat(steps) => time(replay(heap, steps, Table::new(self.slots), self.touch, &mut Unwatched)),
             Score::Exact(calls) => time(ensemble::timed(|| heap, calls, self.slots, self.touch)),
         }
@@ -79,12 +84,15 @@ impl Play<'_> {
 
     /// Times a heap that threads may call one at a time.
     pub fn timed_alone(self, heap: &impl Heap) -> Result<Report, Stop> {
+        if self.task == Task::Map {
+            return self.mapped(heap);
+        }
         match self.score {
-            Score::Flat(steps) if self.each => self.each(heap, steps),
+            Score::Flat(steps) if self.task == Task::Each => self.each(heap, steps),
             Score::Flat(steps) => time(replay(heap, steps, Table::new(self.slots), self.touch, &mut Unwatched)),
             Score::Exact(calls) => {
                 let heap = &ensemble::locked(heap);
-                if self.each {
+                if self.task == Task::Each {
                     return self.each_of_all(|| heap, calls);
                 }
                 time(ensemble::timed(|| heap, calls, self.slots, self.touch))
@@ -95,8 +103,8 @@ impl Play<'_> {
     /// Times the null allocator, one for each thread.
     pub fn timed_null(self, largest: usize) -> Result<Report, Stop> {
         match self.score {
-            Score::Flat(steps) if self.each => self.each(&Null::new(largest), steps),
-            Score::Exact(calls) if self.each => self.each_of_all(|| Null::new(largest), calls),
+            Score::Flat(steps) if self.task == Task::Each => self.each(&Null::new(largest), steps),
+            Score::Exact(calls) if self.task == Task::Each => self.each_of_all(|| Null::new(largest), calls),
             Score::Flat(steps) => {
                 time(replay(&Null::new(largest), steps, Table::new(self.slots), self.touch, &mut Unwatched))
             }
@@ -116,6 +124,18 @@ impl Play<'_> {
         let times = Times::new(self.score.events());
         ensemble::timed(|| Clocked::new(heap(), &times), calls, self.slots, self.touch)?;
         Ok(Report::Each(times.latencies()))
+    }
+
+    /// Notes the addresses that a heap gives, in recorded order.
+    fn mapped(self, heap: &impl Heap) -> Result<Report, Stop> {
+        let mapper = RefCell::new(Mapper::new(self.score.events()));
+        let mapped = Mapped { heap, mapper: &mapper };
+        let table = Table::new(self.slots);
+        match self.score {
+            Score::Flat(steps) => replay(&mapped, steps, table, self.touch, &mut &mapper)?,
+            Score::Exact(calls) => replay(&mapped, &in_order(calls), table, self.touch, &mut &mapper)?,
+        };
+        Ok(Report::Map(mapper.into_inner().finish(self.first as u64)))
     }
 
     /// Simulates a model, in recorded order.

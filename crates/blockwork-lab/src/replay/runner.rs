@@ -30,6 +30,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 pub use super::outcome::{Figures, Method, Outcome, Row};
 use super::{
+    atlas::Atlas,
     candidate::Candidate,
     child::{Job, Report, Task, VERB},
     driver::marks::Touch,
@@ -231,6 +232,20 @@ impl<'a> Runner<'a> {
         Ok(calls)
     }
 
+    /// Which addresses a candidate gives, in the image that has most bytes live.
+    ///
+    /// # Errors
+    ///
+    /// Why it does not come to the end.
+    pub fn map(&self, candidate: &Candidate, tell: &mut dyn FnMut(&str)) -> Result<Atlas, String> {
+        self.has_room_for(candidate)?;
+        let part = self.script.images.iter().max_by_key(|part| part.demand.peak_bytes).ok_or("nothing to replay")?;
+        match self.child(candidate, Task::Map, part, tell)? {
+            Report::Map(atlas) => Ok(atlas),
+            other => Err(failure(part.ops.start, &other)),
+        }
+    }
+
     /// Nanoseconds per event of one run.
     fn time(&self, candidate: &Candidate, tell: &mut dyn FnMut(&str)) -> Result<f64, String> {
         let mut ns = 0;
@@ -308,7 +323,9 @@ fn failure(first: usize, report: &Report) -> String {
     match report {
         Report::Stop(stop) => format!("failed: {} at event {}", stop.fault, first + stop.step + 1),
         Report::Refused(why) => format!("not run: {why}"),
-        Report::Time(_) | Report::Each(_) | Report::Measure(_) => "failed: answered another question".into(),
+        Report::Time(_) | Report::Each(_) | Report::Map(_) | Report::Measure(_) => {
+            "failed: answered another question".into()
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod family;
 mod import;
 mod predictions;
 mod processes;
+mod report;
 mod signals;
 mod sites;
 mod support;

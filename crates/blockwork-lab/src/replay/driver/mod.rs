@@ -22,6 +22,7 @@ mod gate;
 pub mod heap;
 pub mod machine;
 pub mod malloc;
+pub mod mapped;
 pub mod mapping;
 pub mod marks;
 pub mod one_at_a_time;
