@@ -158,7 +158,7 @@ pub fn file(path: &Path, how: &How) -> anyhow::Result<ExitCode> {
     let code = match damage {
         Some(damage) if trace.ops.is_empty() => bail!("{shown}: {damage}"),
         None if trace.ops.is_empty() => bail!("{shown} holds no events: there is nothing to replay"),
-        _ => compare_sure(path, &trace, how, &format!("blockwork stats {}", text::shell(path)))?,
+        _ => compare_sure(path, &trace, how, &format!("blockwork tune {}", text::shell(path)))?,
     };
     Ok(match damage {
         Some(damage) => {

@@ -53,6 +53,8 @@ pub struct Runner<'a> {
     pub touch: Touch,
     /// Whether that is all of it while memory is measured.
     pub verify: bool,
+    /// Whether single calls are timed as well, in processes of their own.
+    pub single_calls: bool,
     /// After so long, no other round of timed runs begins.
     pub patience: Duration,
     /// A process that takes longer for a million events is stopped.
@@ -107,6 +109,7 @@ impl<'a> Runner<'a> {
             runs,
             touch: Touch::default(),
             verify: false,
+            single_calls: true,
             patience: PATIENCE,
             hang: HANG,
             spare: memory::spare(),
@@ -116,7 +119,8 @@ impl<'a> Runner<'a> {
     /// Processes that [`run`](Self::run) will start for this many candidates,
     /// at most.
     pub fn processes(&self, candidates: usize) -> u64 {
-        let all = candidates as u64 * (2 + u64::from(self.runs)) + 1 + u64::from(self.runs);
+        let timed = u64::from(self.runs) + u64::from(self.single_calls);
+        let all = candidates as u64 * (1 + timed) + timed;
         all * self.script.images.len() as u64
     }
 
@@ -130,7 +134,7 @@ impl<'a> Runner<'a> {
         let mut driver = Vec::new();
         let runs = if self.has_room_for(&Candidate::Driver).is_ok() { self.runs } else { 0 };
         let mut clock = Latencies::default();
-        if runs > 0 {
+        if runs > 0 && self.single_calls {
             clock = self.each(&Candidate::Driver, tell).map_err(anyhow::Error::msg).context(NO_DRIVER)?;
             for entry in &mut entries {
                 entry.add(|candidate| self.each(candidate, tell), |figures, calls| figures.calls = calls);
@@ -371,8 +375,17 @@ mod tests {
         let trace = trace([Ops::new().alloc(0, 100).free(0), Ops::new().alloc(0, 60)]);
         let script = Script::new(&trace, Threads::Flat).unwrap();
         let command = ["sh", "-c", &shell].map(OsString::from).to_vec();
-        let runner =
-            Runner { command, script: &script, runs: 2, touch: Touch::Pages, verify: false, patience, hang, spare };
+        let runner = Runner {
+            command,
+            script: &script,
+            runs: 2,
+            touch: Touch::Pages,
+            verify: false,
+            single_calls: true,
+            patience,
+            hang,
+            spare,
+        };
         let outcome = runner.run(&[Candidate::System], &mut |_| ());
         (outcome, fs::read(calls.path()).unwrap().len())
     }

@@ -29,7 +29,8 @@ impl<'a> Replays<'a> {
     ///
     /// When the system does not say where the command is.
     pub fn new(script: &'a Script, until: Instant, tell: &'a mut dyn FnMut(&str)) -> anyhow::Result<Self> {
-        Ok(Self { runner: Runner::new(script, 1)?, until, tell, count: 0 })
+        let runner = Runner { single_calls: false, ..Runner::new(script, 1)? };
+        Ok(Self { runner, until, tell, count: 0 })
     }
 
     /// What the machine's `malloc` needs; `None` if it fails.
@@ -81,7 +82,7 @@ pub fn finals(
     patience: Duration,
     tell: &mut dyn FnMut(&str),
 ) -> anyhow::Result<Outcome> {
-    let runner = Runner { patience, ..Runner::new(script, runs)? };
+    let runner = Runner { patience, single_calls: false, ..Runner::new(script, runs)? };
     let specs = specs.iter().cloned().map(Candidate::Spec);
     runner.run(&[Candidate::System].into_iter().chain(specs).collect::<Vec<_>>(), tell)
 }

@@ -159,7 +159,7 @@ fn replay(
     runs: u32,
     tell: &mut dyn FnMut(&str),
 ) -> anyhow::Result<Vec<Replayed>> {
-    let outcome = Runner::new(script, runs)?.run(candidates, tell)?;
+    let outcome = Runner { single_calls: false, ..Runner::new(script, runs)? }.run(candidates, tell)?;
     let driver = Spread::of(&outcome.driver).context("there is no memory to time a replay")?;
     let row = |row: &Row| match &row.result {
         Ok(figures) => {

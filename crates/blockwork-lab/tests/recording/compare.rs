@@ -298,7 +298,7 @@ fn run_records_compares_and_keeps_the_recording() {
     let bench = Bench::new();
     let run = Run::of(bench.blockwork().args(["run", "--runs", "1", "-o", "r.bwrec", "--", "sh", "-c", "exit 3"]));
     assert_eq!(run.code, Some(3), "{run:?}");
-    run.says(&["Recorded r.bwrec", "next: blockwork stats r.bwrec"]);
+    run.says(&["Recorded r.bwrec", "next: blockwork tune r.bwrec"]);
     assert!(run.out.contains("system") && run.out.contains("Nothing helps"), "{run:?}");
     assert!(bench.stats().number("events") > 0);
 }
