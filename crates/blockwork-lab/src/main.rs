@@ -7,7 +7,11 @@
 //! blockwork compare ls.4711.bwrec  the same requests through many allocators
 //! blockwork run -- ls -l           record, compare and draw in one
 //! blockwork report ls.4711.bwrec   the pictures, in one HTML file
+//! blockwork tune ls.4711.bwrec     the composition that serves it best, as Rust
+//! blockwork verify ls.4711.bwrec   the program itself with it: was that right?
 //! blockwork diff a.bwrec b.bwrec   what changed from one to the other
+//! blockwork import heaptrack.raw   recordings of other tools, as ours
+//! blockwork export ls.4711.bwrec   for other tools, and for databases
 //! blockwork run --checked -- ls -l what is done wrong with the heap, and by whom
 //! ```
 

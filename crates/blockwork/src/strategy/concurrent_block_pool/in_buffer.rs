@@ -33,6 +33,8 @@ pub struct InBuffer {
     first: AtomicPtr<u8>,
     /// The first link, likewise.
     links: AtomicPtr<u8>,
+    /// Where the link of a block at address zero would be, likewise.
+    origin: AtomicPtr<u8>,
 }
 
 // SAFETY: stands for bytes that the pool has borrowed exclusively, for whoever
@@ -51,6 +53,7 @@ impl InBuffer {
                 size: region.len(),
                 first: AtomicPtr::new(ptr::null_mut()),
                 links: AtomicPtr::new(ptr::null_mut()),
+                origin: AtomicPtr::new(ptr::null_mut()),
             }
         }
     }
@@ -72,6 +75,12 @@ impl InBuffer {
         // SAFETY: as above.
         Column::new(first, unsafe { NonNull::new_unchecked(self.links.load(Ordering::Relaxed)) })
     }
+}
+
+/// How many strides, a power of two, fit below an address.
+#[inline]
+const fn row(address: usize, stride: Layout) -> usize {
+    address.wrapping_shr(stride.size().trailing_zeros())
 }
 
 // SAFETY: `column` has room for the blocks and their links inside the region.
@@ -98,6 +107,26 @@ unsafe impl Places for InBuffer {
         (index, unsafe { column.link(slot) })
     }
 
+    /// From the block's address to its link in one step where strides are a power of
+    /// two: the link is written before the exchange that pushes, which waits for it.
+    #[inline]
+    unsafe fn freed(&self, block: NonNull<u8>, stride: Layout) -> (u32, &AtomicU32) {
+        if !stride.size().is_power_of_two() {
+            // SAFETY: the caller's promise.
+            return unsafe { self.number(block, stride) };
+        }
+        let row = row(block.addr().get(), stride);
+        // Relaxed, twice: it was written before.
+        let link = self.origin.load(Ordering::Relaxed).wrapping_add(row.wrapping_mul(LINK_SIZE));
+        // Blocks differ by strides, so no row is lost below.
+        let slot = row.wrapping_sub(self::row(self.first.load(Ordering::Relaxed).addr(), stride));
+        #[expect(clippy::cast_possible_truncation, reason = "each block has a number")]
+        let index = slot as u32;
+        // SAFETY: as far from the first link as the block's number; it was opened before;
+        // the region outlives `self`.
+        (index, unsafe { &*link.cast() })
+    }
+
     fn after(&self, index: u32, stride: Layout) -> Option<u32> {
         (to_usize(index) < self.fit(stride).blocks).then(|| index.wrapping_add(1))
     }
@@ -108,10 +137,12 @@ unsafe impl Places for InBuffer {
         let first = unsafe { self.start.add(first) };
         // SAFETY: there is room for all links before the first block.
         let links = unsafe { first.sub(blocks.wrapping_mul(LINK_SIZE)) };
-        // Relaxed, twice: who looks there has a number or a block that was opened
+        // Relaxed, for all three: who looks there has a number or a block that was opened
         // before.
         self.first.store(first.as_ptr(), Ordering::Relaxed);
         self.links.store(links.as_ptr(), Ordering::Relaxed);
+        let before = row(first.addr().get(), stride).wrapping_mul(LINK_SIZE);
+        self.origin.store(links.as_ptr().wrapping_sub(before), Ordering::Relaxed);
         let column = Column::new(first, links);
         // SAFETY: the column has this block, which is opened once.
         unsafe { column.open(to_usize(index)) };

@@ -10,7 +10,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | time | two compare-exchanges for a block taken and freed; 27 instructions in a buffer, 46 over a parent |
+//! | time | two compare-exchanges for a block taken and freed; 29 instructions in a buffer, 46 over a parent |
 //! | space | blocks are rounded up to the stride; four bytes for each, eight for a chunk, one word for a chunk's place |
 //! | sharing | `Sync` where the parent is; in a buffer always |
 //! | failure | for more than a block, or when the parent has no chunk |
