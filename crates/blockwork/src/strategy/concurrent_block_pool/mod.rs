@@ -75,18 +75,18 @@
 //! # When a lock is the better choice
 //!
 //! Time of a block taken and freed, for each thread, on two processors, beside a
-//! fixed stack with a tag and with links in its blocks, written by hand: what two
-//! runs said (`cargo xtask bench --threads`) on a machine that others used, too.
+//! fixed stack with a tag and with links in its blocks, written by hand: what three
+//! runs said (`cargo xtask bench --threads --passes 51`).
 //!
 //! | pool | one thread | two threads |
 //! |---|---|---|
 //! | the stack by hand | 1 | 1 |
-//! | this, in a buffer | 1.02 to 1.06 | 0.12 to 0.20 |
-//! | this, over a parent, in any chunk | 1.05 to 1.11 | 0.12 to 0.24 |
-//! | `Locked<BlockPool, SpinLock>` | 0.65 | 0.11 |
-//! | `Locked` by `parking_lot`'s mutex, by `std`'s | 1.43, 1.33 | 0.32, 1.41 |
-//! | heapless | 2.1 to 2.2 | 0.9 to 1.4 |
-//! | jemalloc, which has a cache for each thread | 0.67 | 0.04 to 0.09 |
+//! | this, in a buffer | 1.01 to 1.03 | 0.11 to 0.13 |
+//! | this, over a parent, in any chunk | 1.09 to 1.22 | 0.14 to 0.17 |
+//! | `Locked<BlockPool, SpinLock>` | 0.68 to 0.76 | 0.11 |
+//! | `Locked` by `parking_lot`'s mutex, by `std`'s | 1.44 to 1.47, 1.35 to 1.43 | 0.29 to 0.36, 1.05 to 1.25 |
+//! | heapless | 2.3 to 2.5 | 1.3 to 1.4 |
+//! | jemalloc, which has a cache for each thread | 0.82 to 1.01 | 0.05 to 0.06 |
 //!
 //! A spin lock is one exchange for each operation and a plain store, and with two
 //! threads that always run it is faster. What it cannot do is go on while its holder
