@@ -7,7 +7,7 @@ mod package;
 mod preload;
 mod threads;
 
-use std::{path::Path, process::Command};
+use std::{path::Path, process::Command, thread};
 
 use crate::{
     asm, bench, dist, embedded, instr, loom,
@@ -60,24 +60,41 @@ pub(crate) fn run(root: &Path, gate: Gate, tested: bool) -> Result<(), String> {
         cargo("test --workspace")?;
     }
     cargo("clippy -p blockwork-malloc --features debug --all-targets -- -D warnings")?;
-    cargo("test -p blockwork-malloc --features debug")?;
+    cargo("test -p blockwork-malloc --features debug --test debug")?;
     docs(root)?;
-    nightly(root, gate)?;
-    loom::run(root, gate)?;
-    package::compiles(root)?;
-    narrow::compiled(root)?;
-    narrow::played(root, gate)?;
-    memory::valgrind(root, gate)?;
-    memory::address_sanitizer(root, gate)?;
-    threads::thread_sanitizer(root, gate)?;
-    embedded(root)?;
-    preload::check(root, gate)?;
-    dist::check(root)?;
-    benches(root)?;
+    // Each has folders of its own for what it compiles. Some steps keep one
+    // processor busy, or none for a while.
+    let (products, builds) = thread::scope(|scope| {
+        let builds = scope.spawn(|| other_builds(root, gate));
+        (products(root, gate), builds.join())
+    });
+    products.and(builds.unwrap_or_else(|_| Err("a step has panicked".to_owned())))?;
     if let Some(worked) = processor_seconds() {
         println!("  {worked:.0} s of processor in all");
     }
     Ok(())
+}
+
+/// What is built as users have it: run under Valgrind, packed, installed, preloaded,
+/// counted.
+fn products(root: &Path, gate: Gate) -> Result<(), String> {
+    memory::valgrind(root, gate)?;
+    package::compiles(root)?;
+    embedded(root)?;
+    preload::check(root, gate)?;
+    dist::check(root)?;
+    benches(root)
+}
+
+/// The library built in other ways: by another compiler, for other targets, for model
+/// checkers and sanitizers.
+fn other_builds(root: &Path, gate: Gate) -> Result<(), String> {
+    nightly(root, gate)?;
+    loom::run(root, gate)?;
+    narrow::compiled(root)?;
+    narrow::played(root, gate)?;
+    memory::address_sanitizer(root, gate)?;
+    threads::thread_sanitizer(root, gate)
 }
 
 /// The workspace of the programs without std.
