@@ -2,10 +2,9 @@
 
 use core::{
     alloc::Layout,
-    ffi::c_int,
     ptr::NonNull,
     sync::atomic::{
-        AtomicBool, AtomicU32, AtomicUsize,
+        AtomicBool, AtomicUsize,
         Ordering::{Acquire, Relaxed, Release},
     },
 };
@@ -52,7 +51,8 @@ static FREED: AtomicUsize = AtomicUsize::new(0);
 /// Whether somebody is inside.
 static LOCKED: AtomicBool = AtomicBool::new(false);
 
-fn lock() {
+/// Takes the lock.
+pub fn hold() {
     let mut tries = 0_u32;
     while LOCKED.compare_exchange_weak(false, true, Acquire, Relaxed).is_err() {
         tries = tries.saturating_add(1);
@@ -60,7 +60,8 @@ fn lock() {
     }
 }
 
-fn unlock() {
+/// Gives it back.
+pub fn release() {
     LOCKED.store(false, Release);
 }
 
@@ -69,10 +70,10 @@ fn inside<T>(act: impl FnOnce(&'static Heap) -> T) -> T {
     // Before the lock: the unwinder may wait for the loader, and whoever is in
     // the loader may wait for us.
     let callers = callers::now();
-    lock();
+    hold();
     STACKS.0.arrive(callers);
     let done = act(&HEAP.0);
-    unlock();
+    release();
     done
 }
 
@@ -117,46 +118,14 @@ pub const fn resize(_: NonNull<u8>, _: usize) -> bool {
 
 /// The bytes of a block; `None` if it is none.
 pub fn size_of_block(block: NonNull<u8>) -> Option<usize> {
-    lock();
+    hold();
     let layout = HEAP.0.describe(block);
-    unlock();
+    release();
     layout.map(|layout| layout.size())
 }
 
-/// The process whose memory this is; not that of a child of `vfork`.
-static PROCESS: AtomicU32 = AtomicU32::new(0);
-
-/// Whether the end was told.
-static FINISHED: AtomicBool = AtomicBool::new(false);
-
-unsafe extern "C" {
-    safe fn pthread_atfork(before: extern "C" fn(), parent: extern "C" fn(), child: extern "C" fn()) -> c_int;
-}
-
-extern "C" fn before_fork() {
-    lock();
-}
-
-extern "C" fn in_parent() {
-    unlock();
-}
-
-extern "C" fn in_child() {
-    PROCESS.store(sys::process(), Relaxed);
-    unlock();
-}
-
-/// Prepares for children and for the end.
-pub fn start() {
-    PROCESS.store(sys::process(), Relaxed);
-    pthread_atfork(before_fork, in_parent, in_child);
-}
-
-/// Looks at all that is still there, once.
-pub extern "C" fn finish() {
-    if PROCESS.load(Relaxed) != sys::process() || FINISHED.swap(true, Relaxed) {
-        return;
-    }
+/// Looks at all that is still there.
+pub fn finish() {
     inside(|heap| {
         heap.release_quarantine();
         for block in heap.live_blocks().iter() {

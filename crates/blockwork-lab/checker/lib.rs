@@ -13,26 +13,20 @@
 mod callers;
 mod heap;
 mod leaks;
+mod life;
 mod map;
 mod names;
 mod report;
 #[allow(dead_code, reason = "shared with the recorder")]
 mod sys;
 
-/// Starts as soon as the library is loaded.
-#[used]
-#[unsafe(link_section = ".init_array")]
-static START: extern "C" fn(i32, *const *const u8, *const *const u8) = start;
-
-/// Ends when the program calls `exit` or returns from `main`.
-#[used]
-#[unsafe(link_section = ".fini_array")]
-static FINISH: extern "C" fn() = heap::finish;
-
-extern "C" fn start(_count: i32, _arguments: *const *const u8, environment: *const *const u8) {
+fn begin(environment: *const *const u8) {
     // SAFETY: the loader's: pointers to strings, and null.
     unsafe { report::start(environment) }
-    heap::start();
+}
+
+fn end() {
+    heap::finish();
 }
 
 /// Nothing here panics; the language wants it said.

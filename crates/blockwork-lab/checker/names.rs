@@ -177,7 +177,7 @@ pub extern "C" fn free_aligned_sized(block: *mut c_void, align: usize, size: usi
 
 fn end(code: c_int) -> ! {
     const EXIT_GROUP: usize = 231;
-    heap::finish();
+    crate::life::finish();
     loop {
         // SAFETY: does not return.
         let _ = unsafe { sys::syscall(EXIT_GROUP, [code.cast_unsigned() as usize, 0, 0, 0, 0, 0]) };

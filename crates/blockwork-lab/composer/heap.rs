@@ -10,10 +10,9 @@ use core::{
     alloc::Layout,
     arch::asm,
     cell::OnceCell,
-    ffi::c_int,
     ptr::NonNull,
     sync::atomic::{
-        AtomicBool, AtomicU32, AtomicU64, AtomicUsize,
+        AtomicU64, AtomicUsize,
         Ordering::{Acquire, Relaxed, Release},
     },
 };
@@ -195,33 +194,18 @@ pub fn size_of_block(block: NonNull<u8>) -> Option<usize> {
     layout_of(block).map(|layout| layout.size())
 }
 
-/// The process whose figures these are; not that of a child of `vfork`.
-static PROCESS: AtomicU32 = AtomicU32::new(0);
-
-/// Whether the end was told.
-static FINISHED: AtomicBool = AtomicBool::new(false);
-
-unsafe extern "C" {
-    safe fn pthread_atfork(before: extern "C" fn(), parent: extern "C" fn(), child: extern "C" fn()) -> c_int;
-}
-
-extern "C" fn before_fork() {
+/// Takes the lock, unless this thread has it.
+pub fn hold() {
     let _inside = lock();
 }
 
-extern "C" fn in_parent() {
-    unlock();
-}
-
-extern "C" fn in_child() {
-    PROCESS.store(sys::process(), Relaxed);
+/// Gives it back.
+pub fn release() {
     unlock();
 }
 
 /// Builds the heap, before the program begins.
 pub fn start() {
-    PROCESS.store(sys::process(), Relaxed);
-    pthread_atfork(before_fork, in_parent, in_child);
     let Some(text) = env::var_os(COMPOSITION) else { refuse("no composition") };
     let sources = sources::all();
     let names = [sources[0].0, sources[1].0];
@@ -243,12 +227,9 @@ fn refuse(why: &str) -> ! {
     process::abort()
 }
 
-/// Writes the figures of this process, once: its number, the most bytes held,
+/// Writes the figures of this process: its number, the most bytes held,
 /// blocks given, and blocks of strangers.
-pub extern "C" fn finish() {
-    if PROCESS.load(Relaxed) != sys::process() || FINISHED.swap(true, Relaxed) {
-        return;
-    }
+pub fn finish() {
     let Some(file) = FILE.0.get() else { return };
     let figures = format!(
         "{} {} {} {}\n",

@@ -11,6 +11,7 @@
 //! over it; the command carries the result along.
 
 mod heap;
+mod life;
 #[allow(dead_code, reason = "shared with the checker")]
 mod map;
 mod names;
@@ -23,16 +24,10 @@ mod sys;
 #[global_allocator]
 static OWN: spare::Spare = spare::Spare;
 
-/// Starts as soon as the library is loaded.
-#[used]
-#[unsafe(link_section = ".init_array")]
-static START: extern "C" fn(i32, *const *const u8, *const *const u8) = start;
-
-/// Ends when the program calls `exit` or returns from `main`.
-#[used]
-#[unsafe(link_section = ".fini_array")]
-static FINISH: extern "C" fn() = heap::finish;
-
-extern "C" fn start(_count: i32, _arguments: *const *const u8, _environment: *const *const u8) {
+fn begin(_environment: *const *const u8) {
     heap::start();
+}
+
+fn end() {
+    heap::finish();
 }

@@ -2,30 +2,24 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
-
 use super::{Diff, Unit};
-use crate::text::{bytes, grouped};
+use crate::{
+    report::table::{Style, align, plain},
+    text::{bytes, grouped},
+};
 
 /// All tables, within `width` columns.
 pub fn render(diff: &Diff, width: u16) -> String {
     let mut text = String::new();
     for part in &diff.tables {
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
-        table.force_no_tty();
+        let mut table = plain(Style { width, emphasis: false });
         let [before, after] = diff.names.each_ref().map(|name| short(name));
         table.set_header([part.title.clone(), before, after, "change".into()]);
         for change in &part.changes {
             let [before, after] = [change.before, change.after].map(|figure| shown(change.unit, figure));
             table.add_row([change.what.clone(), before, after, change.words()]);
         }
-        for column in table.column_iter_mut() {
-            column.set_padding((0, 2));
-        }
-        for column in table.column_iter_mut().skip(1) {
-            column.set_constraint(ColumnConstraint::ContentWidth).set_cell_alignment(CellAlignment::Right);
-        }
+        align(&mut table, 1);
         // Writing into a string does not fail.
         let _ = writeln!(text, "{}\n", table.trim_fmt());
     }

@@ -1,14 +1,11 @@
 //! What `tune` found, if its results are there: the front of time against memory.
 
-use super::{Chapter, amount, card, put, verdict::colour};
+use super::{
+    Chapter, card, put,
+    verdict::{colour, time_by_memory},
+};
 use crate::{
-    draw::{
-        Svg,
-        axis::Axis,
-        escape,
-        frame::Frame,
-        scatter::{self, Dot},
-    },
+    draw::{escape, scatter::Dot},
     results::tuning::Part,
     text::{bytes, counted},
 };
@@ -31,14 +28,7 @@ pub fn write(out: &mut String, chapter: &Chapter<'_>) {
     let dots: Vec<Dot> =
         rows.iter().enumerate().filter_map(|(index, (spec, part, _))| dot(index, spec, part)).collect();
     if !dots.is_empty() {
-        let frame = Frame::of(260.0);
-        let x = Axis::fitting(dots.iter().map(|dot| dot.x), frame.across());
-        let y = Axis::fitting(dots.iter().map(|dot| dot.y), frame.up());
-        let mut svg = Svg::new(frame.height(), "Time per event against most memory held, of what was tuned", "");
-        frame.left_axis(&mut svg, &y, "most bytes held", amount);
-        frame.bottom_axis(&mut svg, &x, "nanoseconds per event, without the replay itself", crate::draw::number);
-        scatter::draw(&dots, &mut svg, frame, &x, &y);
-        put(out, format_args!("<figure>{}</figure>", svg.finish()));
+        time_by_memory(out, &dots, 260.0, "of what was tuned");
     }
     out.push_str(
         "<div class=\"wide\"><table><thead><tr><th></th><th>composition</th><th class=\"right\">net ns</th>\

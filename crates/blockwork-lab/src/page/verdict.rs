@@ -56,21 +56,24 @@ fn picture(out: &mut String, results: &Results) {
     if dots.is_empty() {
         return;
     }
-    let frame = Frame::of(300.0);
+    time_by_memory(out, &dots, 300.0, "for each allocator");
+    out.push_str(
+        "<p class=\"soft\">Down and left is better. The dashed line joins what nothing usable beats in both; the bound never \
+         frees, and models are no code that could be used.</p>",
+    );
+}
+
+/// Time against memory of some allocators: `whose` says of which, for those who do
+/// not see it.
+pub fn time_by_memory(out: &mut String, dots: &[Dot], height: f64, whose: &str) {
+    let frame = Frame::of(height);
     let x = Axis::fitting(dots.iter().map(|dot| dot.x), frame.across());
     let y = Axis::fitting(dots.iter().map(|dot| dot.y), frame.up());
-    let mut svg = Svg::new(frame.height(), "Time per event against most memory held, for each allocator", "");
+    let mut svg = Svg::new(frame.height(), &format!("Time per event against most memory held, {whose}"), "");
     frame.left_axis(&mut svg, &y, "most bytes held", amount);
     frame.bottom_axis(&mut svg, &x, "nanoseconds per event, without the replay itself", crate::draw::number);
-    scatter::draw(&dots, &mut svg, frame, &x, &y);
-    put(
-        out,
-        format_args!(
-            "<figure>{}</figure><p class=\"soft\">Down and left is better. The dashed line joins what nothing usable beats in \
-             both; the bound never frees, and models are no code that could be used.</p>",
-            svg.finish()
-        ),
-    );
+    scatter::draw(dots, &mut svg, frame, &x, &y);
+    put(out, format_args!("<figure>{}</figure>", svg.finish()));
 }
 
 fn dot(results: &Results, index: usize, row: &Candidate) -> Option<Dot> {

@@ -4,17 +4,20 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::{facts::Facts, pairing::Pairings, stats::Spread, verdict::Verdict};
-use crate::replay::{
-    candidate::Kind,
-    curve::{Curve, Point},
-    latency::Latencies,
-    runner::{Figures, Method, Outcome, Row},
+use crate::{
+    replay::{
+        candidate::Kind,
+        curve::{Curve, Point},
+        latency::Latencies,
+        runner::{Figures, Method, Outcome, Row},
+    },
+    results::{Calls, Recording},
 };
 
 /// The object.
 #[derive(Debug, Serialize)]
 pub struct Comparison<'a> {
-    recording: Recording<'a>,
+    recording: Recording,
     method: Method,
     candidates: Vec<Candidate<'a>>,
     driver_ns_per_event: Option<f64>,
@@ -26,17 +29,6 @@ pub struct Comparison<'a> {
     /// If it is open which blocks were freed: figures for either.
     #[serde(skip_serializing_if = "Option::is_none")]
     approximate: Option<&'a Pairings>,
-}
-
-/// What was replayed.
-#[derive(Debug, Serialize)]
-struct Recording<'a> {
-    name: &'a str,
-    events: u64,
-    requested_bytes: u64,
-    peak_live_blocks: u64,
-    peak_live_bytes: u64,
-    threads: u64,
 }
 
 /// One row. Times are raw: the driver is in them. A figure that a candidate
@@ -63,18 +55,9 @@ struct Candidate<'a> {
     note: Option<&'a str>,
 }
 
-/// What one call in two takes at most, and all but one in a hundred; the clock
-/// is in them.
-#[derive(Debug, Serialize)]
-struct Calls {
-    median: f64,
-    p99: f64,
-}
-
-impl Calls {
-    fn of(calls: &Latencies) -> Option<Self> {
-        Some(Self { median: calls.percentile(50)?, p99: calls.percentile(99)? })
-    }
+/// Half of the calls, and all but one in a hundred.
+fn calls(calls: &Latencies) -> Option<Calls> {
+    Some(Calls { median: calls.percentile(50)?, p99: calls.percentile(99)? })
 }
 
 /// A curve as columns, which take less room than points.
@@ -105,7 +88,7 @@ impl<'a> Comparison<'a> {
     /// Everything that was found out.
     pub fn new(facts: &'a Facts, outcome: &'a Outcome, verdict: &'a Verdict) -> Self {
         let recording = Recording {
-            name: &facts.name,
+            name: facts.name.clone(),
             events: facts.events,
             requested_bytes: facts.requested_bytes,
             peak_live_blocks: facts.peak_live_blocks,
@@ -138,7 +121,7 @@ impl<'a> Candidate<'a> {
             spec: &row.spec,
             kind: row.kind,
             ns_per_event: figures.and_then(|figures| Spread::of(&figures.ns)),
-            ns_per_call: figures.and_then(|figures| Calls::of(&figures.calls)),
+            ns_per_call: figures.and_then(|figures| calls(&figures.calls)),
             peak_held_bytes: peak.map(|peak| peak.held),
             peak_resident_bytes: figures.and_then(|figures| figures.resident),
             internal_waste_bytes: peak.map(|peak| peak.internal_waste()),

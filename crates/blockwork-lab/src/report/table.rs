@@ -97,13 +97,7 @@ fn method(outcome: &Outcome, driver: Spread, style: Style) -> String {
 }
 
 fn rows(outcome: &Outcome, overhead: Option<Overhead>, verdict: &Verdict, style: Style) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(style.width);
-    if style.emphasis {
-        table.enforce_styling();
-    } else {
-        table.force_no_tty();
-    }
+    let mut table = plain(style);
     let columns = style.columns();
     table.set_header(["allocator", ""].into_iter().chain(columns.iter().map(|column| column.title())));
     for row in &outcome.rows {
@@ -111,19 +105,38 @@ fn rows(outcome: &Outcome, overhead: Option<Overhead>, verdict: &Verdict, style:
         let cells = cells(row, &columns, overhead, best);
         table.add_row(cells.map(|cell| emphasised(cell, best && style.emphasis)));
     }
+    align(&mut table, 2);
+    table
+}
+
+/// A table without lines that fits the terminal.
+pub fn plain(style: Style) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(style.width);
+    if style.emphasis {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
+    table
+}
+
+/// Only the first column is narrowed; figures, behind so many columns of `words`, end
+/// below each other.
+pub fn align(table: &mut Table, words: usize) {
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
     for column in table.column_iter_mut().skip(1) {
         column.set_constraint(ColumnConstraint::ContentWidth);
     }
-    for column in table.column_iter_mut().skip(2) {
+    for column in table.column_iter_mut().skip(words) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    table
 }
 
-fn emphasised(text: String, strong: bool) -> Cell {
+/// A cell, bold if it is to stand out.
+pub fn emphasised(text: String, strong: bool) -> Cell {
     let cell = Cell::new(text);
     if strong { cell.add_attribute(Attribute::Bold) } else { cell }
 }

@@ -6,9 +6,9 @@ pub mod tuning;
 use std::{fs, path::Path};
 
 use anyhow::Context;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use crate::report::stats::Spread;
+use crate::report::{stats::Spread, verdict::Verdict};
 
 /// A comparison. Figures that this version does not know are passed over.
 #[derive(Clone, Debug, Deserialize)]
@@ -24,7 +24,7 @@ pub struct Results {
 }
 
 /// What was replayed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recording {
     /// The program.
     pub name: String,
@@ -67,8 +67,8 @@ pub struct Candidate {
     pub note: Option<String>,
 }
 
-/// Single calls, in nanoseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+/// Single calls, in nanoseconds, the clock included.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Calls {
     /// Half of them take no longer.
     pub median: f64,
@@ -83,15 +83,6 @@ pub struct OverTime {
     pub event: Vec<u64>,
     /// The most bytes held since the event before.
     pub held: Vec<u64>,
-}
-
-/// What came of a comparison.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-pub struct Verdict {
-    /// The row to use.
-    pub best: Option<String>,
-    /// The same in words.
-    pub text: String,
 }
 
 impl Results {

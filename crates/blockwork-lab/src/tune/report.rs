@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::{Attribute, Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
+use comfy_table::Table;
 use serde::Serialize;
 
 use super::{Checked, Goal, Rounding, Tuning};
@@ -10,7 +10,7 @@ use crate::{
     replay::outcome::Figures,
     report::{
         stats::Spread,
-        table::{Style, wrap},
+        table::{Style, align, emphasised, plain, wrap},
     },
     text::{bytes, counted, percent},
 };
@@ -80,13 +80,7 @@ fn classes(rounding: &Rounding) -> String {
 }
 
 fn rows(tuning: &Tuning, style: Style) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(style.width);
-    if style.emphasis {
-        table.enforce_styling();
-    } else {
-        table.force_no_tty();
-    }
+    let mut table = plain(style);
     let short = tuning.checked == Checked::Itself;
     let names = ["allocator", "", "net ns", "held", "checked ns", "held"];
     table.set_header(names.into_iter().take(if short { 4 } else { 6 }));
@@ -109,19 +103,9 @@ fn rows(tuning: &Tuning, style: Style) -> Table {
             _ => "",
         };
         let cells = row(&finalist.spec, mark, finalist.parts.each_ref().map(|part| part.as_ref().ok()));
-        let strong = best && style.emphasis;
-        let cell = |text: String| if strong { Cell::new(text).add_attribute(Attribute::Bold) } else { Cell::new(text) };
-        table.add_row(cells.into_iter().map(cell));
+        table.add_row(cells.into_iter().map(|text| emphasised(text, best && style.emphasis)));
     }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_constraint(ColumnConstraint::ContentWidth);
-    }
-    for column in table.column_iter_mut().skip(2) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
+    align(&mut table, 2);
     table
 }
 

@@ -13,7 +13,7 @@
 pub mod gain;
 mod limit;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use self::gain::{Gain, LEAST_TIME, Way, duration, floor};
 pub use self::limit::Limit;
@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
     /// The composition to use: the machine's own when none helps, none when
     /// there is nothing to compare with.
