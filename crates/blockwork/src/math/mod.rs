@@ -12,6 +12,8 @@ pub(crate) mod column;
 pub(crate) mod digest;
 pub(crate) mod doubling;
 pub mod fill;
+#[cfg(all(feature = "malloc", target_os = "linux", not(any(loom, shuttle, blockwork_no_os))))]
+pub(crate) mod holes;
 pub(crate) mod share;
 pub mod size_class;
 pub(crate) mod spread;

@@ -23,7 +23,8 @@
 //! Up to 32 MiB of freed spans, or 6 % of the live ones where that is more, and
 //! 1 MiB of spans of up to 256 KiB, free slabs among them, for each thread.
 //! Everything beyond goes back to the system as it is freed; what is kept, when nobody has needed it for a second while threads
-//! still allocate, or by [`trim`](Malloc::trim). There is no thread for that.
+//! still allocate, or by [`trim`](Malloc::trim); and so does what is free in slabs
+//! that are not, page by page. There is no thread for that.
 //!
 //! # When not to use it
 //!
@@ -56,6 +57,7 @@ use crate::{
 };
 
 mod clock;
+mod giving;
 pub mod hardened;
 mod large;
 mod misuse;
@@ -67,6 +69,7 @@ mod tests;
 mod threads;
 
 use self::{
+    giving::Giving,
     large::{Large, inner, is_span},
     spans::Spans,
 };
@@ -79,7 +82,7 @@ static MAP: PageMap<Page> = PageMap::new();
 
 static SHARED_SPANS: Spans = Spans::new();
 
-type Heaps = ThreadHeaps<&'static Spans, Pages>;
+type Heaps = ThreadHeaps<&'static Spans, Pages, Giving>;
 
 static HEAPS: Heaps = ThreadHeaps::new(&MAP, &SHARED_SPANS, Pages);
 
@@ -178,11 +181,8 @@ impl Malloc {
     /// thread, by those that have ended, and of the shared spans. Returns the bytes
     /// that may have gone.
     pub fn trim(self) -> usize {
-        if let Some(heap) = threads::own() {
-            HEAPS.tidy(heap);
-        }
-        HEAPS.tidy_idle();
-        SHARED_SPANS.with_pool(|spans| spans.parent().trim().saturating_add(spans.purge()))
+        let holes = threads::own().map_or(0, |heap| HEAPS.give_back(heap)).saturating_add(HEAPS.give_back_idle());
+        holes.saturating_add(SHARED_SPANS.with_pool(|spans| spans.parent().trim().saturating_add(spans.purge())))
     }
 }
 

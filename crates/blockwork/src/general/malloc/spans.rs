@@ -142,6 +142,11 @@ pub(super) fn ask_for_huge_pages(huge: bool) {
     HUGE.store(huge, Ordering::Relaxed);
 }
 
+pub(super) fn asks_for_huge_pages() -> bool {
+    // Relaxed: a wish.
+    HUGE.load(Ordering::Relaxed)
+}
+
 /// Where chunks come from.
 #[derive(Debug)]
 pub(super) struct Chunks;
@@ -150,8 +155,7 @@ pub(super) struct Chunks;
 // whatever they were made with; nothing panics.
 unsafe impl Allocate for Chunks {
     fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        // Relaxed: a wish.
-        let huge = HUGE.load(Ordering::Relaxed);
+        let huge = asks_for_huge_pages();
         Pages::with(PageOptions { huge, ..PageOptions::DEFAULT }).allocate(layout)
     }
 

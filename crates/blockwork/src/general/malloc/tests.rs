@@ -97,3 +97,51 @@ fn what_was_freed_elsewhere_is_found_again() {
     let pages: usize = resident.split(' ').nth(1).unwrap().parse().unwrap();
     assert!(pages * Pages::page_size() < 2 << 30, "{pages} pages");
 }
+
+#[test]
+fn slabs_lose_the_memory_of_what_is_free_in_them_and_get_it_back() {
+    let resident = || {
+        let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+        pages.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * Pages::page_size()
+    };
+    // 64 MiB, of which one block in 64 stays: every slab has one.
+    let mut blocks: Vec<_> = (0..65_536).map(|_| Filled::new(1000, 16, 9)).collect();
+    let all = resident();
+    let mut number = 0_usize;
+    blocks.retain(|_| {
+        number += 1;
+        number.is_multiple_of(64)
+    });
+    assert!(Malloc.trim() > 48 << 20);
+    // Other tests run meanwhile.
+    assert!(resident() < all - (16 << 20));
+    // Each fault brings back a strip, not more blocks than there were.
+    blocks.extend((0..64_000).map(|_| Filled::new(1000, 16, 11)));
+    let mut addresses: Vec<_> = blocks.iter().map(|filled| filled.block.addr()).collect();
+    addresses.sort_unstable();
+    assert!(addresses.windows(2).all(|pair| pair[1].get() - pair[0].get() >= 1000));
+}
+
+#[test]
+fn blocks_keep_their_contents_while_holes_open_and_close_around_them() {
+    let mut dice = dice(77);
+    let mut held: Vec<Filled> = Vec::new();
+    for step in 0..60_000_u32 {
+        let most = if dice(50) == 0 { 20_000 } else { 900 };
+        let size = 1 + dice(most);
+        held.push(Filled::new(size, 1 << dice(6), u8::try_from(step % 251).unwrap()));
+        // Up to a thousand blocks, then down to a few: so slabs are nearly empty.
+        let most = if step / 3000 % 2 == 0 { 3000 } else { 60 };
+        while held.len() > most {
+            let freed = held.swap_remove(dice(held.len()));
+            match dice(16) {
+                // From a thread that owns no slab.
+                0 if step % 64 == 0 => thread::spawn(move || drop(freed)).join().unwrap(),
+                _ => drop(freed),
+            }
+        }
+        if step % 997 == 0 {
+            Malloc.trim();
+        }
+    }
+}

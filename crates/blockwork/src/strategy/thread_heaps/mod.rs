@@ -44,6 +44,18 @@ const SEND_EVERY: u32 = 32;
 /// Every so many refills, it is time to look at the clock.
 const LOOK_EVERY: u32 = 16;
 
+/// Slabs that are looked through for holes in a round, at most.
+const LOOKS_A_ROUND: u32 = 2048;
+
+/// Which slabs are looked through for holes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    /// Those that nobody has used since the last round.
+    ForARound,
+    /// All.
+    Any,
+}
+
 /// The span that is a slab.
 const SLAB: Layout = match Layout::from_size_align(PAGE, PAGE) {
     Ok(layout) => layout,
@@ -155,17 +167,25 @@ impl<S: Allocate, M: Allocate, P: Policy> ThreadHeaps<S, M, P> {
         self.shed(heap, 0);
     }
 
-    /// Takes the mail of heaps without threads, and gives up what is free there.
-    pub(crate) fn tidy_idle(&self) {
-        let mut seen = None;
+    /// The same, and takes the memory from what is free in slabs that are not; the
+    /// bytes of that.
+    pub(crate) fn give_back(&self, heap: &'static Heap) -> usize {
+        self.tidy(heap);
+        self.open_holes(heap, Rest::Any)
+    }
+
+    /// The same for heaps without threads, once their mail is taken.
+    pub(crate) fn give_back_idle(&self) -> usize {
+        let (mut seen, mut bytes) = (None, 0_usize);
         while let Some(heap) = self.idle.pop() {
-            self.tidy(heap);
+            bytes = bytes.saturating_add(self.give_back(heap));
             heap.next.set(seen.replace(heap));
         }
         while let Some(heap) = seen {
             seen = heap.next.take();
             self.idle.push(heap);
         }
+        bytes
     }
 
     /// Heaps, and those of them without a thread.
@@ -186,7 +206,37 @@ impl<S: Allocate, M: Allocate, P: Policy> ThreadHeaps<S, M, P> {
     pub(crate) fn end_round(&self, heap: &Heap, round: u32) {
         if heap.round.replace(round) != round {
             self.shed(heap, heap.spares.pages() / 2);
+            self.open_holes(heap, Rest::ForARound);
         }
+    }
+
+    /// Takes the memory from what is free in the queued slabs of `heap`, of this
+    /// thread; the bytes that went.
+    fn open_holes(&self, heap: &Heap, rest: Rest) -> usize {
+        let (mut bytes, mut looks) = (0_usize, 0_u32);
+        if !P::opens_holes() {
+            return bytes;
+        }
+        for class in 0..CLASSES {
+            let Some(queue) = heap.queue(class) else { continue };
+            let mut next = queue.first();
+            while let Some(link) = next {
+                // SAFETY: in the queue.
+                next = unsafe { queue.after(link) };
+                // SAFETY: records stay.
+                let page = unsafe { link.as_ref() };
+                if !page.has_blocks() || (rest == Rest::ForARound && !page.has_rested()) {
+                    continue;
+                }
+                // SAFETY: strips in which everything is free.
+                bytes = bytes.saturating_add(page.open_holes(|strips| unsafe { P::decommit(strips) }));
+                looks = looks.wrapping_add(1);
+                if rest == Rest::ForARound && looks >= LOOKS_A_ROUND {
+                    return bytes;
+                }
+            }
+        }
+        bytes
     }
 
     /// A block of `class`, which `heap`, of this thread, has none of in hand.

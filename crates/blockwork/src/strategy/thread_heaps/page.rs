@@ -23,6 +23,12 @@
 //! | detached | no: its heap has taken all of it | enough is free to queue it |
 //!
 //! So there is one word to decrement and one branch, whatever is waited for.
+//!
+//! # Holes
+//!
+//! Of a queued slab that nobody has taken from for a while, the [strips](STRIP) in
+//! which everything is free may lose their memory. Their blocks leave the list: they
+//! are free, but [missing](Holes), until the slab has no others left.
 
 use core::{
     cell::{Cell, UnsafeCell},
@@ -33,8 +39,9 @@ use core::{
 
 use super::heap::Heap;
 use crate::{
+    math::holes::{Holes, STRIP, Shape},
     raw::{
-        counted_mail::CountedMail,
+        counted_mail::{CountedMail, GRAIN},
         free_list::{FreeList, Link},
         list::{Linked, Links},
         mail::Parcel,
@@ -95,7 +102,25 @@ struct Shared {
     class_told: AtomicU32,
     carved_told: AtomicU32,
     used_told: AtomicU32,
+    /// For the owner alone, like the next two: strips without memory, as
+    /// [bits](Holes::bits).
+    holes: Cell<u16>,
+    /// Blocks that are missing for it.
+    missing: Cell<u16>,
+    /// The countdown when the owner last looked for holes, and whether it found it
+    /// the same before.
+    seen: Cell<u32>,
 }
+
+/// How many strips must lose their memory at once, at least: it is a call of the
+/// system, and a fault for each that is used again.
+const LEAST_HOLES: u32 = 3;
+
+/// In [`Shared::seen`]: looked for holes, and nothing has changed since.
+const LOOKED: u32 = 1 << 31;
+
+/// The most blocks of a slab.
+const BLOCKS: usize = PAGE / GRAIN;
 
 /// What a slab says of itself for statistics.
 #[derive(Clone, Copy, Debug)]
@@ -235,6 +260,9 @@ impl Page {
         self.class.set(class);
         self.size.set(size);
         self.capacity.set(capacity);
+        self.shared.holes.set(0);
+        self.shared.missing.set(0);
+        self.shared.seen.set(0);
         self.set_extent(base, PAGE);
         // Relaxed: told to others with the blocks.
         self.owner.store(ptr::from_ref(owner).cast_mut(), Ordering::Relaxed);
@@ -328,7 +356,7 @@ impl Page {
 
     /// Whether blocks can still be made.
     pub(crate) const fn has_room(&self) -> bool {
-        self.carved.get() < self.capacity.get()
+        self.carved.get() < self.capacity.get() || self.shared.holes.get() != 0
     }
 
     /// Whether freed blocks wait here.
@@ -343,16 +371,100 @@ impl Page {
     /// [room](Self::has_room).
     pub(crate) fn take_all(&self, list: &FreeList, make: impl FnOnce(Range<u32>, &FreeList)) {
         list.swap(&self.blocks);
-        let taken = self.carved.get().wrapping_sub(self.used());
+        let taken = self.there().wrapping_sub(self.used());
         let batch = CARVE.checked_div(self.size.get()).unwrap_or(1).max(CARVE_LEAST);
         if taken.saturating_mul(2) <= batch {
-            let start = self.carved.get();
-            let end = start.saturating_add(batch).min(self.capacity.get());
-            make(start..end, list);
-            self.carved.set(end);
+            if self.shared.holes.get() == 0 {
+                let start = self.carved.get();
+                let end = start.saturating_add(batch).min(self.capacity.get());
+                make(start..end, list);
+                self.carved.set(end);
+            } else {
+                make(self.close_hole(), list);
+            }
         }
-        self.countdown.set(self.carved.get());
+        self.countdown.set(self.there());
         self.tell();
+    }
+
+    /// Blocks that were made and are not missing.
+    fn there(&self) -> u32 {
+        self.carved.get().wrapping_sub(u32::from(self.shared.missing.get()))
+    }
+
+    fn shape(&self) -> Shape {
+        Shape { size: self.size.get(), made: self.carved.get() }
+    }
+
+    /// The blocks that are no longer missing, since a hole was closed.
+    #[cold]
+    fn close_hole(&self) -> Range<u32> {
+        let mut holes = Holes::from_bits(self.shared.holes.get());
+        let back = holes.close(self.shape());
+        self.set_holes(holes);
+        back
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "a slab has no more than 2^12 blocks")]
+    fn set_holes(&self, holes: Holes) {
+        self.shared.holes.set(holes.bits());
+        self.shared.missing.set(holes.count(self.shape()) as u16);
+    }
+
+    /// Whether nothing was taken from the queued slab, and nothing came back, since
+    /// this was last asked; true once.
+    pub(crate) fn has_rested(&self) -> bool {
+        let now = self.countdown.get();
+        let seen = self.shared.seen.get();
+        let rested = seen == now;
+        if seen != now | LOOKED {
+            self.shared.seen.set(if rested { now | LOOKED } else { now });
+        }
+        rested
+    }
+
+    /// Takes the memory from all strips of the queued slab in which everything is
+    /// free, if they are enough for it; how many bytes went by `decommit`, which says
+    /// of a run of memory that is not used whether it is gone.
+    pub(crate) fn open_holes(&self, decommit: impl Fn(NonNull<[u8]>) -> bool) -> usize {
+        let (shape, old) = (self.shape(), Holes::from_bits(self.shared.holes.get()));
+        let mut free = [0_u64; BLOCKS / 64];
+        let word = |number: u32| (number as usize / 64, 1_u64.wrapping_shl(number));
+        for block in self.blocks.iter() {
+            let (at, bit) = word(self.number(block));
+            free.get_mut(at).into_iter().for_each(|free| *free |= bit);
+        }
+        let listed = |number| {
+            let (at, bit) = word(number);
+            free.get(at).is_some_and(|free| free & bit != 0)
+        };
+        let holes = Holes::of_free(shape, |number| listed(number) || old.have(shape, number));
+        let new = holes.without(old);
+        if new.strips() < LEAST_HOLES {
+            return 0;
+        }
+        // What stays is linked anew, by address.
+        self.blocks.clear();
+        for number in (0..shape.made).rev().filter(|&number| listed(number) && !holes.have(shape, number)) {
+            self.carve(number..number.wrapping_add(1), &self.blocks);
+        }
+        self.set_holes(holes);
+        // What the system refuses to take stays as it is.
+        new.runs().map(|run| self.strips(run)).filter(|&strips| decommit(strips)).map(|strips| strips.len()).sum()
+    }
+
+    /// The memory of these strips.
+    fn strips(&self, run: Range<u32>) -> NonNull<[u8]> {
+        // SAFETY: strips of this slab.
+        let start = unsafe { self.base().add((run.start as usize).wrapping_mul(STRIP)) };
+        NonNull::slice_from_raw_parts(start, run.len().wrapping_mul(STRIP))
+    }
+
+    /// The number of `block`, which is one of this slab.
+    #[expect(clippy::cast_possible_truncation, reason = "an offset in a slab")]
+    fn number(&self, block: NonNull<u8>) -> u32 {
+        let offset = block.addr().get().wrapping_sub(self.base().addr().get()) as u32;
+        offset.checked_div(self.size.get()).unwrap_or(0)
     }
 
     /// Makes blocks of these numbers, in front of those in `list`.

@@ -15,26 +15,53 @@ pub(crate) trait Policy: 'static {
     type Record: Record;
 
     /// The class that small blocks are of at least.
-    const LEAST: u8;
+    const LEAST: u8 = 0;
 
     /// The page has become a slab.
-    fn began(record: &'static Self::Record);
+    #[inline]
+    fn began(_: &'static Self::Record) {}
 
     /// The slab is about to become nobody's, and to be kept.
-    fn ended(record: &'static Self::Record);
+    #[inline]
+    fn ended(_: &'static Self::Record) {}
 
-    /// Makes the blocks of these numbers, for the first time, in front of those in
-    /// `list`.
-    fn make(record: &'static Self::Record, numbers: Range<u32>, list: &FreeList);
+    /// Makes the blocks of these numbers, whose memory nobody has used since it was
+    /// new, in front of those in `list`.
+    #[inline]
+    fn make(record: &'static Self::Record, numbers: Range<u32>, list: &FreeList) {
+        record.page().carve(numbers, list);
+    }
 
     /// Looks at `count` blocks that came by mail; the same ones.
-    fn receive(record: &'static Self::Record, blocks: FreeList, count: u32) -> FreeList;
+    #[inline]
+    fn receive(_: &'static Self::Record, blocks: FreeList, _: u32) -> FreeList {
+        blocks
+    }
 
     /// Looks at a block before its link is followed.
-    fn vet(map: &'static PageMap<Self::Record>, block: NonNull<u8>);
+    #[inline]
+    fn vet(_: &'static PageMap<Self::Record>, _: NonNull<u8>) {}
 
     /// Looks at a page that was kept before its link is followed.
-    fn vet_spare(map: &'static PageMap<Self::Record>, page: NonNull<u8>);
+    #[inline]
+    fn vet_spare(_: &'static PageMap<Self::Record>, _: NonNull<u8>) {}
+
+    /// Whether strips of slabs may lose their memory: then nothing but links is in
+    /// free blocks.
+    #[inline]
+    fn opens_holes() -> bool {
+        false
+    }
+
+    /// Gives back the memory that lies there, but not the addresses: whether it has.
+    ///
+    /// # Safety
+    ///
+    /// - Nobody uses the memory, which lies in a slab.
+    #[inline]
+    unsafe fn decommit(_: NonNull<[u8]>) -> bool {
+        false
+    }
 }
 
 /// Nothing at all.
@@ -43,28 +70,4 @@ pub(crate) enum Plain {}
 
 impl Policy for Plain {
     type Record = Page;
-
-    const LEAST: u8 = 0;
-
-    #[inline]
-    fn began(_: &'static Page) {}
-
-    #[inline]
-    fn ended(_: &'static Page) {}
-
-    #[inline]
-    fn make(page: &'static Page, numbers: Range<u32>, list: &FreeList) {
-        page.carve(numbers, list);
-    }
-
-    #[inline]
-    fn receive(_: &'static Page, blocks: FreeList, _: u32) -> FreeList {
-        blocks
-    }
-
-    #[inline]
-    fn vet(_: &'static PageMap<Page>, _: NonNull<u8>) {}
-
-    #[inline]
-    fn vet_spare(_: &'static PageMap<Page>, _: NonNull<u8>) {}
 }

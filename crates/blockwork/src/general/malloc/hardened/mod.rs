@@ -238,9 +238,9 @@ impl HardenedMalloc {
     pub fn trim(self) {
         if let Some(heap) = threads::own() {
             empty_quarantine(heap);
-            HEAPS.tidy(heap);
+            HEAPS.give_back(heap);
         }
-        HEAPS.tidy_idle();
+        HEAPS.give_back_idle();
         SHARED_SPANS.with_parent(|spans| {
             spans.parent().trim();
             spans.purge();
