@@ -1,5 +1,6 @@
-/* How much is held of 512 MiB that were freed: at once, after a while of little
-   work, and after a trim. The argument is the size of blocks. */
+/* How much is held of 512 MiB that were freed: all but one block in 64, after a trim;
+   then the whole, at once, after a while of little work, and after a trim. The first
+   argument is the size of blocks, the second how long that while is. */
 #define _GNU_SOURCE
 #include "check.h"
 #include <malloc.h>
@@ -42,15 +43,25 @@ int main(int count, char **arguments) {
     /* Every other one first: many holes, and few mappings. */
     for (size_t i = 0; i < number; i += 2) free(blocks[i]);
     size_t maps = mappings();
-    for (size_t i = 1; i < number; i += 2) free(blocks[i]);
+    for (size_t i = 1; i < number; i += 2) {
+        if (i % 64 != 1) free(blocks[i]);
+    }
+    malloc_trim(0);
+    size_t holes = held() - before;
+    for (size_t i = 1; i < number; i += 64) {
+        CHECK(holds(blocks[i], size, 1));
+        free(blocks[i]);
+    }
     free(blocks);
     size_t at_once = held() - before;
     light_use(count > 2 ? atoi(arguments[2]) : 2000);
     size_t later = held() > before ? held() - before : 0;
     malloc_trim(0);
     size_t trimmed = held() > before ? held() - before : 0;
-    printf("%zu bytes: of 512 MiB at once %zu, later %zu, trimmed %zu MiB; %zu mappings\n", size, at_once >> 20,
+    printf("%zu bytes: of 512 MiB with holes %zu, at once %zu, later %zu, trimmed %zu MiB; %zu mappings\n", size, holes >> 20, at_once >> 20,
            later >> 20, trimmed >> 20, maps);
+    /* Of the smallest, every strip has one that lives. */
+    CHECK(size < 256 || holes < whole / 100 * 15);
     CHECK(at_once < whole / 100 * 15);
     CHECK(later < whole / 100 * 5);
     CHECK(trimmed < whole / 100 * 3);

