@@ -3,6 +3,7 @@
 mod asm;
 mod bench;
 mod callgrind;
+mod census;
 mod ci;
 mod dist;
 mod embedded;
@@ -26,6 +27,7 @@ cargo xtask <task>
   ci [--full | --tested]   everything a change must pass; --full adds the long checks, and
                            --tested leaves out `cargo test --workspace`, which has just passed
   tidy                     layer order, banned spellings, complete lists
+  unsafe [--bless]         what is unsafe, by crate and layer, against docs/unsafe.txt
   asm                      the machine code of compositions beside the same by hand
   instr [--bless]          instructions per operation against bench/instructions.txt
   loom [--full]            the models of what threads share, and random schedules of them;
@@ -49,6 +51,8 @@ fn main() -> ExitCode {
         ["ci"] => ci::run(&root(), ci::Gate::Fast, false),
         ["ci", "--tested"] => ci::run(&root(), ci::Gate::Fast, true),
         ["ci", "--full"] => ci::run(&root(), ci::Gate::Full, false),
+        ["unsafe"] => census::run(&root(), false),
+        ["unsafe", "--bless"] => census::run(&root(), true),
         ["tidy"] => tidy::check(&root()),
         ["asm"] => asm::check(&root()),
         ["instr"] => instr::check(&root()),
