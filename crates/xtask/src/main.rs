@@ -13,6 +13,7 @@ mod malloc;
 mod peers;
 mod programs;
 mod run;
+mod soak;
 mod tidy;
 
 use std::{
@@ -32,6 +33,8 @@ cargo xtask <task>
   instr [--bless]          instructions per operation against bench/instructions.txt
   loom [--full]            the models of what threads share, and random schedules of them;
                            --full interrupts the models more often
+  soak [--operations N | --minutes N]
+                           load on the malloc and on what threads share, looked at and measured for growth
   dist [--check]           the C library as it is installed, in target/dist; --check builds programs against it
   embedded [--bless]       programs without std and panics: built, run, and weighed against embedded/sizes.txt
   bench [--quick | --passes N] [FILTER]   times beside peers, as ratios
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         ["asm"] => asm::check(&root()),
         ["instr"] => instr::check(&root()),
         ["instr", "--bless"] => instr::bless(&root()),
+        ["soak", rest @ ..] => soak::run(&root(), rest),
         ["dist"] => dist::build(&root()),
         ["dist", "--check"] => dist::check(&root()),
         ["embedded"] => embedded::check(&root()),

@@ -12,7 +12,7 @@ use std::{path::Path, process::Command, thread};
 use crate::{
     asm, bench, dist, embedded, instr, loom,
     run::{UNOPTIMISED, has, processor_seconds, report, rustup, skipped, step, test},
-    tidy,
+    soak, tidy,
 };
 
 /// How much is checked.
@@ -84,6 +84,9 @@ fn products(root: &Path, gate: Gate) -> Result<(), String> {
     embedded(root)?;
     preload::check(root, gate)?;
     dist::check(root)?;
+    if gate == Gate::Full {
+        soak::run(root, &[])?;
+    }
     benches(root, gate)
 }
 

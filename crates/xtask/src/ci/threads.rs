@@ -25,10 +25,10 @@ pub(super) fn thread_sanitizer(root: &Path, gate: Gate) -> Result<(), String> {
     let mut command = rustup("cargo");
     command.args(["+nightly", "test", "-Zbuild-std", "-p", "blockwork", "--lib"]);
     command.args(["--target", "x86_64-unknown-linux-gnu", "--target-dir", "target/tsan"]);
-    if gate == Gate::Fast {
-        command.args(UNOPTIMISED);
-        command.arg("--").args(SHARED);
-    }
+    match gate {
+        Gate::Fast => command.args(UNOPTIMISED).arg("--").args(SHARED),
+        Gate::Full => command.args(["--test", "soak"]),
+    };
     command.env("RUSTFLAGS", rustflags("-Zsanitizer=thread")).env("TSAN_OPTIONS", "allocator_may_return_null=1");
     test(root, "ThreadSanitizer", &mut command)
 }
