@@ -33,7 +33,13 @@ pub(super) struct Place {
     pub(super) in_test: bool,
     /// Whether a comment says why it is right; always for what needs none.
     pub(super) told: bool,
+    /// Whether all it says is that somebody else has said it.
+    pub(super) is_thin: bool,
 }
+
+/// Whole comments that leave it to the reader which promise is meant, and why it is kept.
+const THIN: &[&str] =
+    &["the caller's promise.", "the caller's promises.", "by contract.", "as above.", "as ever.", "likewise."];
 
 /// What a file says: its places, and the modules in other files that are tests.
 #[derive(Debug, Default)]
@@ -119,9 +125,10 @@ impl Walk<'_> {
             Kind::Fn | Kind::Trait if !around.of_trait => is_documented(item),
             Kind::Trait | Kind::Fn | Kind::Extern | Kind::Attribute => true,
         };
+        let is_thin = kind == Kind::Block && lines.iter().any(|&line| self.is_thin_at(line));
         // What others' traits demand of a method is no demand of ours.
         if kind != Kind::Fn || !around.of_trait {
-            self.found.places.push(Place { kind, line, in_test: around.in_test || is_test(item), told });
+            self.found.places.push(Place { kind, line, in_test: around.in_test || is_test(item), told, is_thin });
         }
     }
 
@@ -131,6 +138,12 @@ impl Walk<'_> {
         let above = self.lines[..line - 1].iter().rev().map(|line| line.trim());
         let mut above = above.take_while(|line| line.starts_with("//") || line.starts_with('#') || line.is_empty());
         self.lines.get(line - 1).is_some_and(|line| tells(line)) || above.any(tells)
+    }
+
+    /// Whether the comment above `line` is one line of [`THIN`].
+    fn is_thin_at(&self, line: usize) -> bool {
+        let comment = self.lines[..line - 1].last().map(|line| line.trim());
+        comment.and_then(|comment| comment.strip_prefix("// SAFETY: ")).is_some_and(|said| THIN.contains(&said))
     }
 }
 
