@@ -1,6 +1,7 @@
 //! `cargo xtask ci`: the steps that every change must pass, in the order in
 //! which they fail soonest.
 
+mod cargo_tools;
 mod memory;
 mod narrow;
 mod package;
@@ -85,6 +86,7 @@ fn products(root: &Path, gate: Gate) -> Result<(), String> {
     preload::check(root, gate)?;
     dist::check(root)?;
     if gate == Gate::Full {
+        cargo_tools::run(root)?;
         soak::run(root, &[])?;
     }
     benches(root, gate)
