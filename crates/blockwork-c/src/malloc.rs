@@ -12,6 +12,11 @@ use crate::{
 
 functions!(of_malloc, malloc);
 
+/// What a function of the interface asks for its context.
+///
+/// # Safety
+///
+/// None: there is one malloc, whatever the context.
 unsafe fn malloc(_: *mut c_void) -> &'static Malloc {
     &Malloc
 }

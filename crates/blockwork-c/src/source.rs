@@ -24,10 +24,20 @@ use crate::{
 functions!(of_system, system);
 functions!(of_pages, pages);
 
+/// What a function of the interface asks for its context.
+///
+/// # Safety
+///
+/// None: there is one system, whatever the context.
 unsafe fn system(_: *mut c_void) -> &'static System {
     &System
 }
 
+/// Likewise.
+///
+/// # Safety
+///
+/// None.
 unsafe fn pages(_: *mut c_void) -> &'static Pages {
     &Pages
 }

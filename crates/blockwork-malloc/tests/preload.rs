@@ -2,7 +2,8 @@
 //!
 //! Each test compiles a program of `programs/` and runs it under the library, which
 //! is built first, once. The programs check for themselves, and say `done`.
-//! With `BLOCKWORK_TEST_LONG` set the ones that depend on chance try for longer.
+//! With `BLOCKWORK_TEST_LONG` set the ones that depend on chance try for longer; how long
+//! the soak is, `BLOCKWORK_SOAK_OPERATIONS` says, which `cargo xtask soak` sets.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 #![expect(
     clippy::arithmetic_side_effects,
@@ -19,7 +20,12 @@ use std::{
 };
 
 /// Seconds that a program may take.
-const TIME: &str = "120";
+fn time() -> &'static str {
+    if env::var_os(SOAK).is_some() { "7200" } else { "120" }
+}
+
+/// The environment's word for how many operations the soak does.
+const SOAK: &str = "BLOCKWORK_SOAK_OPERATIONS";
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs")
@@ -70,9 +76,14 @@ fn compiled(source: &str, language: Language) -> PathBuf {
 
 /// A program under the library; `limit` is for `ulimit`, which may be nothing.
 fn preloaded(program: &Path, arguments: &[&str], limit: &str) -> Command {
+    under(library(), program, arguments, limit)
+}
+
+/// A program under one of the libraries.
+fn under(library: &Path, program: &Path, arguments: &[&str], limit: &str) -> Command {
     let mut shell = Command::new("sh");
-    shell.arg("-c").arg(format!("ulimit -c 0; {limit} LD_PRELOAD=$0 exec timeout {TIME} \"$@\""));
-    shell.arg(library()).arg(program).args(arguments).stdin(Stdio::null());
+    shell.arg("-c").arg(format!("ulimit -c 0; {limit} LD_PRELOAD=$0 exec timeout {} \"$@\"", time()));
+    shell.arg(library).arg(program).args(arguments).stdin(Stdio::null());
     shell
 }
 
@@ -214,6 +225,36 @@ fn processes_fork_under_load() {
     runs("forks.c", Language::C11, &[if is_long() { "1000" } else { "40" }]);
 }
 
+/// The library and the hardened one, which is built with it.
+fn both() -> [PathBuf; 2] {
+    [library().to_owned(), library().with_file_name("libblockwork_preload_hardened.so")]
+}
+
+#[test]
+fn a_soak_loses_nothing_and_does_not_grow() {
+    let program = compiled("soak.c", Language::C11);
+    let operations = env::var(SOAK).unwrap_or_else(|_| "1000000".to_owned());
+    for library in both() {
+        let output = goes_well(under(&library, &program, &[&operations], ""));
+        println!("{}: {}", library.file_name().unwrap().display(), text(&output.stdout));
+    }
+}
+
+#[test]
+fn a_soak_with_a_mistake_planted_finds_it() {
+    let program = compiled("soak.c", Language::C11);
+    for library in both() {
+        for (mistake, complaint) in [("leak", "more_"), ("damage", "memcmp"), ("lose", "all.taken == all.freed")] {
+            let output = under(&library, &program, &["1000000", mistake], "").output().unwrap();
+            let said = text(&output.stderr);
+            assert!(
+                !output.status.success() && said.contains("not so") && said.contains(complaint),
+                "{mistake}: {said}"
+            );
+        }
+    }
+}
+
 #[test]
 fn it_serves_before_main_and_after_it() {
     let plugin = compiled("plugin.c", Language::Shared);
@@ -237,7 +278,7 @@ fn several_copies_live_in_one_process() {
     goes_well(preloaded(&program, &arguments, ""));
     // And beside the malloc of the C library.
     let mut alone = Command::new("timeout");
-    alone.arg(TIME).arg(&program).args(arguments);
+    alone.arg(time()).arg(&program).args(arguments);
     goes_well(alone);
 }
 

@@ -3,6 +3,7 @@
 mod asm;
 mod bench;
 mod callgrind;
+mod census;
 mod ci;
 mod dist;
 mod embedded;
@@ -12,6 +13,7 @@ mod malloc;
 mod peers;
 mod programs;
 mod run;
+mod soak;
 mod tidy;
 
 use std::{
@@ -26,10 +28,13 @@ cargo xtask <task>
   ci [--full | --tested]   everything a change must pass; --full adds the long checks, and
                            --tested leaves out `cargo test --workspace`, which has just passed
   tidy                     layer order, banned spellings, complete lists
+  unsafe [--bless]         what is unsafe, by crate and layer, against docs/unsafe.txt
   asm                      the machine code of compositions beside the same by hand
   instr [--bless]          instructions per operation against bench/instructions.txt
   loom [--full]            the models of what threads share, and random schedules of them;
                            --full interrupts the models more often
+  soak [--operations N | --minutes N]
+                           load on the malloc and on what threads share, looked at and measured for growth
   dist [--check]           the C library as it is installed, in target/dist; --check builds programs against it
   embedded [--bless]       programs without std and panics: built, run, and weighed against embedded/sizes.txt
   bench [--quick | --passes N] [FILTER]   times beside peers, as ratios
@@ -49,10 +54,13 @@ fn main() -> ExitCode {
         ["ci"] => ci::run(&root(), ci::Gate::Fast, false),
         ["ci", "--tested"] => ci::run(&root(), ci::Gate::Fast, true),
         ["ci", "--full"] => ci::run(&root(), ci::Gate::Full, false),
+        ["unsafe"] => census::run(&root(), false),
+        ["unsafe", "--bless"] => census::run(&root(), true),
         ["tidy"] => tidy::check(&root()),
         ["asm"] => asm::check(&root()),
         ["instr"] => instr::check(&root()),
         ["instr", "--bless"] => instr::bless(&root()),
+        ["soak", rest @ ..] => soak::run(&root(), rest),
         ["dist"] => dist::build(&root()),
         ["dist", "--check"] => dist::check(&root()),
         ["embedded"] => embedded::check(&root()),

@@ -202,7 +202,7 @@ unsafe impl<A: Allocate, H: Copy, T: Copy> Allocate for Affix<A, H, T> {
             os::check(false, "freed a block of a size that was never served");
             return;
         };
-        // SAFETY: the caller's promise.
+        // SAFETY: a live block of ours, says the caller, and not empty.
         let base = unsafe { Self::base(block, layout) };
         // SAFETY: the parent gave it for a layout of this class.
         unsafe { self.parent.deallocate(base, inner) }
@@ -227,7 +227,7 @@ unsafe impl<A: Allocate, H: Copy, T: Copy> Allocate for Affix<A, H, T> {
         // What a smaller block ends with is gone afterwards.
         // SAFETY: the caller's promise; a trailer is no one else's.
         let trailer = unsafe { self.trailer(block, old) };
-        // SAFETY: the caller's promise.
+        // SAFETY: a live block of ours, says the caller, and not empty: `can_resize`.
         let base = unsafe { Self::base(block, old) };
         // SAFETY: the parent gave it for a layout of the class of `before`.
         unsafe { self.parent.resize(base, before, after)? }

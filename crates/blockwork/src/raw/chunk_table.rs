@@ -68,7 +68,7 @@ impl Table {
     unsafe fn entry<'a>(this: NonNull<Self>, number: usize) -> &'a Entry {
         // SAFETY: every table has its entries behind it.
         let entries = unsafe { this.add(1) }.cast::<Entry>();
-        // SAFETY: the caller's promise.
+        // SAFETY: `number` is below `len`, says the caller, and there are so many entries.
         let entry = unsafe { entries.add(number) };
         // SAFETY: `ChunkTable::widen` has written them all.
         unsafe { entry.as_ref() }
@@ -203,7 +203,7 @@ impl ChunkTable {
         let older = unsafe { newest.as_ref() }.older;
         let table = match NonNull::new(older) {
             Some(table) => {
-                // SAFETY: as above.
+                // SAFETY: older tables stay as long as newer ones lead to them.
                 let oldest = unsafe { table.as_ref() }.older;
                 // SAFETY: as above; nobody else is here.
                 unsafe { (*newest.as_ptr()).older = oldest };

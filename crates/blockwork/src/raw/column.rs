@@ -62,7 +62,7 @@ impl Column {
     /// - The column has a block of that number.
     /// - Nobody uses the link meanwhile.
     pub(crate) unsafe fn open(self, slot: usize) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the column has a block of that number, says the caller.
         let place = unsafe { self.place(slot) };
         // SAFETY: the caller's promise: valid, and no other thread looks.
         unsafe { place.write(AtomicU32::new(0)) }
@@ -76,7 +76,7 @@ impl Column {
     /// - The column lives for as long as `'a`.
     #[inline]
     pub(crate) unsafe fn link<'a>(self, slot: usize) -> &'a AtomicU32 {
-        // SAFETY: the caller's promise.
+        // SAFETY: the link was opened, says the caller, so the column has it.
         let place = unsafe { self.place(slot) };
         // SAFETY: the caller's promise: initialised, and shared as an atomic only.
         unsafe { place.as_ref() }

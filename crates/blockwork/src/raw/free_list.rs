@@ -123,7 +123,7 @@ impl FreeList {
             unsafe { last.cast().write(Link { next: Some(next.cast()) }) }
             last = next;
         }
-        // SAFETY: as above.
+        // SAFETY: the last of them, which may be pushed like all others, says the caller.
         unsafe { last.cast().write(Link { next: self.head.get() }) }
         self.head.set(Some(first.cast()));
     }

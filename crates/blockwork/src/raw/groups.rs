@@ -74,7 +74,7 @@ impl Groups {
     /// - Where [`place`](Self::place) says, there is room for the group, aligned,
     ///   which nobody else uses until the list is cleared of it.
     pub(crate) unsafe fn open(&self, first: NonNull<u8>, index: usize, blocks: usize) {
-        // SAFETY: the caller's promise.
+        // SAFETY: `first` is block `index` of its base, and there is room, says the caller.
         let group = unsafe { self.group(first, index) };
         let unused = GROUP_BLOCKS.saturating_sub(blocks);
         let free = usize::MAX.checked_shr(u32::try_from(unused).unwrap_or(0)).unwrap_or(0);
@@ -110,7 +110,7 @@ impl Groups {
     pub(crate) unsafe fn push(&self, block: NonNull<u8>, index: usize) {
         // SAFETY: its group was opened when it was first popped.
         let node = unsafe { self.group(block, index) };
-        // SAFETY: as above.
+        // SAFETY: it lies there since then, and only its cells change.
         let group = unsafe { group(node.cast()) };
         let free = group.free.get();
         let bit = 1_usize.wrapping_shl(low_bits(index));
@@ -151,9 +151,9 @@ impl Groups {
     ///
     /// - The group was [opened](Self::open) with `first` and `index`.
     pub(crate) unsafe fn free_of(&self, first: NonNull<u8>, index: usize) -> usize {
-        // SAFETY: the caller's promise.
+        // SAFETY: opened with just these, says the caller.
         let node = unsafe { self.group(first, index) };
-        // SAFETY: as above.
+        // SAFETY: so it is a group that was opened.
         unsafe { count(node.cast()) }
     }
 
@@ -192,7 +192,7 @@ unsafe fn group<'a>(node: NonNull<u8>) -> &'a Group {
 ///
 /// - `node` is in a list of groups.
 pub(crate) unsafe fn first(node: NonNull<u8>) -> NonNull<u8> {
-    // SAFETY: the caller's promise.
+    // SAFETY: a listed group was opened, and stays as long as it is listed.
     unsafe { group(node) }.first
 }
 
@@ -202,7 +202,7 @@ pub(crate) unsafe fn first(node: NonNull<u8>) -> NonNull<u8> {
 ///
 /// - `node` was opened.
 pub(crate) unsafe fn count(node: NonNull<u8>) -> usize {
-    // SAFETY: the caller's promise.
+    // SAFETY: opened, says the caller.
     let free = unsafe { group(node) }.free.get();
     usize::try_from(free.count_ones()).unwrap_or(0)
 }
@@ -213,7 +213,7 @@ pub(crate) unsafe fn count(node: NonNull<u8>) -> usize {
 ///
 /// - `node` is in a list of groups as long as the iterator is used.
 pub(crate) unsafe fn blocks(node: NonNull<u8>, stride: usize) -> impl Iterator<Item = NonNull<u8>> {
-    // SAFETY: the caller's promise.
+    // SAFETY: listed, so opened, as long as the iterator is used, says the caller.
     let group = unsafe { group(node) };
     let words = core::iter::successors(Some(group.free.get()), |&free| Some(free & free.wrapping_sub(1)));
     words.take_while(|&free| free != 0).map(move |free| {

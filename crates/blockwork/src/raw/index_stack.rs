@@ -412,3 +412,59 @@ mod models {
         aba::<2>(2);
     }
 }
+
+#[cfg(all(test, shuttle))]
+mod schedules {
+    use heap::sync::Arc;
+    use shuttle::thread;
+
+    use super::*;
+    use crate::sync::atomic::AtomicBool;
+
+    /// Three threads pop two numbers each and push them again, of four that there are.
+    fn pop_and_push<const TAG_BITS: u32>() {
+        type Numbers<const TAG_BITS: u32> = (IndexStack<TAG_BITS>, [AtomicU32; 4], [AtomicBool; 4]);
+        let numbers: Arc<Numbers<TAG_BITS>> = Arc::new((
+            IndexStack::new(),
+            core::array::from_fn(|_| AtomicU32::new(NONE)),
+            core::array::from_fn(|_| AtomicBool::new(true)),
+        ));
+        let at = |index: u32| usize::try_from(index).unwrap();
+        let push = move |(stack, links, taken): &Numbers<TAG_BITS>, index| {
+            taken[at(index)].store(false, Ordering::SeqCst);
+            stack.push(index, &links[at(index)]);
+        };
+        (0..4).for_each(|index| push(&numbers, index));
+        let threads: heap::vec::Vec<_> = (0..3)
+            .map(|_| {
+                let numbers = Arc::clone(&numbers);
+                thread::spawn(move || {
+                    let (stack, links, taken) = &*numbers;
+                    for _ in 0..2 {
+                        let pop = || {
+                            let index = stack.pop(|index| (&links[at(index)], index))?;
+                            assert!(!taken[at(index)].swap(true, Ordering::SeqCst), "two threads have one number");
+                            Some(index)
+                        };
+                        let own = [pop(), pop()];
+                        own.into_iter().flatten().for_each(|index| push(&numbers, index));
+                    }
+                })
+            })
+            .collect();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    }
+
+    const SCHEDULES: usize = 5000;
+
+    #[test]
+    fn no_schedule_hands_a_number_out_twice() {
+        shuttle::check_random(pop_and_push::<32>, SCHEDULES);
+    }
+
+    #[test]
+    #[should_panic(expected = "two threads have one number")]
+    fn without_a_tag_a_schedule_hands_a_number_out_twice() {
+        shuttle::check_random(pop_and_push::<0>, SCHEDULES);
+    }
+}

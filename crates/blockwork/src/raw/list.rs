@@ -115,7 +115,7 @@ impl<T: Linked> List<T> {
         // SAFETY: a neighbour in the list is valid, too.
         unsafe { links(prev) }.next.set(next);
         if let Some(next) = next {
-            // SAFETY: as above.
+            // SAFETY: so is the neighbour on the other side.
             unsafe { links(next) }.prev.set(Some(prev));
         }
     }

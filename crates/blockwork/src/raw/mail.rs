@@ -62,7 +62,7 @@ impl Parcel {
     ///   on whichever thread takes it.
     /// - Nobody else uses those bytes until the block is taken and popped.
     pub(crate) unsafe fn push(&self, block: NonNull<u8>) {
-        // SAFETY: the caller's promise.
+        // SAFETY: valid and aligned for a link, and nobody else uses it, says the caller.
         unsafe { self.blocks.push(block) }
         if self.last.get().is_none() {
             self.last.set(Some(block.cast()));

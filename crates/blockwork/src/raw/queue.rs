@@ -79,7 +79,7 @@ impl<T: Linked> Queue<T> {
             None => self.first.set(next),
         }
         match next {
-            // SAFETY: as above.
+            // SAFETY: so is the neighbour on the other side.
             Some(next) => unsafe { links(next) }.prev.set(prev),
             None => self.last.set(prev),
         }

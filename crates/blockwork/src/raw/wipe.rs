@@ -43,7 +43,7 @@ pub(crate) unsafe fn wipe(start: NonNull<u8>, len: usize, pattern: u8) {
 unsafe fn set<T>(start: NonNull<u8>, at: usize, value: T) {
     // SAFETY: the caller names a place inside.
     let place = unsafe { start.add(at) }.cast::<T>();
-    // SAFETY: the caller says so.
+    // SAFETY: valid for writes of a `T` and aligned for it, says the caller.
     unsafe { place.write_volatile(value) }
 }
 

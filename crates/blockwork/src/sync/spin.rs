@@ -110,7 +110,40 @@ pub(crate) fn pause() {
 
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
+    use core::cell::UnsafeCell;
+
     use super::*;
+
+    /// Planted for ThreadSanitizer: `cargo xtask ci` sets this, and demands that the race is
+    /// reported.
+    const PLANT: &str = "BLOCKWORK_PLANT_RACE";
+
+    struct Counter(UnsafeCell<u32>);
+
+    // SAFETY: counted behind the lock, but for the race that is planted.
+    unsafe impl Sync for Counter {}
+
+    #[test]
+    fn what_is_counted_behind_the_lock_is_no_race() {
+        const EACH: u32 = 1000;
+        let (lock, counter) = (SpinLock::new(), Counter(UnsafeCell::new(0)));
+        let is_planted = std::env::var_os(PLANT).is_some();
+        let add = || {
+            let place = counter_place(&counter);
+            // SAFETY: nobody else is inside of the lock.
+            unsafe { *place += 1 };
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| (0..EACH).for_each(|_| if is_planted { add() } else { lock.with(add) }));
+            }
+        });
+        assert!(is_planted || counter.0.into_inner() == 2 * EACH);
+    }
+
+    fn counter_place(counter: &Counter) -> *mut u32 {
+        counter.0.get()
+    }
 
     #[test]
     fn a_static_lock_needs_no_set_up() {
@@ -126,14 +159,14 @@ mod models {
 
     use super::*;
 
-    #[test]
-    fn no_two_threads_are_inside_at_once() {
-        loom::model(|| {
+    /// Two threads add, each inside of the lock, which `with` takes and lets go.
+    fn add_twice(with: fn(&SpinLock, &dyn Fn())) {
+        loom::model(move || {
             let shared = Arc::new((SpinLock::new(), UnsafeCell::new(0)));
-            let add = |shared: &(SpinLock, UnsafeCell<u32>)| {
+            let add = move |shared: &(SpinLock, UnsafeCell<u32>)| {
                 let (lock, count) = shared;
                 // SAFETY: loom tells if another thread is here at the same time.
-                lock.with(|| count.with_mut(|count| unsafe { *count += 1 }));
+                with(lock, &|| count.with_mut(|count| unsafe { *count += 1 }));
             };
             let other = {
                 let shared = Arc::clone(&shared);
@@ -143,6 +176,22 @@ mod models {
             other.join().unwrap();
             // SAFETY: the other thread has ended.
             assert_eq!(shared.1.with(|count| unsafe { *count }), 2);
+        });
+    }
+
+    #[test]
+    fn no_two_threads_are_inside_at_once() {
+        add_twice(|lock, run| lock.with(run));
+    }
+
+    #[test]
+    #[should_panic(expected = "Causality violation")]
+    fn a_lock_planted_without_release_is_found() {
+        add_twice(|lock, run| {
+            lock.acquire();
+            run();
+            // Relaxed: the mistake.
+            lock.held.store(false, Ordering::Relaxed);
         });
     }
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask ci`: the steps that every change must pass, in the order in
 //! which they fail soonest.
 
+mod cargo_tools;
 mod memory;
 mod narrow;
 mod package;
@@ -12,7 +13,7 @@ use std::{path::Path, process::Command, thread};
 use crate::{
     asm, bench, dist, embedded, instr, loom,
     run::{UNOPTIMISED, has, processor_seconds, report, rustup, skipped, step, test},
-    tidy,
+    soak, tidy,
 };
 
 /// How much is checked.
@@ -84,6 +85,10 @@ fn products(root: &Path, gate: Gate) -> Result<(), String> {
     embedded(root)?;
     preload::check(root, gate)?;
     dist::check(root)?;
+    if gate == Gate::Full {
+        cargo_tools::run(root)?;
+        soak::run(root, &[])?;
+    }
     benches(root, gate)
 }
 

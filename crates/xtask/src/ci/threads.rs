@@ -4,10 +4,10 @@
 //! compiled it takes each message from a test to its harness for a race. So std
 //! is compiled along, which takes its source.
 
-use std::path::Path;
+use std::{path::Path, process::Command};
 
 use super::Gate;
-use crate::run::{UNOPTIMISED, has, rustflags, rustup, skipped, test};
+use crate::run::{UNOPTIMISED, has, report, rustflags, rustup, skipped, test};
 
 /// The tests whose names say that threads meet in them.
 const SHARED: &[&str] = &["sync::", "locked", "current", "thread", "raw::mail", "malloc::tests::threads"];
@@ -22,15 +22,38 @@ pub(super) fn thread_sanitizer(root: &Path, gate: Gate) -> Result<(), String> {
         skipped("ThreadSanitizer", "no source of std: `rustup component add rust-src --toolchain nightly`");
         return Ok(());
     }
-    let mut command = rustup("cargo");
-    command.args(["+nightly", "test", "-Zbuild-std", "-p", "blockwork", "--lib"]);
-    command.args(["--target", "x86_64-unknown-linux-gnu", "--target-dir", "target/tsan"]);
-    if gate == Gate::Fast {
-        command.args(UNOPTIMISED);
-        command.arg("--").args(SHARED);
+    let tests = |target: &str, filters: &[&str]| {
+        let mut command = rustup("cargo");
+        command.args(["+nightly", "test", "-Zbuild-std", "-p", "blockwork"]).args(target.split(' '));
+        command.args(["--target", "x86_64-unknown-linux-gnu", "--target-dir", "target/tsan"]);
+        if gate == Gate::Fast {
+            command.args(UNOPTIMISED);
+        }
+        command.env("RUSTFLAGS", rustflags("-Zsanitizer=thread")).env("TSAN_OPTIONS", "allocator_may_return_null=1");
+        command.arg("--").args(filters);
+        command
+    };
+    match gate {
+        Gate::Fast => test(root, "ThreadSanitizer", &mut tests("--lib", SHARED))?,
+        Gate::Full => {
+            test(root, "ThreadSanitizer", &mut tests("--lib", &[]))?;
+            test(root, "ThreadSanitizer: soak", &mut tests("--test soak", &[]))?;
+        }
     }
-    command.env("RUSTFLAGS", rustflags("-Zsanitizer=thread")).env("TSAN_OPTIONS", "allocator_may_return_null=1");
-    test(root, "ThreadSanitizer", &mut command)
+    report("ThreadSanitizer: a planted race is found", || {
+        planted_race(root, tests("--lib", &[RACE]).env("BLOCKWORK_PLANT_RACE", "1"))
+    })
+}
+
+/// The test that races when it is told to.
+const RACE: &str = "what_is_counted_behind_the_lock_is_no_race";
+
+/// Whether `tests`, which race now, fail with the report that they should.
+fn planted_race(root: &Path, tests: &mut Command) -> Result<(), String> {
+    let output = tests.current_dir(root).output().map_err(|error| format!("cannot run the race: {error}"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let is_found = !output.status.success() && said.contains("WARNING: ThreadSanitizer: data race");
+    if is_found { Ok(()) } else { Err(format!("the race was not found\n{said}")) }
 }
 
 fn std_has_source() -> bool {

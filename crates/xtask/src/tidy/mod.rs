@@ -12,6 +12,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::census;
+
 /// Fails with everything untidy under `root`.
 pub(crate) fn check(root: &Path) -> Result<(), String> {
     let found = findings(root);
@@ -26,6 +28,7 @@ fn findings(root: &Path) -> Vec<String> {
     found.extend(lists::incomplete(root));
     found.extend(named_tests::missing(root));
     found.extend(recipes::wrong(root));
+    found.extend(census::findings(root));
     found
 }
 

@@ -347,7 +347,7 @@ impl<A: Allocate, R: Report, M: BooksMemory<A>, S: CallSites> Checked<A, R, M, S
     ///   `layout` fits it.
     unsafe fn raise_fences(&self, block: NonNull<u8>, layout: Layout) {
         if self.scrutiny.fence != 0 {
-            // SAFETY: the caller's promise.
+            // SAFETY: from here, not empty, and the layout fits it, says the caller.
             let base = unsafe { self.base(block, layout) };
             // SAFETY: before the block, in that of the parent.
             unsafe { wipe(base, self.before(layout), FENCE) }
@@ -370,7 +370,7 @@ impl<A: Allocate, R: Report, M: BooksMemory<A>, S: CallSites> Checked<A, R, M, S
         }
         // SAFETY: the block is as long.
         let end = unsafe { block.add(layout.size()) };
-        // SAFETY: the caller's promise.
+        // SAFETY: from here, not empty, and with its layout, says the caller.
         let base = unsafe { self.base(block, layout) };
         // SAFETY: a fence, which was written.
         let over = unsafe { first_other(end, self.behind(layout), FENCE) };
@@ -408,7 +408,7 @@ impl<A: Allocate, R: Report, M: BooksMemory<A>, S: CallSites> Checked<A, R, M, S
     /// - `block` is from here and not empty, nobody has it any more, and `layout`
     ///   fits it.
     unsafe fn give_back(&self, block: NonNull<u8>, layout: Layout) {
-        // SAFETY: the caller's promise.
+        // SAFETY: from here, not empty, and the layout fits it, says the caller.
         let base = unsafe { self.base(block, layout) };
         if let Some(inner) = self.inner(layout) {
             // SAFETY: the parent gave it for a layout of this class.
@@ -435,11 +435,11 @@ impl<A: Allocate, R: Report, M: BooksMemory<A>, S: CallSites> Checked<A, R, M, S
         }
         if damage.is_some() {
             // Nobody is accused twice.
-            // SAFETY: as above.
+            // SAFETY: the parent does not have it yet, and `asked` is its layout, say the books.
             unsafe { self.raise_fences(block, asked) }
         }
         if quarantine == 0 {
-            // SAFETY: as above.
+            // SAFETY: off the books, so nobody has it, and `asked` is its layout.
             unsafe { self.give_back(block, asked) }
         } else if let Some(evicted) = self.held.hold(self.source(), Held { block, layout: asked, site: ended }) {
             self.let_go(evicted);

@@ -94,7 +94,7 @@ struct Open {
 // SAFETY: the header and the writer are shared by their own rules, and stay
 // mapped as long as this lives.
 unsafe impl Send for Open {}
-// SAFETY: as above.
+// SAFETY: the file is a number, header and writer are shared by their own rules.
 unsafe impl Sync for Open {}
 
 /// The file by its number, which [`Open`] keeps.
@@ -330,7 +330,7 @@ impl Drop for Open {
         unsafe { writer.unmap() };
         // SAFETY: mapped by us, and not used again.
         unsafe { sys::unmap(self.writer.as_ptr().cast(), sys::page_size()) };
-        // SAFETY: as above.
+        // SAFETY: mapped by us, beside the writer, and not used again.
         unsafe { sys::unmap(self.header.as_ptr().cast(), HEADER) };
     }
 }

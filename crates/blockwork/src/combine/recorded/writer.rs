@@ -121,7 +121,7 @@ impl<R: Reach> Writer<R> {
     ///
     /// - The header is not null, and nobody else knows this writer yet.
     pub(super) unsafe fn begin(&self, path: &[u8]) {
-        // SAFETY: the caller's promise.
+        // SAFETY: nobody else knows this writer yet, says the caller.
         let stream = unsafe { &mut *self.stream.get() };
         let committed = self.header().committed.load(Acquire); // pairs with Release in `commit`
         stream.offset = usize::try_from(EVENTS.wrapping_add(committed)).unwrap_or(usize::MAX);

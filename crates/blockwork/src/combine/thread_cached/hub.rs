@@ -73,12 +73,12 @@ unsafe fn free(record: NonNull<u8>, layout: Layout) {
     #[cfg(all(test, not(any(loom, shuttle))))]
     RECORDS.fetch_sub(1, crate::sync::atomic::Ordering::Relaxed);
     #[cfg(loom)]
-    // SAFETY: the caller's promise.
+    // SAFETY: it came from `allocate` with this layout, says the caller.
     unsafe {
         loom::alloc::dealloc(record.as_ptr(), layout);
     }
     #[cfg(not(loom))]
-    // SAFETY: the caller's promise.
+    // SAFETY: it came from `allocate` with this layout, says the caller.
     unsafe {
         System.deallocate(record, layout);
     }
@@ -123,7 +123,7 @@ impl HubRef {
     ///
     /// - `seat` is a seat of a hub with a holder.
     unsafe fn of(seat: NonNull<Seat>) -> Self {
-        // SAFETY: the caller's promise.
+        // SAFETY: a seat stays as long as its hub has a holder, says the caller.
         let roster = unsafe { seat.as_ref() }.roster();
         Self(roster.cast())
     }
@@ -193,7 +193,7 @@ impl HubRef {
     ///
     /// - Nobody uses the instance, now or later.
     pub(super) unsafe fn close(&self) -> impl Iterator<Item = NonNull<Seat>> {
-        // SAFETY: the caller's promise.
+        // SAFETY: nobody uses the instance, now or later, says the caller.
         unsafe { self.roster().close() }
     }
 
@@ -237,7 +237,7 @@ impl HubRef {
 pub(super) unsafe fn leave(seat: NonNull<Seat>) {
     // SAFETY: whoever sits there is a holder.
     let hub = unsafe { HubRef::of(seat) };
-    // SAFETY: the caller's promise.
+    // SAFETY: this thread sat there, and now no more, says the caller.
     unsafe { hub.roster().leave(seat) }
     // SAFETY: the hold of the seat.
     unsafe { hub.release() }

@@ -363,7 +363,7 @@ impl<A: Allocate, S: CachedSizes> ThreadCached<A, S> {
         if self.shift(class).is_some() && self.keep(class, block) {
             return;
         }
-        // SAFETY: the caller's promise.
+        // SAFETY: asked of the parent with this layout, and nobody uses it, says the caller.
         unsafe { self.parent.deallocate(block, self.sizes.block(class)) }
     }
 

@@ -175,7 +175,7 @@ pub(super) unsafe fn find_or_enter(key: Key) -> Option<NonNull<Seat>> {
         if thread.phase.get() == Phase::Closed {
             return None;
         }
-        // SAFETY: the caller's promise.
+        // SAFETY: the instance of the key stays while this runs, says the caller.
         thread.find(key).or_else(|| unsafe { thread.enter(key) })
     })
 }
@@ -221,7 +221,7 @@ impl Thread {
             // SAFETY: this thread sat there, and the seat is over.
             unsafe { hub::forget(over) }
         }
-        // SAFETY: the caller's promise.
+        // SAFETY: the instance of the key stays while this runs, says the caller.
         let seat = unsafe { key.hub() }?.enter()?;
         // SAFETY: just entered.
         unsafe { seat.as_ref() }.key.set(key.0);

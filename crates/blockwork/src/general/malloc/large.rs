@@ -106,7 +106,7 @@ impl<S: Allocate, M: Allocate, R: Record> Large<S, M, R> {
         new: Layout,
     ) -> Result<(), AllocError> {
         let (old, new) = (inner(old), inner(new));
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's live block, whose layouts became those that it was asked with.
         unsafe { self.blocks.resize(block, old, new)? }
         page.set_extent(block, self.blocks.granted(new));
         Ok(())

@@ -145,7 +145,7 @@ impl Malloc {
                 see_to(block);
             }
         } else {
-            // SAFETY: the caller's promise.
+            // SAFETY: live and from this allocator, or null, says the caller.
             unsafe { free_far(block) }
         }
     }
@@ -291,7 +291,7 @@ unsafe fn free_large(page: &Page, block: NonNull<u8>, layout: Layout) {
             // SAFETY: a span, of a page that was written about.
             unsafe { HEAPS.give_span(heap, block, layout) }
         }
-        // SAFETY: the caller's promise.
+        // SAFETY: live, on this page, with the layout of the page, says the caller.
         None => unsafe { LARGE.deallocate(page, block, layout) },
     }
 }

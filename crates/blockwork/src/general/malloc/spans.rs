@@ -160,7 +160,7 @@ unsafe impl Allocate for Chunks {
     }
 
     unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
-        // SAFETY: the caller's promise.
+        // SAFETY: `allocate` asked `Pages` for it, with a layout that fits, says the caller.
         unsafe { Pages.deallocate(block, layout) }
     }
 
@@ -169,7 +169,7 @@ unsafe impl Allocate for Chunks {
     }
 
     unsafe fn resize(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<(), AllocError> {
-        // SAFETY: the caller's promise.
+        // SAFETY: `allocate` asked `Pages` for it, with a layout that `old` fits, says the caller.
         unsafe { Pages.resize(block, old, new) }
     }
 

@@ -116,7 +116,7 @@ impl RunBins {
         {
             // SAFETY: just asked for.
             let is_only = unsafe { list.after(node) }.is_none();
-            // SAFETY: as above.
+            // SAFETY: it is the list's first.
             unsafe { list.remove_first(node) }
             if is_only {
                 self.filled.remove(bin);
@@ -159,7 +159,7 @@ impl RunBins {
             let was_empty = list.first().is_none();
             // SAFETY: in no list; valid while it is in here.
             unsafe { list.push(node) }
-            // SAFETY: as above.
+            // SAFETY: a node of a free run, whose books stay while it is linked.
             unsafe { node.as_ref() }.least.set(least_of(bin));
             if was_empty {
                 self.filled.insert(bin);

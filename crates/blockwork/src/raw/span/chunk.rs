@@ -309,7 +309,7 @@ impl Run {
     ///   are still there.
     #[inline]
     pub(crate) unsafe fn of(node: NonNull<Node>) -> Self {
-        // SAFETY: the caller's promise.
+        // SAFETY: the node of a free run, whose books are there, says the caller.
         let (chunk, end) = unsafe { Self::end_of(node) };
         let len = chunk.tag_before(end).get().len();
         Self { chunk, at: end.wrapping_sub(len), len }
@@ -322,7 +322,7 @@ impl Run {
     /// - As for [`of`](Self::of).
     #[inline]
     pub(crate) unsafe fn of_plain(node: NonNull<Node>) -> Option<Self> {
-        // SAFETY: the caller's promise.
+        // SAFETY: the node of a free run, whose books are there, says the caller.
         let (chunk, end) = unsafe { Self::end_of(node) };
         let tag = chunk.tag_before(end).get();
         (!tag.is_aside()).then(|| Self { chunk, at: end.wrapping_sub(tag.0), len: tag.0 })

@@ -156,7 +156,7 @@ impl Block {
     /// - Nobody else owns it.
     #[must_use]
     pub unsafe fn from_raw_parts(base: NonNull<u8>, size: usize) -> Self {
-        // SAFETY: the caller's promise.
+        // SAFETY: from one block of `System`, which has no other owner, says the caller.
         unsafe { Self::from_raw_parts_in(base, size, System) }
     }
 }

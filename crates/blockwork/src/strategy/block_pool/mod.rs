@@ -150,7 +150,7 @@ impl<A: Allocate, S: BlockShape, F: FreePolicy> BlockPool<A, S, F> {
         if track::ON {
             track::hide(block, self.core.stride().size());
         }
-        // SAFETY: the caller's promise.
+        // SAFETY: live, and from this pool, so from its core, says the caller.
         unsafe { self.core.free_block(block) }
     }
 

@@ -60,7 +60,7 @@ impl<S: BlockShape, F: FreePolicy> BlockPoolCore<S, F> {
     /// - `block` is live and came from this core.
     #[inline]
     pub unsafe fn free_block(&self, block: NonNull<u8>) {
-        // SAFETY: the caller's promise.
+        // SAFETY: carved here, so of this shape, and the caller gives it up.
         unsafe { self.state.free.push(block, self.shape) }
     }
 
@@ -102,7 +102,7 @@ unsafe impl<S: BlockShape, F: FreePolicy> Core for BlockPoolCore<S, F> {
     #[inline]
     unsafe fn deallocate<A: Allocate + ?Sized>(&self, _parent: &A, block: NonNull<u8>, layout: Layout) {
         if layout.size() != 0 {
-            // SAFETY: the caller's promise.
+            // SAFETY: not empty, so live and from this core, says the caller.
             unsafe { self.free_block(block) }
         }
     }

@@ -129,7 +129,7 @@ impl<S: BlockShape, F: FreePolicy> Told<'_, S, F> {
             } else {
                 // SAFETY: it was in the other list, so it fits this one.
                 of_chunk.for_each(|node| unsafe { kept.push(node) });
-                // SAFETY: as above.
+                // SAFETY: it was in the other stack, with the same body, so it fits this one.
                 unsafe { live.push(base, plan.body) }
             }
         }

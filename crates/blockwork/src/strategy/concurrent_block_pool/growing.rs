@@ -179,7 +179,7 @@ impl Growing {
     unsafe fn chunk(&self, foot: NonNull<u8>) -> NonNull<u8> {
         // Relaxed: written before the chunk was there.
         let at = to_usize(self.foot_at.load(Ordering::Relaxed));
-        // SAFETY: the caller's promise.
+        // SAFETY: the foot of a chunk of ours, says the caller, and so far behind its start.
         unsafe { foot.sub(at) }
     }
 
@@ -190,7 +190,7 @@ impl Growing {
     /// - It is the foot of a chunk of ours.
     #[inline]
     unsafe fn column(&self, foot: NonNull<Foot>) -> Column {
-        // SAFETY: the caller's promise.
+        // SAFETY: the foot of a chunk of ours, says the caller.
         let chunk = unsafe { self.chunk(foot.cast()) };
         // SAFETY: links follow the foot.
         Column::new(chunk, unsafe { foot.add(1) }.cast())
@@ -216,7 +216,7 @@ impl Growing {
         if unsafe { recent.as_ref() }.index == index {
             recent
         } else {
-            // SAFETY: the caller's promise.
+            // SAFETY: the chunk was there before, says the caller, so its number is in the table.
             unsafe { self.chunks.get(number) }.cast()
         }
     }
@@ -401,7 +401,7 @@ impl Growing {
     /// - It came from this parent and ends with `foot`; nobody uses it any more.
     unsafe fn give_back<A: Allocate + ?Sized>(&self, parent: &A, foot: NonNull<u8>) {
         if let Ok(layout) = self.chunk_layout() {
-            // SAFETY: the caller's promise.
+            // SAFETY: the chunk ends with that foot, says the caller.
             let chunk = unsafe { self.chunk(foot) };
             // SAFETY: asked for with this layout; the rest is the caller's promise.
             unsafe { give_back(parent, chunk, layout) };
@@ -425,7 +425,7 @@ unsafe impl Places for Growing {
         let first = index & u32::MAX.wrapping_shl(self.slot_bits(stride));
         // SAFETY: the number was opened before, in a chunk that was there.
         let foot = unsafe { self.foot_of(chunk, first) };
-        // SAFETY: as above.
+        // SAFETY: `foot_of` returns the foot of a chunk of ours.
         let column = unsafe { self.column(foot) };
         // SAFETY: as above; no chunk goes while `self` is borrowed.
         let link = unsafe { column.link(slot) };
@@ -437,13 +437,13 @@ unsafe impl Places for Growing {
     unsafe fn number(&self, block: NonNull<u8>, stride: Layout) -> (u32, &AtomicU32) {
         // SAFETY: a block of ours.
         let foot = unsafe { self.foot(block) };
-        // SAFETY: the caller's promise.
+        // SAFETY: `foot` has found the foot of the chunk that the block is of.
         unsafe { self.number_in(foot, block, stride) }
     }
 
     #[inline]
     unsafe fn freed(&self, block: NonNull<u8>, stride: Layout) -> (u32, &AtomicU32) {
-        // SAFETY: the caller's promise.
+        // SAFETY: a block of ours, says the caller.
         let mut foot = unsafe { self.foot(block) };
         let recent = self.recent();
         if recent == foot {
@@ -453,7 +453,7 @@ unsafe impl Places for Growing {
             // Release: publishes the foot; pairs with Acquire in `recent`.
             self.recent.store(foot.as_ptr(), Ordering::Release);
         }
-        // SAFETY: the caller's promise.
+        // SAFETY: the foot of the chunk that the block is of, found or remembered.
         unsafe { self.number_in(foot, block, stride) }
     }
 
@@ -476,7 +476,7 @@ unsafe impl Places for Growing {
         let column = unsafe { self.column(foot.cast()) };
         // SAFETY: the column has this block, which is opened once.
         unsafe { column.open(slot) };
-        // SAFETY: as above.
+        // SAFETY: the column has this block.
         unsafe { column.block(slot, stride) }
     }
 

@@ -41,7 +41,7 @@ pub struct InBuffer {
 // holds a block of them; what changes is atomic.
 unsafe impl Send for InBuffer {}
 
-// SAFETY: as above.
+// SAFETY: a shared one is only read, but for what is atomic.
 unsafe impl Sync for InBuffer {}
 
 impl InBuffer {
@@ -72,7 +72,7 @@ impl InBuffer {
         // Relaxed, twice: it was written before.
         // SAFETY: so it is not null.
         let first = unsafe { NonNull::new_unchecked(self.first.load(Ordering::Relaxed)) };
-        // SAFETY: as above.
+        // SAFETY: written beside the first block, and not null either.
         Column::new(first, unsafe { NonNull::new_unchecked(self.links.load(Ordering::Relaxed)) })
     }
 }
@@ -87,7 +87,7 @@ const fn row(address: usize, stride: Layout) -> usize {
 unsafe impl Places for InBuffer {
     #[inline]
     unsafe fn find(&self, index: u32, stride: Layout) -> (&AtomicU32, NonNull<u8>) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the number was opened before, says the caller.
         let column = unsafe { self.column() };
         // SAFETY: the number was opened before; the region outlives `self`.
         let link = unsafe { column.link(to_usize(index)) };
@@ -97,7 +97,7 @@ unsafe impl Places for InBuffer {
 
     #[inline]
     unsafe fn number(&self, block: NonNull<u8>, stride: Layout) -> (u32, &AtomicU32) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the block was opened before, says the caller, and with it a number.
         let column = unsafe { self.column() };
         let offset = block.addr().get().wrapping_sub(column.first().addr().get());
         let slot = Column::slot(offset, stride);
@@ -112,7 +112,7 @@ unsafe impl Places for InBuffer {
     #[inline]
     unsafe fn freed(&self, block: NonNull<u8>, stride: Layout) -> (u32, &AtomicU32) {
         if !stride.size().is_power_of_two() {
-            // SAFETY: the caller's promise.
+            // SAFETY: a block of ours that was opened before, says the caller.
             return unsafe { self.number(block, stride) };
         }
         let row = row(block.addr().get(), stride);
@@ -146,7 +146,7 @@ unsafe impl Places for InBuffer {
         let column = Column::new(first, links);
         // SAFETY: the column has this block, which is opened once.
         unsafe { column.open(to_usize(index)) };
-        // SAFETY: as above.
+        // SAFETY: the column has this block.
         unsafe { column.block(to_usize(index), stride) }
     }
 

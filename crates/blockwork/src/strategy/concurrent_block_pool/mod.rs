@@ -288,7 +288,7 @@ impl<A: Allocate, S: BlockShape, P: Places> ConcurrentBlockPool<A, S, P> {
         if track::ON {
             track::hide(block, self.core.stride().size());
         }
-        // SAFETY: the caller's promise.
+        // SAFETY: live, and from this pool, so from its core, says the caller.
         unsafe { self.core.free_block(block) }
     }
 

@@ -46,7 +46,7 @@ pub unsafe trait Places {
     /// - As for [`number`](Self::number).
     #[inline]
     unsafe fn freed(&self, block: NonNull<u8>, stride: Layout) -> (u32, &AtomicU32) {
-        // SAFETY: the caller's promise.
+        // SAFETY: what the caller promises is what `number` asks for.
         unsafe { self.number(block, stride) }
     }
 

@@ -188,7 +188,7 @@ unsafe impl<S: BlockShape, P: Places> Core for ConcurrentBlockPoolCore<S, P> {
     #[inline]
     unsafe fn deallocate<A: Allocate + ?Sized>(&self, _parent: &A, block: NonNull<u8>, layout: Layout) {
         if layout.size() != 0 {
-            // SAFETY: the caller's promise.
+            // SAFETY: not empty, so live and from this core, says the caller.
             unsafe { self.free_block(block) }
         }
     }

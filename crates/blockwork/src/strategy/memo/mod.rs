@@ -255,9 +255,9 @@ impl<R: Rounding> MemoCore<R> {
             worn = slot.and_then(|slot| self.forget_one(parent, slot));
         }
         // All is in order before the parent hears of it.
-        // SAFETY: the caller's promise.
+        // SAFETY: asked of this parent with this key, and nobody uses it, says the caller.
         if unsafe { !self.keep(parent, block, key) } {
-            // SAFETY: the caller's promise.
+            // SAFETY: asked of this parent with this key, and it was not kept.
             unsafe { crate::alloc::give_back(parent, block, key) }
         }
         if let Some((block, key)) = worn {
@@ -377,7 +377,7 @@ unsafe impl<R: Rounding> Core for MemoCore<R> {
         // SAFETY: asked with this layout, or one of the same class; the caller
         // gives it up.
         if unsafe { !self.keep(parent, block, inner) } {
-            // SAFETY: as above.
+            // SAFETY: asked with this layout, or one of the same class, and it was not kept.
             unsafe { self.keep_instead(parent, block, inner) }
         }
     }

@@ -189,7 +189,7 @@ impl<S: Amount> SlabHead<S> {
         }
         let next = match self.take_next() {
             Some(slab) => slab,
-            // SAFETY: as ever.
+            // SAFETY: parent, policy and slot are those of every call, says the caller.
             None => unsafe { make(parent, config, slot)? },
         };
         next.set_floor(floor_of_current(config));

@@ -81,7 +81,7 @@ struct Notices(Mail);
 // SAFETY: a heap changes hands with an order between the owners; everything but
 // the notices is touched by the owner alone, and they are atomic.
 unsafe impl Sync for Heap {}
-// SAFETY: as above.
+// SAFETY: the same order is between the owners when it changes threads by itself.
 unsafe impl Send for Heap {}
 
 impl Heap {

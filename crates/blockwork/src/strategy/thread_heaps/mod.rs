@@ -306,9 +306,9 @@ impl<S: Allocate, M: Allocate, P: Policy> ThreadHeaps<S, M, P> {
     /// - `span` is from [`spans`](Self::new) or was kept, for `layout`, is given up,
     ///   and its first page may be written about.
     pub(crate) unsafe fn give_span(&self, heap: &Heap, span: NonNull<u8>, layout: Layout) {
-        // SAFETY: the caller's promise.
+        // SAFETY: from the spans for this layout, given up, and its page known, says the caller.
         if unsafe { !heap.spares.keep(span, layout) } {
-            // SAFETY: the caller's promise.
+            // SAFETY: from the spans for this layout, and it was not kept.
             unsafe { self.spans.deallocate(span, layout) }
         } else if heap.spares.is_full() {
             self.shed(heap, spares::MOST / 2);
@@ -422,7 +422,7 @@ impl<S: Allocate, M: Allocate, P: Policy> ThreadHeaps<S, M, P> {
     #[inline]
     pub(crate) unsafe fn free_far(&self, heap: Option<&Heap>, page: &'static Page, block: NonNull<u8>) {
         if let Some(heap) = heap {
-            // SAFETY: the caller's promise.
+            // SAFETY: a live block of this slab, which the caller gives up.
             return unsafe { heap.outbox().put(page, block) };
         }
         let parcel = crate::raw::mail::Parcel::new();

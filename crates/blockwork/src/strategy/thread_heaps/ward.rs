@@ -180,7 +180,7 @@ impl Ward {
     /// - As for [`is_whole`](Self::is_whole).
     #[inline(always)]
     pub(crate) unsafe fn seems_whole(&self, block: NonNull<u8>) -> bool {
-        // SAFETY: the caller's promise.
+        // SAFETY: a block of this slab, says the caller.
         let canary = unsafe { self.canary_of(block) };
         // SAFETY: written when the block was made.
         let found = unsafe { canary.read() };
@@ -251,7 +251,7 @@ impl Ward {
 #[inline(always)]
 pub(crate) unsafe fn seal(block: NonNull<u8>) -> usize {
     let seal = SECRETS.seal(block);
-    // SAFETY: the caller's promise.
+    // SAFETY: two words that are aligned and nobody else's, says the caller.
     unsafe { block.cast::<[usize; 2]>().write([seal; 2]) }
     seal
 }
@@ -263,7 +263,7 @@ pub(crate) unsafe fn seal(block: NonNull<u8>) -> usize {
 /// - `block` is aligned for words, and two of them may be read.
 #[inline(always)]
 pub(crate) unsafe fn is_sealed(block: NonNull<u8>) -> bool {
-    // SAFETY: the caller's promise.
+    // SAFETY: two words that are aligned and may be read, says the caller.
     let [_, found] = unsafe { block.cast::<[usize; 2]>().read() };
     found == SECRETS.seal(block)
 }
@@ -276,7 +276,7 @@ pub(crate) unsafe fn is_sealed(block: NonNull<u8>) -> bool {
 /// - As for [`is_sealed`].
 #[inline(always)]
 pub(crate) unsafe fn is_untouched(block: NonNull<u8>) -> bool {
-    // SAFETY: the caller's promise.
+    // SAFETY: two words that are aligned and may be read, says the caller.
     let [link, seal] = unsafe { block.cast::<[usize; 2]>().read() };
     link == seal
 }

@@ -59,9 +59,9 @@ unsafe impl Allocate for Fenced {
         if layout.size() != 0
             && let Some((outer, fence)) = fenced(layout)
         {
-            // SAFETY: as it was reserved.
+            // SAFETY: `allocate` left so much between the reservation's start and the block.
             let start = unsafe { block.sub(fence) };
-            // SAFETY: as it was reserved.
+            // SAFETY: `allocate` reserved it with this layout, which is a function of the class.
             unsafe { Pages.deallocate(start, outer) }
         }
     }
@@ -118,9 +118,9 @@ unsafe fn close(map: &'static PageMap<Ward>, base: NonNull<u8>, behind: usize, s
 ///
 /// - They were, and behind the same base.
 unsafe fn open(map: &'static PageMap<Ward>, base: NonNull<u8>, behind: usize, size: usize) -> bool {
-    // SAFETY: the caller's promise.
+    // SAFETY: they lie behind the same base as when they were closed, says the caller.
     let start = unsafe { base.add(behind) };
-    // SAFETY: as above.
+    // SAFETY: whole pages, reserved, which nobody uses while they are closed.
     if unsafe { memory::commit(start, size) }.is_err() {
         return false;
     }
@@ -180,7 +180,7 @@ unsafe impl<S: Allocate> Allocate for Railed<S> {
         if railed && unsafe { !open(self.map, block, self.granted(layout), Pages::page_size()) } {
             return;
         }
-        // SAFETY: the caller's promise.
+        // SAFETY: the parent gave it for `inner` of a layout of this class, says the caller.
         unsafe { self.spans.deallocate(block, inner) }
     }
 
@@ -244,13 +244,13 @@ unsafe impl<S: Allocate> Allocate for Gapped<S> {
 
     unsafe fn deallocate(&self, slab: NonNull<u8>, layout: Layout) {
         if !Ward::of(self.map, slab.addr().get()).is_railed() {
-            // SAFETY: as it was allocated.
+            // SAFETY: not railed, so the parent was asked for this layout.
             return unsafe { self.spans.deallocate(slab, layout) };
         }
         let Some(both) = Self::both(layout) else { return };
         // SAFETY: as it was closed. What cannot be opened can be nobody's either.
         if unsafe { open(self.map, slab, layout.size(), PAGE) } {
-            // SAFETY: as it was allocated.
+            // SAFETY: railed, so the parent was asked for the gap, too.
             unsafe { self.spans.deallocate(slab, both) }
         }
     }

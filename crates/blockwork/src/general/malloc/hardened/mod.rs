@@ -173,7 +173,7 @@ impl HardenedMalloc {
                 return;
             }
         }
-        // SAFETY: the caller's promise.
+        // SAFETY: live and from this allocator, or null, says the caller.
         unsafe { free_far(block) }
     }
 
@@ -188,7 +188,7 @@ impl HardenedMalloc {
         if !self.fits(block, layout) {
             not_of_size(block);
         }
-        // SAFETY: the caller's promise.
+        // SAFETY: live and from this allocator, says the caller.
         unsafe { self.free(block.as_ptr()) }
     }
 
@@ -336,7 +336,7 @@ fn empty_quarantine(heap: &'static Heap) {
     // SAFETY: a heap of a thread, which has one.
     for held in unsafe { Quarantine::of(heap) }.empty() {
         check_wiped(&held);
-        // SAFETY: from there.
+        // SAFETY: from the quarantine of this thread's heap, where it is no more.
         unsafe { release(held) }
     }
 }
@@ -379,7 +379,7 @@ unsafe fn free_far(block: *mut u8) {
             // SAFETY: a heap of a thread, which has one.
             if let Some(held) = unsafe { Quarantine::of(heap) }.swap(Held { block, ward }, seal) {
                 check_wiped(&held);
-                // SAFETY: from there.
+                // SAFETY: from the quarantine of this thread's heap, where it is no more.
                 unsafe { release(held) }
             }
         }

@@ -249,12 +249,12 @@ impl FreeBlocks for Groups {
     }
 
     unsafe fn count(node: NonNull<u8>) -> usize {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller says that the node is in a list here, so its group was opened.
         unsafe { groups::count(node) }
     }
 
     unsafe fn blocks<S: BlockShape>(node: NonNull<u8>, shape: S) -> impl Iterator<Item = NonNull<u8>> {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller says that the node is in a list here, and stays meanwhile.
         unsafe { groups::blocks(node, shape.stride().size()) }
     }
 

@@ -47,7 +47,7 @@ impl SpanPoolCore {
         parent: &A,
         layout: Layout,
     ) -> Result<(NonNull<u8>, bool), AllocError> {
-        // SAFETY: the caller's promise.
+        // SAFETY: the parent of every call, says the caller.
         let block = unsafe { self.allocate(parent, layout)? };
         let clean = layout.size() == 0 || self.span_at(block).is_some_and(|span| !span.chunk.head().dirty.get());
         Ok((block, clean))
