@@ -2,6 +2,8 @@
 
 use std::{fs, process::Command};
 
+use crate::json;
+
 /// The peers whose versions matter.
 const PEERS: &[&str] = &[
     "bump-scope",
@@ -18,10 +20,22 @@ const PEERS: &[&str] = &[
     "typed-arena",
 ];
 
-/// What has to stand beside a result, as Markdown; what the system does not tell
-/// is left out.
+/// What has to stand beside a result, as Markdown.
 #[must_use]
 pub fn description() -> String {
+    let rows = rows().into_iter().map(|(what, value)| format!("| {what} | {value} |\n"));
+    format!("| | |\n|---|---|\n{}", rows.collect::<String>())
+}
+
+/// The same as JSON.
+#[must_use]
+pub fn json() -> String {
+    let rows: Vec<_> = rows().into_iter().map(|(what, value)| (what, json::text(&value))).collect();
+    json::object(&rows)
+}
+
+/// What and how; what the system does not tell is left out.
+fn rows() -> Vec<(&'static str, String)> {
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let cpu = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ")).map(|(_, name)| name);
     let cores = cpuinfo.lines().filter(|line| line.starts_with("processor")).count();
@@ -37,8 +51,7 @@ pub fn description() -> String {
         ("compiler", said("rustc", &["--version"])),
         ("peers", Some(peers(include_str!("../Cargo.lock")))),
     ];
-    let rows = rows.iter().filter_map(|(what, value)| Some(format!("| {what} | {} |\n", value.as_ref()?)));
-    format!("| | |\n|---|---|\n{}", rows.collect::<String>())
+    rows.into_iter().filter_map(|(what, value)| Some((what, value?))).collect()
 }
 
 fn said(command: &str, args: &[&str]) -> Option<String> {

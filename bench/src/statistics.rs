@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::json;
+
 /// The value in the middle; zero of none.
 #[must_use]
 pub fn median(values: &[f64]) -> f64 {
@@ -48,6 +50,20 @@ impl Held {
         } else {
             None
         }
+    }
+}
+
+impl Held {
+    /// As JSON.
+    #[must_use]
+    pub fn json(self) -> String {
+        let met = self.met().map_or("null", |met| if met { "true" } else { "false" });
+        json::object(&[
+            ("bar", json::number(Some(self.bar))),
+            ("passes", self.passes.to_string()),
+            ("of", self.of.to_string()),
+            ("met", met.to_owned()),
+        ])
     }
 }
 

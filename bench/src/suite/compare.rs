@@ -11,7 +11,7 @@ use bench::statistics::{Held, held, median, noise};
 
 use crate::{
     kinds::{Candidate, Workload},
-    run::{Dice, Run, Task},
+    run::{Dice, Outcome, Run, Task},
 };
 
 /// How long and how often.
@@ -25,12 +25,19 @@ impl Effort {
     pub(crate) const WHOLE: Self = Self { task: Task::Time(Duration::from_millis(20)), passes: 11 };
     pub(crate) const QUICK: Self = Self { task: Task::Time(Duration::from_millis(10)), passes: 5 };
     pub(crate) const SMOKE: Self = Self { task: Task::Smoke, passes: 1 };
+
+    /// The same where a picture has dozens of points: a third of the passes.
+    pub(crate) fn for_growth(self) -> Self {
+        Self { passes: self.passes.div_ceil(3), ..self }
+    }
 }
 
 /// A candidate's line.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) name: &'static str,
+    /// Nanoseconds per operation, in the middle of all passes.
+    pub(crate) time: f64,
     /// Its time divided by the reference's in the same pass, in the middle of all passes.
     pub(crate) ratio: f64,
     /// By what share of itself that may be off.
@@ -94,23 +101,27 @@ fn rows(workload: &Workload, times: &[Vec<f64>]) -> Vec<Row> {
             None if (ratio - 1.0).abs() <= noise => Verdict::Level,
             None => Verdict::Differs,
         };
-        Row { name: candidate.name, ratio, noise, verdict }
+        Row { name: candidate.name, time: median(times), ratio, noise, verdict }
     };
     workload.candidates.iter().zip(times).map(row).collect()
 }
 
 /// What a child prints.
-struct Report {
+pub(crate) struct Report {
     /// Nanoseconds per operation, in the middle of its rounds.
-    time: f64,
-    checksum: u64,
+    pub(crate) time: f64,
+    pub(crate) checksum: u64,
 }
 
 fn ask_child(workload: &str, candidate: &str, task: Task) -> Result<Report, String> {
-    let failed = |why: &str| format!("{workload}: `{candidate}` {why}");
+    ask(&["--child", workload, candidate, &task.word()], &|why| format!("{workload}: `{candidate}` {why}"))
+}
+
+/// Has this very program run as a child with `args`; `failed` says who did what.
+pub(crate) fn ask(args: &[&str], failed: &dyn Fn(&str) -> String) -> Result<Report, String> {
     let own = env::current_exe().map_err(|error| failed(&error.to_string()))?;
     let output = Command::new(own)
-        .args(["--child", workload, candidate, &task.word()])
+        .args(args)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
@@ -134,9 +145,13 @@ fn ask_child(workload: &str, candidate: &str, task: Task) -> Result<Report, Stri
 pub(crate) fn child(workload: &Workload, candidate: &Candidate, task: Task) {
     let mut run = Run::new(task);
     (candidate.run)(&mut run);
-    let outcome = run.outcome();
+    print(workload.name, &run.outcome());
+}
+
+/// What a child has to say.
+pub(crate) fn print(name: &str, outcome: &Outcome) {
     println!("{} {} {}", median(&outcome.times), outcome.checksum, outcome.operations);
-    assert_ne!(outcome.operations, 0, "{} did nothing", workload.name);
+    assert_ne!(outcome.operations, 0, "{name} did nothing");
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use bench::json;
+
 use crate::{
     compare::{Row, Verdict},
     kinds::Workload,
@@ -21,6 +23,35 @@ pub(crate) fn table(workload: &Workload, rows: &[Row]) -> String {
             .expect("writing to a string");
     }
     text
+}
+
+/// The same, for who makes a page of it.
+pub(crate) fn json(workload: &Workload, rows: &[Row]) -> String {
+    let rows = rows.iter().map(|row| {
+        let mut fields = vec![
+            ("name", json::text(row.name)),
+            ("ns", json::number(Some(row.time))),
+            ("ratio", json::number(Some(row.ratio))),
+            ("noise", json::number(Some(row.noise))),
+        ];
+        let level = match row.verdict {
+            Verdict::Reference => "reference",
+            Verdict::Level => "level",
+            Verdict::Differs => "differs",
+            Verdict::Bar(held) => {
+                fields.push(("held", held.json()));
+                "bar"
+            }
+        };
+        fields.push(("verdict", json::text(level)));
+        json::object(&fields)
+    });
+    json::object(&[
+        ("name", json::text(workload.name)),
+        ("operation", json::text(workload.operation)),
+        ("reference", json::text(workload.reference)),
+        ("rows", json::array(rows)),
+    ])
 }
 
 /// Three digits, however small or large.

@@ -1,6 +1,9 @@
 //! What the parts for threads were built to reach.
 
-use bench::statistics::{held, median};
+use bench::{
+    json,
+    statistics::{held, median, noise},
+};
 
 use crate::work::{HANDOVER, ONE, TWO, WORKLOADS};
 
@@ -56,6 +59,18 @@ const fn of_its_own(at_most: f64, candidate: &'static str) -> Bar {
 }
 
 impl Bar {
+    /// The same as JSON.
+    pub(crate) fn json(&self, ratios: &[f64]) -> String {
+        json::object(&[
+            ("candidate", json::text(self.candidate)),
+            ("work", json::text(WORKLOADS[self.workload].name)),
+            ("other", json::text(if self.other == self.candidate { "itself, one thread" } else { self.other })),
+            ("ratio", json::number(Some(median(ratios)))),
+            ("noise", json::number(Some(noise(ratios)))),
+            ("held", held(ratios, self.at_most).json()),
+        ])
+    }
+
     /// A row of a table: the ratio in the middle, and how the bar held.
     pub(crate) fn row(&self, ratios: &[f64]) -> String {
         let other = if self.other == self.candidate { "itself, one thread" } else { self.other };

@@ -1,6 +1,6 @@
 //! `threads`: shared allocators, by one thread, by two, and from one to the other.
 //!
-//! `threads [--passes N | --smoke] [FILTER]` measures the candidates with the filter in their
+//! `threads [--passes N | --smoke] [--json FILE] [FILTER]` measures the candidates with the filter in their
 //! names, and those they are compared with; `cargo xtask bench --threads` calls it.
 //!
 //! A pass runs every candidate at every workload, in an order drawn for that pass, its
@@ -12,16 +12,19 @@
 //!
 //! `private, by hand` shares nothing: that two of it take longer than one is
 //! the machine's doing.
+//!
+//! Then the same with 1 to 8 threads: see [`scaling`].
 
 mod bars;
 mod peers;
+mod scaling;
 mod work;
 
-use std::{env, process::ExitCode};
+use std::{env, fs, process::ExitCode};
 
 use bench::{
     dice::Dice,
-    machine,
+    json, machine,
     statistics::{median, noise},
 };
 
@@ -30,22 +33,15 @@ use crate::{
     work::{WORKLOADS, checksum_of},
 };
 
-const USAGE: &str = "usage: threads [--passes N | --smoke] [FILTER]";
+const USAGE: &str = "usage: threads [--passes N | --smoke] [--json FILE] [FILTER]";
 
 const PASSES: usize = 51;
+/// Of what is measured by 1 to 8 threads.
+const PASSES_SCALING: usize = 5;
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
-    let outcome = match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        [] => compare("", PASSES),
-        ["--smoke"] => smoke(&chosen("")),
-        ["--smoke", filter] => smoke(&chosen(filter)),
-        ["--passes", passes] => passes_of(passes, ""),
-        ["--passes", passes, filter] => passes_of(passes, filter),
-        [filter] if !filter.starts_with('-') => compare(filter, PASSES),
-        _ => Err(USAGE.to_owned()),
-    };
-    match outcome {
+    match measure(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("{message}");
@@ -54,8 +50,33 @@ fn main() -> ExitCode {
     }
 }
 
-fn passes_of(passes: &str, filter: &str) -> Result<(), String> {
-    compare(filter, passes.parse().ok().filter(|&passes| passes > 0).ok_or("how many passes?")?)
+fn measure(args: &[String]) -> Result<(), String> {
+    let (mut passes, mut is_smoke, mut file, mut filter) = (PASSES, false, None, "");
+    let mut args = args.iter().map(String::as_str);
+    while let Some(arg) = args.next() {
+        match arg {
+            "--smoke" => is_smoke = true,
+            "--passes" => {
+                let given = args.next().and_then(|passes| passes.parse().ok());
+                passes = given.filter(|&passes| passes > 0).ok_or("how many passes?")?;
+            }
+            "--json" => file = Some(args.next().ok_or(USAGE)?),
+            given if !given.starts_with('-') && filter.is_empty() => filter = given,
+            _ => return Err(USAGE.to_owned()),
+        }
+    }
+    let candidates = chosen(filter);
+    smoke(&candidates)?;
+    if is_smoke {
+        return Ok(());
+    }
+    let machine = machine::json();
+    let [tables, bars] = compare(&candidates, passes);
+    let scaling = scaling::measure(&candidates, passes.min(PASSES_SCALING));
+    let Some(file) = file else { return Ok(()) };
+    let fields =
+        [("machine", machine), ("passes", passes.to_string()), ("tables", tables), ("bars", bars), ("growth", scaling)];
+    fs::write(file, json::object(&fields)).map_err(|error| format!("{file}: {error}"))
 }
 
 /// The candidates that a filter leaves, and those that others are compared with.
@@ -73,6 +94,7 @@ fn smoke(candidates: &[&Candidate]) -> Result<(), String> {
             return Err(format!("{}: the candidates did different work", workload.name));
         }
     }
+    scaling::smoke(candidates);
     println!("    {} workloads between threads: {} candidates agree", WORKLOADS.len(), candidates.len());
     Ok(())
 }
@@ -83,9 +105,8 @@ type Times = Vec<Option<f64>>;
 /// How often a measurement that was disturbed is repeated.
 const TRIES: u32 = 20;
 
-fn compare(filter: &str, passes: usize) -> Result<(), String> {
-    let candidates = chosen(filter);
-    smoke(&candidates)?;
+/// Measures and prints; tables and bars as JSON.
+fn compare(candidates: &[&Candidate], passes: usize) -> [String; 2] {
     print!("{}", machine::description());
     let mut dice = Dice::new(1);
     // By candidate and workload.
@@ -101,10 +122,12 @@ fn compare(filter: &str, passes: usize) -> Result<(), String> {
         let place = candidates.iter().position(|candidate| candidate.name == name)?;
         Some(&times[place][at])
     };
+    let (mut tables, mut held) = (Vec::new(), Vec::new());
     for (at, workload) in WORKLOADS.iter().enumerate() {
         println!("\n### {}\n\n{}\n", workload.name, workload.what);
         println!("| candidate | ns | best | x of jemalloc | x of the stack | noise |");
         println!("|---|---:|---:|---:|---:|---:|");
+        let mut rows = Vec::new();
         for (candidate, mine) in candidates.iter().zip(&times) {
             let mine = &mine[at];
             let all: Vec<f64> = mine.iter().flatten().copied().collect();
@@ -118,17 +141,31 @@ fn compare(filter: &str, passes: usize) -> Result<(), String> {
                 against(bars::STACK),
                 100.0 * noise(&all)
             );
+            rows.push(json::object(&[
+                ("name", json::text(candidate.name)),
+                ("ns", json::number(Some(median(&all)))),
+                ("best", json::number(Some(best))),
+                ("of_jemalloc", json::number(Some(against(bars::JEMALLOC)))),
+                ("of_stack", json::number(Some(against(bars::STACK)))),
+                ("noise", json::number(Some(noise(&all)))),
+            ]));
         }
+        tables.push(json::object(&[
+            ("name", json::text(workload.name)),
+            ("operation", json::text(workload.what)),
+            ("rows", json::array(rows.into_iter())),
+        ]));
     }
     println!("\n### Bars between threads\n\n| candidate | work | compared with | x | |\n|---|---|---|---:|---|");
     for bar in bars::BARS {
         if let Some((mine, theirs)) = of(bar.candidate, bar.workload).zip(of(bar.other, bar.other_workload)) {
             println!("{}", bar.row(&ratios(mine, theirs)));
+            held.push(bar.json(&ratios(mine, theirs)));
         }
     }
     let (all, kept) = (times.iter().flatten().flatten(), times.iter().flatten().flatten().flatten());
     println!("\n{} of {} measurements had their cores to themselves.", kept.count(), all.count());
-    Ok(())
+    [tables, held].map(|lines| format!("[\n{}\n]", lines.join(",\n")))
 }
 
 /// The ratios inside each pass.

@@ -133,7 +133,7 @@ fn growing() -> ConcurrentBlockPool<System, Line> {
 }
 
 /// Blocks of pools that do not grow: more than are ever on their way.
-const BLOCKS: usize = 4096;
+const BLOCKS: usize = 8192;
 
 /// Memory for the pools that do not grow, with links beside the blocks or without.
 fn lines() -> Vec<CacheLine> {

@@ -12,20 +12,30 @@ use std::{
 
 use bench::cores::{available, pin, processor_time};
 
-use crate::peers::{Candidate, Heap};
+use crate::{
+    peers::{Candidate, Heap},
+    scaling,
+};
 
 /// Some work for one or two threads.
 pub(crate) struct Workload {
     pub(crate) name: &'static str,
     /// What is measured, in a sentence.
     pub(crate) what: &'static str,
-    kind: Kind,
+    pub(crate) kind: Kind,
 }
 
 #[derive(Clone, Copy)]
-enum Kind {
-    Pairs { threads: usize },
+pub(crate) enum Kind {
+    Pairs {
+        threads: usize,
+    },
     Handover,
+    /// Also by more threads than there are cores; what is asked for is milliseconds.
+    Scaled {
+        threads: usize,
+        handed: bool,
+    },
 }
 
 pub(crate) const WORKLOADS: &[Workload] = &[
@@ -66,14 +76,15 @@ pub(crate) fn checksum_of(workload: &Workload, candidate: &Candidate) -> u64 {
 
 /// What came out of a run.
 pub(crate) struct Outcome {
-    time: Option<f64>,
-    checksum: u64,
+    pub(crate) time: Option<f64>,
+    pub(crate) checksum: u64,
 }
 
 /// Runs `workload` on `heap`, which is saturated first.
 pub(crate) fn run<H: Heap>(workload: &Workload, heap: &H, pairs: usize) -> Outcome {
     let cores = available();
     let spans: Vec<Span> = match workload.kind {
+        Kind::Scaled { threads, handed } => return scaling::run(heap, threads, handed, pairs),
         Kind::Pairs { threads } => {
             let start = &Start::of(threads);
             thread::scope(|scope| {
@@ -185,7 +196,7 @@ fn consume<H: Heap>(heap: &H, ring: &Ring<H::Handle>, pairs: usize) -> u64 {
 const PLACES: usize = 1024;
 
 /// Handles of blocks on their way from one thread to another.
-struct Ring<T> {
+pub(crate) struct Ring<T> {
     places: [Place<T>; PLACES],
 }
 
@@ -199,33 +210,54 @@ struct Place<T> {
 unsafe impl<T> Sync for Ring<T> {}
 
 impl<T> Ring<T> {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             places: [const { Place { is_full: AtomicBool::new(false), handle: UnsafeCell::new(MaybeUninit::uninit()) } };
                 PLACES],
         }
     }
 
-    fn put(&self, number: usize, handle: T) {
-        let place = &self.places[number % PLACES];
-        while place.is_full.load(Ordering::Acquire) {
+    fn put(&self, number: usize, mut handle: T) {
+        while let Err(back) = self.try_put(number, handle) {
+            handle = back;
             hint::spin_loop();
+        }
+    }
+
+    fn take(&self, number: usize) -> T {
+        loop {
+            match self.try_take(number) {
+                Some(handle) => return handle,
+                None => hint::spin_loop(),
+            }
+        }
+    }
+
+    /// Puts `handle` into its place, if that is empty.
+    #[inline(always)]
+    pub(crate) fn try_put(&self, number: usize, handle: T) -> Result<(), T> {
+        let place = &self.places[number % PLACES];
+        if place.is_full.load(Ordering::Acquire) {
+            return Err(handle);
         }
         // SAFETY: ours as long as it is empty.
         unsafe { place.handle.get().write(MaybeUninit::new(handle)) };
         place.is_full.store(true, Ordering::Release);
+        Ok(())
     }
 
-    fn take(&self, number: usize) -> T {
+    /// Takes what is in a place, if anything is.
+    #[inline(always)]
+    pub(crate) fn try_take(&self, number: usize) -> Option<T> {
         let place = &self.places[number % PLACES];
-        while !place.is_full.load(Ordering::Acquire) {
-            hint::spin_loop();
+        if !place.is_full.load(Ordering::Acquire) {
+            return None;
         }
         // SAFETY: ours as long as it is full.
         let handle = unsafe { place.handle.get().read() };
         place.is_full.store(false, Ordering::Release);
         // SAFETY: it was full.
-        unsafe { handle.assume_init() }
+        Some(unsafe { handle.assume_init() })
     }
 
     /// Waits until all is taken, so that the next round starts at an empty ring.

@@ -1,5 +1,6 @@
 //! The project's tasks: `cargo xtask <task>`.
 
+mod args;
 mod asm;
 mod bench;
 mod callgrind;
@@ -8,9 +9,11 @@ mod ci;
 mod dist;
 mod embedded;
 mod instr;
+mod json;
 mod loom;
 mod malloc;
 mod peers;
+mod picture;
 mod programs;
 mod run;
 mod soak;
@@ -22,61 +25,117 @@ use std::{
     process::ExitCode,
 };
 
-const USAGE: &str = "\
-cargo xtask <task>
+/// A task: its name, what it does, how it is asked, and what runs.
+struct Task {
+    name: &'static str,
+    about: &'static str,
+    usage: &'static str,
+    run: fn(&Path, &[&str]) -> Result<(), String>,
+}
 
-  ci [--full | --tested]   everything a change must pass; --full adds the long checks, and
-                           --tested leaves out `cargo test --workspace`, which has just passed
-  tidy                     layer order, banned spellings, complete lists
-  unsafe [--bless]         what is unsafe, by crate and layer, against docs/unsafe.txt
-  asm                      the machine code of compositions beside the same by hand
-  instr [--bless]          instructions per operation against bench/instructions.txt
-  loom [--full]            the models of what threads share, and random schedules of them;
-                           --full interrupts the models more often
-  soak [--operations N | --minutes N]
-                           load on the malloc and on what threads share, looked at and measured for growth
-  dist [--check]           the C library as it is installed, in target/dist; --check builds programs against it
-  embedded [--bless]       programs without std and panics: built, run, and weighed against embedded/sizes.txt
-  bench [--quick | --passes N] [FILTER]   times beside peers, as ratios
-  bench --threads [--passes N] [FILTER]   the same between threads
-  bench --count [FILTER]                  instructions beside peers, into bench/peers.txt
-  peers                    builds other mallocs to preload, into target/peers
-  malloc-bench [--quick | --passes N] [--library [NAME=]FILE] [--only NAME,NAME] [FILTER]
-                           mallocs by preload: times, memory, instructions; all of it into bench/RESULTS-malloc.md
-  programs [LIBRARY] [--full] [--only NAME]
-                           real programs with a malloc preloaded print what they print without
-";
+const TASKS: &[Task] = &[
+    Task {
+        name: "ci",
+        about: "everything that a change must pass",
+        usage: "\
+cargo xtask ci [--full | --tested]
+
+  --full    adds the long checks
+  --tested  leaves out `cargo test --workspace`, which has just passed
+",
+        run: |root, args| match args {
+            [] => ci::run(root, ci::Gate::Fast, false),
+            ["--tested"] => ci::run(root, ci::Gate::Fast, true),
+            ["--full"] => ci::run(root, ci::Gate::Full, false),
+            _ => unknown(args),
+        },
+    },
+    Task {
+        name: "tidy",
+        about: "layer order, banned spellings, complete lists",
+        usage: "cargo xtask tidy\n",
+        run: |root, args| alone(args).and_then(|()| tidy::check(root)),
+    },
+    Task {
+        name: "unsafe",
+        about: "what is unsafe, by crate and layer, against docs/unsafe.txt",
+        usage: "cargo xtask unsafe [--bless]\n\n  --bless  writes it there\n",
+        run: |root, args| blessed(args).and_then(|bless| census::run(root, bless)),
+    },
+    Task {
+        name: "asm",
+        about: "the machine code of compositions beside the same by hand",
+        usage: "cargo xtask asm\n",
+        run: |root, args| alone(args).and_then(|()| asm::check(root)),
+    },
+    Task {
+        name: "instr",
+        about: "instructions per operation against bench/instructions.txt",
+        usage: "cargo xtask instr [--bless]\n\n  --bless  writes them there\n",
+        run: |root, args| if blessed(args)? { instr::bless(root) } else { instr::check(root) },
+    },
+    Task {
+        name: "loom",
+        about: "the models of what threads share, and random schedules of them",
+        usage: "cargo xtask loom [--full]\n\n  --full  interrupts the models more often\n",
+        run: |root, args| match args {
+            [] => loom::run(root, ci::Gate::Fast),
+            ["--full"] => loom::run(root, ci::Gate::Full),
+            _ => unknown(args),
+        },
+    },
+    Task {
+        name: "soak",
+        about: "load on the malloc and on what threads share, looked at and measured for growth",
+        usage: soak::USAGE,
+        run: soak::run,
+    },
+    Task {
+        name: "dist",
+        about: "the C library as it is installed, in target/dist",
+        usage: "cargo xtask dist [--check]\n\n  --check  builds programs against it\n",
+        run: |root, args| match args {
+            [] => dist::build(root),
+            ["--check"] => dist::check(root),
+            _ => unknown(args),
+        },
+    },
+    Task {
+        name: "embedded",
+        about: "programs without std and panics: built, run, and weighed against embedded/sizes.txt",
+        usage: "cargo xtask embedded [--bless]\n\n  --bless  writes the sizes there\n",
+        run: |root, args| if blessed(args)? { embedded::bless(root) } else { embedded::check(root) },
+    },
+    Task {
+        name: "bench",
+        about: "this library's parts beside peers, and the page of results",
+        usage: bench::USAGE,
+        run: bench::command,
+    },
+    Task {
+        name: "peers",
+        about: "builds other mallocs to preload, into target/peers",
+        usage: "cargo xtask peers\n",
+        run: |root, args| alone(args).and_then(|()| peers::run(root)),
+    },
+    Task {
+        name: "malloc-bench",
+        about: "mallocs by preload: times, memory, instructions, and the page of them",
+        usage: malloc::USAGE,
+        run: malloc::run,
+    },
+    Task {
+        name: "programs",
+        about: "real programs with a malloc preloaded print what they print without",
+        usage: programs::USAGE,
+        run: programs::run,
+    },
+];
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let outcome = match args.as_slice() {
-        ["ci"] => ci::run(&root(), ci::Gate::Fast, false),
-        ["ci", "--tested"] => ci::run(&root(), ci::Gate::Fast, true),
-        ["ci", "--full"] => ci::run(&root(), ci::Gate::Full, false),
-        ["unsafe"] => census::run(&root(), false),
-        ["unsafe", "--bless"] => census::run(&root(), true),
-        ["tidy"] => tidy::check(&root()),
-        ["asm"] => asm::check(&root()),
-        ["instr"] => instr::check(&root()),
-        ["instr", "--bless"] => instr::bless(&root()),
-        ["soak", rest @ ..] => soak::run(&root(), rest),
-        ["dist"] => dist::build(&root()),
-        ["dist", "--check"] => dist::check(&root()),
-        ["embedded"] => embedded::check(&root()),
-        ["embedded", "--bless"] => embedded::bless(&root()),
-        ["loom"] => loom::run(&root(), ci::Gate::Fast),
-        ["loom", "--full"] => loom::run(&root(), ci::Gate::Full),
-        ["bench", "--count"] => bench::count(&root(), ""),
-        ["bench", "--count", filter] => bench::count(&root(), filter),
-        ["bench", "--threads", rest @ ..] => bench::threads(&root(), rest),
-        ["bench", rest @ ..] => bench::run(&root(), rest),
-        ["peers"] => peers::run(&root()),
-        ["malloc-bench", rest @ ..] => malloc::run(&root(), rest),
-        ["programs", rest @ ..] => programs::run(&root(), rest),
-        _ => Err(USAGE.to_owned()),
-    };
-    match outcome {
+    match asked(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("{message}");
@@ -85,8 +144,71 @@ fn main() -> ExitCode {
     }
 }
 
+fn asked(args: &[&str]) -> Result<(), String> {
+    let (name, args) = match args {
+        ["help" | "--help" | "-h"] => {
+            print!("{}", usage());
+            return Ok(());
+        }
+        [name, args @ ..] => (name, args),
+        [] => return Err(usage()),
+    };
+    let task = TASKS.iter().find(|task| task.name == *name);
+    let task = task.ok_or_else(|| format!("no task is called `{name}`\n\n{}", usage()))?;
+    if args.iter().any(|arg| matches!(*arg, "--help" | "-h")) {
+        print!("{}: {}\n\n{}", task.name, task.about, task.usage);
+        return Ok(());
+    }
+    (task.run)(&root(), args)
+}
+
+fn usage() -> String {
+    let tasks = TASKS.iter().map(|task| format!("  {:<13} {}\n", task.name, task.about));
+    format!(
+        "cargo xtask <task>\n\n{}\n`cargo xtask <task> --help` says what a task understands.\n",
+        tasks.collect::<String>()
+    )
+}
+
+/// Fails where something stands behind a task that takes nothing.
+fn alone(args: &[&str]) -> Result<(), String> {
+    if args.is_empty() { Ok(()) } else { unknown(args) }
+}
+
+fn blessed(args: &[&str]) -> Result<bool, String> {
+    match args {
+        [] => Ok(false),
+        ["--bless"] => Ok(true),
+        _ => unknown(args).map(|()| false),
+    }
+}
+
+fn unknown(args: &[&str]) -> Result<(), String> {
+    Err(format!("`{}` is not understood; `--help` says what is", args.join(" ")))
+}
+
 /// The workspace's folder.
 fn root() -> PathBuf {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
     own.ancestors().nth(2).map_or_else(|| own.to_owned(), Path::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_does_nothing_but_help() {
+        assert!(TASKS.iter().all(|task| asked(&[task.name, "--help"]).is_ok() && !task.usage.is_empty()));
+        assert!(asked(&["--help"]).is_ok());
+    }
+
+    #[test]
+    fn what_no_task_understands_is_an_error() {
+        for task in TASKS {
+            let error = asked(&[task.name, "--no-such-option"]).unwrap_err();
+            assert!(error.contains("is not understood"), "{}: {error}", task.name);
+        }
+        assert!(asked(&["no-such-task"]).is_err() && asked(&[]).is_err());
+    }
 }

@@ -9,6 +9,13 @@ use std::{
 
 use crate::run::{output, report};
 
+pub(crate) const USAGE: &str = "\
+cargo xtask soak [--operations N | --minutes N]
+
+  --operations N  so many, a hundred million if nothing is said
+  --minutes N     ten million, again and again until the time is over
+";
+
 /// What a run does by itself, and what each does of those that fill a time.
 const OPERATIONS: u64 = 100_000_000;
 const EACH: u64 = 10_000_000;
@@ -25,7 +32,7 @@ pub(crate) fn run(root: &Path, args: &[&str]) -> Result<(), String> {
             }
             Ok(())
         }
-        _ => Err("cargo xtask soak [--operations N | --minutes N]".to_owned()),
+        _ => Err(format!("`{}` is not understood\n\n{USAGE}", args.join(" "))),
     }
 }
 

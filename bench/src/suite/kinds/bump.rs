@@ -85,7 +85,7 @@ fn words<P: Values>(run: &mut Run) {
 }
 
 #[inline(never)]
-fn write_words<P: Values>(region: &mut P, words: u64) -> u64 {
+pub(crate) fn write_words<P: Values>(region: &mut P, words: u64) -> u64 {
     let mut sum = 0_u64;
     for word in 0..words {
         let block = opaque(opaque_mut(region).word(word));

@@ -116,7 +116,7 @@ static SPANNED: Locked<SpanPool<System>> = Locked::new(SpanPool::new(
 ));
 handle!(
     /// Memory that can grow where it is.
-    struct Spanned = SPANNED;
+    pub(crate) struct Spanned = SPANNED;
 );
 
 /// Pushes `pushes` numbers onto `$vec` and adds them up.

@@ -132,7 +132,7 @@ pub(crate) fn places<H>(blocks: usize) -> Vec<MaybeUninit<H>> {
 }
 
 #[inline(never)]
-fn take_all<P: Fixed>(pool: &mut P, handles: &mut [MaybeUninit<P::Handle>]) {
+pub(crate) fn take_all<P: Fixed>(pool: &mut P, handles: &mut [MaybeUninit<P::Handle>]) {
     for (word, handle) in handles.iter_mut().enumerate() {
         handle.write(opaque_mut(pool).take(word as u64));
     }
@@ -142,7 +142,7 @@ fn take_all<P: Fixed>(pool: &mut P, handles: &mut [MaybeUninit<P::Handle>]) {
 ///
 /// - Every handle is of a live block, and `order` names each but once.
 #[inline(never)]
-unsafe fn give_all<P: Fixed>(pool: &mut P, handles: &[MaybeUninit<P::Handle>], order: &[usize]) -> u64 {
+pub(crate) unsafe fn give_all<P: Fixed>(pool: &mut P, handles: &[MaybeUninit<P::Handle>], order: &[usize]) -> u64 {
     let mut sum = 0_u64;
     for &at in order {
         // SAFETY: the caller's promise.
@@ -185,7 +185,12 @@ fn churn<P: Fixed>(run: &mut Run) {
 ///
 /// - Every handle is of a live block.
 #[inline(never)]
-unsafe fn replace<P: Fixed>(pool: &mut P, handles: &mut [MaybeUninit<P::Handle>], dice: &mut Dice, times: u64) -> u64 {
+pub(crate) unsafe fn replace<P: Fixed>(
+    pool: &mut P,
+    handles: &mut [MaybeUninit<P::Handle>],
+    dice: &mut Dice,
+    times: u64,
+) -> u64 {
     let mut sum = 0_u64;
     for word in 0..times {
         let place = &mut handles[dice.roll(handles.len())];

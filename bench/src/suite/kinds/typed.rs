@@ -81,7 +81,7 @@ pub(super) const WORKLOADS: &[Workload] = &[
 ];
 
 /// A store with `values` values, and their keys.
-fn filled<P: Typed>(values: usize) -> (P, Vec<MaybeUninit<P::Key>>) {
+pub(crate) fn filled<P: Typed>(values: usize) -> (P, Vec<MaybeUninit<P::Key>>) {
     let mut store = P::new(values);
     let keys = (0..values).map(|word| MaybeUninit::new(store.insert(word as u64))).collect();
     (store, keys)
@@ -99,7 +99,12 @@ fn churn<P: Typed>(run: &mut Run) {
 ///
 /// - Every key is of a value that is there.
 #[inline(never)]
-unsafe fn replace<P: Typed>(store: &mut P, keys: &mut [MaybeUninit<P::Key>], dice: &mut Dice, times: u64) -> u64 {
+pub(crate) unsafe fn replace<P: Typed>(
+    store: &mut P,
+    keys: &mut [MaybeUninit<P::Key>],
+    dice: &mut Dice,
+    times: u64,
+) -> u64 {
     let mut sum = 0_u64;
     for word in 0..times {
         let place = &mut keys[dice.roll(keys.len())];

@@ -1,10 +1,14 @@
 //! `cargo xtask malloc-bench`: mallocs side by side, preloaded into programs;
 //! see `bench/malloc/README.md`.
 
+mod bars;
+mod hit;
 mod launch;
+mod page;
 mod pairs;
 mod probes;
 mod report;
+mod results;
 mod statistics;
 mod workloads;
 
@@ -15,13 +19,18 @@ use std::{
 
 pub(crate) use launch::bindings;
 
-use crate::peers::{self, Malloc};
+use crate::{
+    args::Args,
+    json::Json,
+    peers::{self, Malloc},
+};
 use launch::Usage;
-use report::Table;
-use statistics::Ratio;
+use results::{Results, Runs};
 use workloads::{Clock, Workload};
 
 const RESULTS: &str = "bench/RESULTS-malloc.md";
+/// What the page is made of.
+const DATA: &str = "bench/results-malloc.json";
 /// What all are compared with.
 const REFERENCE: &str = "mimalloc3";
 const PASSES: usize = 5;
@@ -29,6 +38,20 @@ const PASSES_QUICK: usize = 3;
 /// Threads are run again while others had more of the machine than this many processors, this many times.
 const OTHERS: f64 = 0.2;
 const TRIES: usize = 3;
+
+pub(crate) const USAGE: &str = "\
+cargo xtask malloc-bench [OPTIONS] [FILTER]
+
+Runs programs with each malloc preloaded in turn: times, peak memory, memory held, instructions. Whole, it writes
+bench/RESULTS-malloc.md, the pictures in bench/pictures, and bench/results-malloc.json, of which they are made.
+
+  FILTER                 only what has this in its name: app/, cross/producer, probe/spike, pairs/lifo1; printed only
+  --quick                three passes instead of five; printed only
+  --passes N             so many passes
+  --only NAME,NAME       only these mallocs; printed only
+  --library [NAME=]FILE  this library, too
+  --from FILE            measures nothing: writes page and pictures of the data in FILE
+";
 
 /// What is asked for.
 struct Plan {
@@ -39,26 +62,36 @@ struct Plan {
     whole: bool,
 }
 
-/// The runs of one workload: of each malloc, one for each pass.
-struct Runs<'a> {
-    workload: &'a Workload,
-    of: Vec<Vec<Usage>>,
-}
-
 /// Measures what `args` ask for, and prints it.
 pub(crate) fn run(root: &Path, args: &[&str]) -> Result<(), String> {
+    let mut given = Args::new(args, USAGE);
+    if let Some(file) = given.value("--from")? {
+        given.done()?;
+        let text = fs::read_to_string(root.join(file)).map_err(|error| format!("{file}: {error}"))?;
+        return page::write(root, &Results::of_json(&Json::parse(&text)?)?);
+    }
+    let plan = plan(root, given)?;
     launch::compile(root)?;
-    let plan = plan(root, args)?;
     for malloc in &plan.mallocs {
         launch::takes(root, malloc)?;
     }
+    let results = measured(root, &plan, args)?;
+    print!("\n{}", page::text(&results));
+    if plan.whole {
+        fs::write(root.join(DATA), format!("{}\n", results.json())).map_err(|error| format!("{DATA}: {error}"))?;
+        page::write(root, &results)?;
+    }
+    if results.failed.is_empty() { Ok(()) } else { Err(results.failed.join("\n")) }
+}
+
+fn measured(root: &Path, plan: &Plan, args: &[&str]) -> Result<Results, String> {
+    let about = report::about(plan.passes, args);
     let names: Vec<&str> = plan.mallocs.iter().map(|malloc| malloc.name.as_str()).collect();
-    let workloads = workloads::all(root)?;
-    let mut text = report::head(&plan.mallocs, plan.passes, args);
     let (mut runs, mut failed) = (Vec::new(), Vec::new());
+    let workloads = workloads::all(root)?;
     for workload in workloads.iter().filter(|workload| workload.full_name().contains(&plan.filter)) {
         println!("{}", workload.full_name());
-        match measure(root, workload, &plan) {
+        match measure(root, workload, plan) {
             Ok(measured) => {
                 println!("  {}", in_seconds(&measured, &names));
                 runs.push(measured);
@@ -69,42 +102,41 @@ pub(crate) fn run(root: &Path, args: &[&str]) -> Result<(), String> {
             }
         }
     }
-    text.extend(failed.iter().map(|failed| format!("- failed, and left out: {failed}\n")));
-    text.push('\n');
-    match names.iter().position(|&name| name == REFERENCE) {
-        Some(reference) if !runs.is_empty() => text += &compared(&runs, &names, reference),
-        None => text += &format!("Without {REFERENCE} there is nothing to compare with.\n\n"),
-        Some(_) => {}
-    }
-    text += &probes::table(root, &plan.mallocs, &plan.filter)?;
-    text += &pairs::table(root, &plan.mallocs, &plan.filter)?;
-    print!("\n{text}");
-    if plan.whole {
-        fs::write(root.join(RESULTS), text).map_err(|error| format!("{RESULTS}: {error}"))?;
-    }
-    if failed.is_empty() { Ok(()) } else { Err(failed.join("\n")) }
+    let own = plan.mallocs.iter().find(|malloc| malloc.name == bars::OWN);
+    Ok(Results {
+        about,
+        passes: plan.passes,
+        mallocs: plan.mallocs.iter().map(|malloc| (malloc.name.clone(), malloc.version.clone())).collect(),
+        runs,
+        failed,
+        probes: probes::measured(root, &plan.mallocs, &plan.filter)?,
+        pairs: pairs::measured(root, &plan.mallocs, &plan.filter)?,
+        hit: own.and_then(|own| hit::lengths(root, &own.library)),
+    })
 }
 
-fn plan(root: &Path, args: &[&str]) -> Result<Plan, String> {
+fn plan(root: &Path, mut args: Args<'_>) -> Result<Plan, String> {
+    let quick = args.flag("--quick");
+    let passes = args.number("--passes")?;
+    let only = args.value("--only")?;
+    let mut libraries = Vec::new();
+    while let Some(given) = args.value("--library")? {
+        libraries.push(library(given)?);
+    }
+    let filter = args.word().unwrap_or_default().to_owned();
+    args.done()?;
     let mut mallocs = peers::all(root)?;
     mallocs.extend(peers::own(root)?);
-    let mut plan = Plan { passes: PASSES, filter: String::new(), mallocs, whole: true };
-    let mut args = args.iter();
-    while let Some(&arg) = args.next() {
-        let mut value = || args.next().copied().ok_or_else(|| format!("{arg} needs a value"));
-        match arg {
-            "--quick" => (plan.passes, plan.whole) = (PASSES_QUICK, false),
-            "--passes" => plan.passes = value()?.parse().map_err(|_| "--passes needs a number".to_owned())?,
-            "--library" => plan.mallocs.push(library(value()?)?),
-            "--only" => {
-                let only = value()?;
-                plan.mallocs.retain(|malloc| only.split(',').any(|name| name == malloc.name));
-                plan.whole = false;
-            }
-            filter => (plan.filter, plan.whole) = (filter.to_owned(), false),
-        }
+    mallocs.extend(libraries);
+    if let Some(only) = only {
+        mallocs.retain(|malloc| only.split(',').any(|name| name == malloc.name));
     }
-    if plan.passes == 0 { Err("no passes, no medians".to_owned()) } else { Ok(plan) }
+    Ok(Plan {
+        passes: passes.unwrap_or(if quick { PASSES_QUICK } else { PASSES }),
+        whole: !quick && only.is_none() && filter.is_empty(),
+        filter,
+        mallocs,
+    })
 }
 
 /// A library to preload, given as `NAME=FILE` or `FILE`.
@@ -117,7 +149,7 @@ pub(crate) fn library(given: &str) -> Result<Malloc, String> {
 }
 
 /// Runs `workload` under each malloc in turn, pass after pass; each pass begins with another.
-fn measure<'a>(root: &Path, workload: &'a Workload, plan: &Plan) -> Result<Runs<'a>, String> {
+fn measure(root: &Path, workload: &Workload, plan: &Plan) -> Result<Runs, String> {
     let mut of: Vec<Vec<Usage>> = plan.mallocs.iter().map(|_| Vec::new()).collect();
     let mut printed = None;
     for malloc in &plan.mallocs {
@@ -132,7 +164,7 @@ fn measure<'a>(root: &Path, workload: &'a Workload, plan: &Plan) -> Result<Runs<
             of[at].push(undisturbed(root, workload, &plan.mallocs[at])?);
         }
     }
-    Ok(Runs { workload, of })
+    Ok(Runs::new(workload, &of))
 }
 
 /// One run; of threads the least disturbed of some.
@@ -152,85 +184,8 @@ fn undisturbed(root: &Path, workload: &Workload, malloc: &Malloc) -> Result<Usag
 }
 
 /// What a run takes in the middle, for who watches.
-fn in_seconds(runs: &Runs<'_>, names: &[&str]) -> String {
-    let median = |of: &[Usage]| statistics::median(of.iter().map(|usage| time(runs.workload, usage)).collect());
-    let each = names.iter().zip(&runs.of).map(|(name, of)| format!("{name} {:.2} s", median(of)));
+fn in_seconds(runs: &Runs, names: &[&str]) -> String {
+    let median = |at| statistics::median((0..runs.passes()).map(|pass| runs.time(at, pass)).collect());
+    let each = names.iter().enumerate().map(|(at, name)| format!("{name} {:.2} s", median(at)));
     each.collect::<Vec<_>>().join(", ")
-}
-
-fn time(workload: &Workload, usage: &Usage) -> f64 {
-    match workload.clock {
-        Clock::Processor => usage.processor,
-        Clock::Wall => usage.wall,
-    }
-}
-
-/// Times and peaks, by group and by workload.
-fn compared(runs: &[Runs<'_>], names: &[&str], reference: usize) -> String {
-    let time = |runs: &Runs<'_>, at: usize, pass: usize| time(runs.workload, &runs.of[at][pass]);
-    let work = |runs: &Runs<'_>, at: usize, pass: usize| runs.of[at][pass].processor;
-    let peak = |runs: &Runs<'_>, at: usize, pass: usize| runs.of[at][pass].peak;
-    let mut text = report::disturbance(runs);
-    text += &by_group("Time, by group", runs, names, reference, time);
-    text += &by_group("Work of the processors, by group", runs, names, reference, work);
-    text += &by_group("Peak memory, by group", runs, names, reference, peak);
-    text += &by_workload("Time, by workload", "s", runs, names, reference, time);
-    text += &by_workload("Peak memory, by workload", "MiB", runs, names, reference, |runs, at, pass| {
-        peak(runs, at, pass) / 1024.0
-    });
-    text
-}
-
-/// Geometric means of the ratios of each pass, and the median of those.
-fn by_group(
-    title: &str,
-    runs: &[Runs<'_>],
-    names: &[&str],
-    reference: usize,
-    value: impl Fn(&Runs<'_>, usize, usize) -> f64,
-) -> String {
-    let mut groups: Vec<&str> = runs.iter().map(|runs| runs.workload.group).collect();
-    groups.dedup();
-    groups.push("all");
-    let mut table = Table::new(title, &format!("geometric mean / {REFERENCE}"), names);
-    for group in groups {
-        let of_group: Vec<&Runs<'_>> =
-            runs.iter().filter(|runs| group == "all" || runs.workload.group == group).collect();
-        let Some(first) = of_group.first() else { continue };
-        let mean = |at: usize, pass: usize| {
-            let ratios = of_group.iter().map(|runs| value(runs, at, pass) / value(runs, reference, pass));
-            statistics::geometric_mean(ratios)
-        };
-        let passes = first.of[reference].len();
-        let ratio = |at: usize| Ratio::of((0..passes).map(|pass| mean(at, pass)).collect());
-        table.row(&format!("{group} ({})", of_group.len()), (0..names.len()).map(|at| ratio(at).to_string()).collect());
-    }
-    table.finish()
-}
-
-/// The ratio in the middle, and what the reference itself takes.
-fn by_workload(
-    title: &str,
-    unit: &str,
-    runs: &[Runs<'_>],
-    names: &[&str],
-    reference: usize,
-    value: impl Fn(&Runs<'_>, usize, usize) -> f64,
-) -> String {
-    let mut columns = names.to_vec();
-    let absolute = format!("{REFERENCE}, {unit}");
-    columns.push(&absolute);
-    let mut table = Table::new(title, &format!("ratio / {REFERENCE}"), &columns);
-    for runs in runs {
-        let passes = runs.of[reference].len();
-        let ratio = |at: usize| {
-            let of_pass = |pass| value(runs, at, pass) / value(runs, reference, pass);
-            Ratio::of((0..passes).map(of_pass).collect())
-        };
-        let mut cells: Vec<String> = (0..names.len()).map(|at| ratio(at).to_string()).collect();
-        let own = statistics::median((0..passes).map(|pass| value(runs, reference, pass)).collect());
-        cells.push(format!("{own:.2}"));
-        table.row(&runs.workload.full_name(), cells);
-    }
-    table.finish()
 }

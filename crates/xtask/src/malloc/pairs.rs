@@ -3,7 +3,7 @@
 
 use std::{path::Path, process::Command};
 
-use super::{launch::folder, report::Table};
+use super::{launch::folder, report::Table, results::Pairs};
 use crate::{callgrind, peers::Malloc, run::output};
 
 /// What it is called, the pattern and the size for `pairs.c`.
@@ -29,37 +29,50 @@ const PAIRS_STEPPED: u32 = 256;
 const ROUNDS_STEPPED: u32 = 6;
 
 /// Instructions of a pair, under each malloc, of the patterns that `filter` leaves.
-pub(super) fn table(root: &Path, mallocs: &[Malloc], filter: &str) -> Result<String, String> {
+pub(super) fn measured(root: &Path, mallocs: &[Malloc], filter: &str) -> Result<Vec<Pairs>, String> {
     let chosen: Vec<_> =
         PATTERNS.iter().filter(|(_, pattern, size)| format!("pairs/{pattern}/{size}").contains(filter)).collect();
-    if chosen.is_empty() {
-        return Ok(String::new());
+    if !chosen.is_empty() {
+        callgrind::needed()?;
     }
-    callgrind::needed()?;
-    let names: Vec<&str> = mallocs.iter().map(|malloc| malloc.name.as_str()).collect();
-    let mut table = Table::new("Instructions of a pair", "malloc and free, the loop subtracted", &names);
+    let mut all = Vec::new();
     for (meaning, pattern, size) in chosen {
-        println!("pairs/{pattern}/{size}");
+        let name = format!("{pattern}/{size}");
+        println!("pairs/{name}");
         let empty = called(root, None, pattern, size)?;
-        let mut cells = Vec::new();
+        let mut pairs = Pairs { name, meaning: (*meaning).to_owned(), counts: Vec::new(), stepped: Vec::new() };
         for malloc in mallocs {
-            cells.push(match called(root, Some(malloc), pattern, size) {
-                Ok(count) => format!("{:.0}", per_pair(count, empty, PAIRS * (ROUNDS[1] - ROUNDS[0]))),
+            let counted = called(root, Some(malloc), pattern, size);
+            pairs.stepped.push(counted.is_err());
+            pairs.counts.push(match counted {
+                Ok(count) => per_pair(count, empty, PAIRS * (ROUNDS[1] - ROUNDS[0])),
                 Err(_) => {
                     let (all, empty) = (stepped(root, Some(malloc), pattern, size), stepped(root, None, pattern, size));
-                    let count = per_pair(all?, empty?, PAIRS_STEPPED);
-                    format!("{count:.0}~")
+                    per_pair(all?, empty?, PAIRS_STEPPED)
                 }
             });
         }
-        table.row(meaning, cells);
+        all.push(pairs);
+    }
+    Ok(all)
+}
+
+/// The same as Markdown.
+pub(super) fn table(pairs: &[Pairs], names: &[&str]) -> String {
+    if pairs.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new("Instructions of a pair", "malloc and free, the loop subtracted", names);
+    for pairs in pairs {
+        let cell = |(count, stepped): (&f64, &bool)| format!("{count:.0}{}", if *stepped { "~" } else { "" });
+        table.row(&pairs.meaning, pairs.counts.iter().zip(&pairs.stepped).map(cell).collect());
     }
     let stepped = format!(
         "`~`: does not start under Valgrind, so counted by single steps over the last {PAIRS_STEPPED} of {} pairs, \
          which seldom meet a refill.\n\n",
         PAIRS_STEPPED * ROUNDS_STEPPED
     );
-    Ok(table.finish() + &stepped)
+    table.finish() + &stepped
 }
 
 /// The difference of two run lengths, without a malloc where none is given.

@@ -5,8 +5,9 @@ use std::path::Path;
 use super::{
     launch::{self, folder},
     report::Table,
+    results::Probe,
 };
-use crate::peers::Malloc;
+use crate::{peers::Malloc, picture::grouped};
 
 /// What `probe.c` calls them, and what they say.
 const PROBES: &[(&str, &str)] = &[
@@ -19,21 +20,35 @@ const PROBES: &[(&str, &str)] = &[
 ];
 
 /// KiB held, under each malloc, of the probes that `filter` leaves.
-pub(super) fn table(root: &Path, mallocs: &[Malloc], filter: &str) -> Result<String, String> {
-    let names: Vec<&str> = mallocs.iter().map(|malloc| malloc.name.as_str()).collect();
-    let mut table = Table::new("Memory held", "KiB above the start", &names);
-    let chosen: Vec<_> = PROBES.iter().filter(|(name, _)| format!("probe/{name}").contains(filter)).collect();
-    for (name, meaning) in &chosen {
+pub(super) fn measured(root: &Path, mallocs: &[Malloc], filter: &str) -> Result<Vec<Probe>, String> {
+    let mut probes = Vec::new();
+    for (name, meaning) in PROBES.iter().filter(|(name, _)| format!("probe/{name}").contains(filter)) {
         println!("probe/{name}");
         let command = [folder(root).join("probe").display().to_string(), (*name).to_owned()];
-        let mut cells = Vec::new();
+        let mut probe =
+            Probe { name: (*name).to_owned(), meaning: (*meaning).to_owned(), held: Vec::new(), faults: Vec::new() };
         for malloc in mallocs {
             let usage = launch::run(root, "1", malloc, &command)?;
             let held = usage.printed.trim();
-            // A small program is told by its faults, too.
-            cells.push(if *name == "once" { format!("{held}, {} faults", usage.faults) } else { held.to_owned() });
+            probe.held.push(held.parse().map_err(|_| format!("probe/{name} printed `{held}`"))?);
+            #[expect(clippy::cast_precision_loss, reason = "faults are far below 2^52")]
+            probe.faults.push(usage.faults as f64);
         }
-        table.row(meaning, cells);
+        probes.push(probe);
     }
-    Ok(if chosen.is_empty() { String::new() } else { table.finish() })
+    Ok(probes)
+}
+
+/// The same as Markdown.
+pub(super) fn table(probes: &[Probe], names: &[&str]) -> String {
+    let mut table = Table::new("Memory held", "KiB above the start", names);
+    for probe in probes {
+        let cell = |(&held, &faults): (&f64, &f64)| {
+            // A small program is told by its faults, too.
+            let faults = if probe.name == "once" { format!(", {faults:.0} faults") } else { String::new() };
+            grouped(held) + &faults
+        };
+        table.row(&probe.meaning, probe.held.iter().zip(&probe.faults).map(cell).collect());
+    }
+    if probes.is_empty() { String::new() } else { table.finish() }
 }

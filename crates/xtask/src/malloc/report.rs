@@ -1,37 +1,34 @@
-//! The results as Markdown.
+//! The tables of the page.
 
 use std::{fmt::Write as _, fs, process::Command};
 
-use super::{Clock, OTHERS, Runs, statistics::median};
-use crate::peers::Malloc;
+use super::{
+    Clock, OTHERS, REFERENCE,
+    bars::{groups, means, of_group},
+    results::{Results, Runs},
+    statistics::{self, Ratio, median},
+};
 
-/// What is said before any number.
-pub(super) fn head(mallocs: &[Malloc], passes: usize, args: &[&str]) -> String {
-    let mut text = format!(
-        "# Mallocs side by side\n\n\
-         What one run of `cargo xtask malloc-bench{}{}` printed: {passes} passes, on {}, at {}, {}.\n\
-         [How it is measured](malloc/README.md). A ratio below 1 is better; behind `±` is half the range of the middle half of the passes.\n\n\
-         | malloc | version |\n|---|---|\n",
-        if args.is_empty() { "" } else { " " },
-        args.join(" "),
-        machine(),
-        of("git", &["rev-parse", "--short", "HEAD"]),
-        of("date", &["-u", "+%Y-%m-%d"]),
-    );
-    for malloc in mallocs {
-        writeln!(text, "| {} | {} |", malloc.name, malloc.version).expect("writing to a string");
-    }
-    text.push('\n');
-    text
+/// What is said before any number: what was run, where and when.
+pub(super) fn about(passes: usize, args: &[&str]) -> Vec<(String, String)> {
+    let command = ["cargo xtask malloc-bench"].iter().chain(args).copied().collect::<Vec<_>>().join(" ");
+    let rows = [
+        ("command", format!("`{command}`: {passes} passes")),
+        ("date", of("date", &["-u", "+%Y-%m-%d %H:%M UTC"])),
+        ("commit", of("git", &["describe", "--always", "--dirty", "--abbrev=12"])),
+        ("machine", machine()),
+    ];
+    rows.map(|(what, value)| (what.to_owned(), value)).into()
 }
 
 fn machine() -> String {
     let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let cores = processor.lines().filter(|line| line.starts_with("processor")).count();
     let model = processor.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let huge = fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled").unwrap_or_default();
     let huge = huge.split(['[', ']']).nth(1).unwrap_or("unknown").to_owned();
     let model = model.map_or("an unknown processor", |(_, model)| model);
-    format!("{model}, Linux {}, huge pages in mode `{huge}`", of("uname", &["-r"]))
+    format!("{model}, {cores} processors, Linux {}, huge pages in mode `{huge}`", of("uname", &["-r"]))
 }
 
 /// What a program prints, if it can be run.
@@ -40,10 +37,19 @@ fn of(program: &str, args: &[&str]) -> String {
     output.map_or_else(|_| String::new(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
+/// Two columns of text, without a head.
+pub(super) fn two_columns(rows: &[(String, String)], head: [&str; 2]) -> String {
+    let mut text = format!("| {} | {} |\n|---|---|\n", head[0], head[1]);
+    for (name, value) in rows {
+        writeln!(text, "| {name} | {value} |").expect("writing to a string");
+    }
+    text + "\n"
+}
+
 /// What other programs had of the machine while these ran.
-pub(super) fn disturbance(runs: &[Runs<'_>]) -> String {
-    let threads = runs.iter().filter(|runs| runs.workload.clock == Clock::Wall);
-    let others: Vec<f64> = threads.flat_map(|runs| runs.of.iter().flatten()).map(|usage| usage.others).collect();
+pub(super) fn disturbance(runs: &[Runs]) -> String {
+    let threads = runs.iter().filter(|runs| runs.clock == Clock::Wall);
+    let others: Vec<f64> = threads.flat_map(|runs| runs.of.iter().flatten()).map(|taken| taken.others).collect();
     if others.is_empty() {
         return String::new();
     }
@@ -54,6 +60,63 @@ pub(super) fn disturbance(runs: &[Runs<'_>]) -> String {
         others.len(),
         median(others.clone()),
     )
+}
+
+/// Times and peaks by group.
+pub(super) fn by_groups(results: &Results, reference: usize) -> String {
+    let work = |runs: &Runs, at: usize, pass: usize| runs.of[at][pass].processor;
+    let faults = |runs: &Runs, at: usize, pass: usize| runs.of[at][pass].faults;
+    by_group("Time, by group", results, reference, Runs::time)
+        + &by_group("Work of the processors, by group", results, reference, work)
+        + &by_group("Peak memory, by group", results, reference, Runs::peak)
+        + &by_group("Page faults, by group", results, reference, faults)
+}
+
+/// Times and peaks by workload.
+pub(super) fn by_workloads(results: &Results, reference: usize) -> String {
+    by_workload("Time, by workload", "s", results, reference, Runs::time)
+        + &by_workload("Peak memory, by workload", "MiB", results, reference, |runs, at, pass| {
+            runs.peak(at, pass) / 1024.0
+        })
+}
+
+/// Geometric means of the ratios of each pass, and the median of those.
+fn by_group(
+    title: &str,
+    results: &Results,
+    reference: usize,
+    value: impl Fn(&Runs, usize, usize) -> f64 + Copy,
+) -> String {
+    let names = results.names();
+    let mut table = Table::new(title, &format!("geometric mean / {REFERENCE}"), &names);
+    for group in groups(results) {
+        let runs = of_group(results, &group);
+        let ratio = |at| Ratio::of(means(&runs, at, reference, value)).to_string();
+        table.row(&format!("{group} ({})", runs.len()), (0..names.len()).map(ratio).collect());
+    }
+    table.finish()
+}
+
+/// The ratio in the middle, and what the reference itself takes.
+fn by_workload(
+    title: &str,
+    unit: &str,
+    results: &Results,
+    reference: usize,
+    value: impl Fn(&Runs, usize, usize) -> f64 + Copy,
+) -> String {
+    let mut columns = results.names();
+    let absolute = format!("{REFERENCE}, {unit}");
+    columns.push(&absolute);
+    let mut table = Table::new(title, &format!("ratio / {REFERENCE}"), &columns);
+    for runs in &results.runs {
+        let ratio = |at| Ratio::of(means(&[runs], at, reference, value)).to_string();
+        let mut cells: Vec<String> = (0..results.mallocs.len()).map(ratio).collect();
+        let own = statistics::median((0..runs.passes()).map(|pass| value(runs, reference, pass)).collect());
+        cells.push(format!("{own:.2}"));
+        table.row(&runs.full_name(), cells);
+    }
+    table.finish()
 }
 
 /// A table with a name for each row.

@@ -4,12 +4,17 @@ use std::fmt;
 
 /// The ratio in the middle of those of all passes.
 pub(super) struct Ratio {
-    median: f64,
+    pub(super) median: f64,
     /// Half of the range of the middle half.
-    noise: f64,
+    pub(super) noise: f64,
 }
 
 impl Ratio {
+    /// Of what is counted.
+    pub(super) fn exact(ratio: f64) -> Self {
+        Self { median: ratio, noise: 0.0 }
+    }
+
     pub(super) fn of(mut ratios: Vec<f64>) -> Self {
         ratios.sort_by(f64::total_cmp);
         let quarter = ratios.len() / 4;

@@ -16,10 +16,20 @@ use std::{
 };
 
 use crate::{
+    args::Args,
     malloc::{bindings, library},
     peers::{self, Malloc},
     run::output,
 };
+
+pub(crate) const USAGE: &str = "\
+cargo xtask programs [OPTIONS] [[NAME=]LIBRARY]
+
+  LIBRARY      what is preloaded; without one it is this project's own malloc
+  --quick      none of Python's own tests
+  --full       all of them
+  --only NAME  only programs with this in their name
+";
 
 /// A program to be run, and what it needs.
 struct Program {
@@ -49,16 +59,11 @@ enum Verdict {
 /// Runs all programs under the library that `args` name, or under this
 /// project's own.
 pub(crate) fn run(root: &Path, args: &[&str]) -> Result<(), String> {
-    let (mut quick, mut full, mut only, mut named) = (false, false, "", None);
-    let mut args = args.iter();
-    while let Some(&arg) = args.next() {
-        match arg {
-            "--quick" => quick = true,
-            "--full" => full = true,
-            "--only" => only = args.next().ok_or("--only needs a part of a name")?,
-            file => named = Some(file),
-        }
-    }
+    let mut args = Args::new(args, USAGE);
+    let (quick, full) = (args.flag("--quick"), args.flag("--full"));
+    let only = args.value("--only")?.unwrap_or_default();
+    let named = args.word();
+    args.done()?;
     let malloc = match named {
         Some(given) => library(given)?,
         None => peers::own(root)?.ok_or("name a library: this project has none of its own yet")?,

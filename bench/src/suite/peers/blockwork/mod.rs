@@ -6,8 +6,8 @@ mod regions;
 mod values;
 
 pub(crate) use self::{
-    blocks::{Blocks, BlocksOverMemo, Classes, PerChunkBlocks, Slots},
-    ranges::RangesOf,
+    blocks::{Blocks, Blocks64, BlocksOverMemo, Classes, Make, PerChunkBlocks, Slots},
+    ranges::{MakeRanges, RangesOf},
     regions::{OneSpan, Spans},
     values::{Boxed, Keyed},
 };

@@ -1,8 +1,53 @@
 //! `cargo xtask bench`: this library's parts beside peers; see `bench/README.md`.
 
+mod bars;
+mod page;
+mod pictures;
+mod results;
+
 use std::{fmt::Write as _, fs, path::Path, process::Command};
 
-use crate::callgrind;
+use crate::{args::Args, callgrind};
+
+pub(crate) const USAGE: &str = "\
+cargo xtask bench [OPTIONS] [FILTER]            times beside peers, as ratios; how costs grow; memory
+cargo xtask bench --threads [OPTIONS] [FILTER]  the same between threads
+cargo xtask bench --count [FILTER]              instructions of every candidate, into bench/peers.txt
+cargo xtask bench --results [--quick]           measures everything, and writes bench/RESULTS.md, its pictures, and
+                                                bench/results.json, of which they are made
+cargo xtask bench --results --only PART,PART    measures these parts again: tables, growth, memory, threads
+cargo xtask bench --results --from FILE         measures nothing: writes page and pictures of the data in FILE
+
+  FILTER       only what has this in its name: fixed, bump/8, growth/spans, memory/
+  --only KIND  only tables, growth or memory
+  --quick      fewer and shorter passes
+  --passes N   so many passes
+  --json FILE  writes what was measured there, too
+  --smoke      tiny sizes: all candidates have to read the same things
+";
+
+/// What the command line asks for.
+pub(crate) fn command(root: &Path, args: &[&str]) -> Result<(), String> {
+    let mut given = Args::new(args, USAGE);
+    if given.flag("--results") {
+        let asked = results::Asked {
+            from: given.value("--from")?,
+            only: given.value("--only")?,
+            is_quick: given.flag("--quick"),
+        };
+        given.done()?;
+        return results::run(root, &asked);
+    }
+    if given.flag("--count") {
+        let filter = given.word().unwrap_or_default();
+        given.done()?;
+        return count(root, filter);
+    }
+    let is_threads = given.flag("--threads");
+    // The suite understands what it is given, and is built before it can say so: not for what it would not.
+    let rest = given.rest(&["--only", "--passes", "--json"], &["--quick", "--smoke"])?;
+    if is_threads { threads(root, &rest) } else { run(root, &rest) }
+}
 
 const SUITE: &str = "bench/target/release/suite";
 const THREADS: &str = "bench/target/release/threads";
