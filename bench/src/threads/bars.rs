@@ -1,6 +1,6 @@
 //! What the parts for threads were built to reach.
 
-use bench::statistics::{held, median};
+use bench::statistics::{SLACK_THREADS, held, median};
 
 use crate::work::{HANDOVER, ONE, TWO, WORKLOADS};
 
@@ -60,7 +60,8 @@ impl Bar {
     pub(crate) fn row(&self, ratios: &[f64]) -> String {
         let other = if self.other == self.candidate { "itself, one thread" } else { self.other };
         let work = WORKLOADS[self.workload].name;
-        format!("| {} | {work} | {other} | {:.2} | {} |", self.candidate, median(ratios), held(ratios, self.at_most))
+        let held = held(ratios, self.at_most, SLACK_THREADS);
+        format!("| {} | {work} | {other} | {:.2} | {held} |", self.candidate, median(ratios))
     }
 }
 
