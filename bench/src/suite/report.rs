@@ -7,20 +7,32 @@ use bench::json;
 
 use crate::{
     compare::{Row, Verdict},
-    kinds::Workload,
+    kinds::{LOOP, Workload},
 };
 
 /// One workload's table, as Markdown.
 pub(crate) fn table(workload: &Workload, rows: &[Row]) -> String {
     let wide = rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
+    let counted = if instructions(workload.name, LOOP).is_some() { "net ins" } else { "ins" };
     let mut text = format!(
-        "\n### {}\n\nOne operation: {}.\n\n| {:<wide$} | time × |    noise | |\n|{:-<wide$}--|-------:|---------:|---|\n",
+        "\n### {}\n\nOne operation: {}.\n\n\
+         | {:<wide$} | time × |    noise |  net × |       ns | {counted:>7} | |\n\
+         |{:-<wide$}--|-------:|---------:|-------:|---------:|--------:|---|\n",
         workload.name, workload.operation, "candidate", ""
     );
     for row in rows {
         let noise = format!("± {:.1} %", row.noise * 100.0);
-        writeln!(text, "| {:<wide$} | {:>6} | {noise:>8} | {} |", row.name, ratio(row.ratio), verdict(row.verdict))
-            .expect("writing to a string");
+        let net = row.net.map(ratio).unwrap_or_default();
+        let own = net_instructions(workload.name, row.name).map(|own| format!("{own:.1}")).unwrap_or_default();
+        writeln!(
+            text,
+            "| {:<wide$} | {:>6} | {noise:>8} | {net:>6} | {:>8} | {own:>7} | {} |",
+            row.name,
+            ratio(row.ratio),
+            ratio(row.nanoseconds),
+            verdict(row.verdict)
+        )
+        .expect("writing to a string");
     }
     text
 }
@@ -30,9 +42,11 @@ pub(crate) fn json(workload: &Workload, rows: &[Row]) -> String {
     let rows = rows.iter().map(|row| {
         let mut fields = vec![
             ("name", json::text(row.name)),
-            ("ns", json::number(Some(row.time))),
+            ("ns", json::number(Some(row.nanoseconds))),
             ("ratio", json::number(Some(row.ratio))),
             ("noise", json::number(Some(row.noise))),
+            ("net", json::number(row.net)),
+            ("instructions", json::number(net_instructions(workload.name, row.name))),
         ];
         let level = match row.verdict {
             Verdict::Reference => "reference",
@@ -40,6 +54,10 @@ pub(crate) fn json(workload: &Workload, rows: &[Row]) -> String {
             Verdict::Differs => "differs",
             Verdict::Bar(held) => {
                 fields.push(("held", held.json()));
+                "bar"
+            }
+            Verdict::Nanoseconds(held, beyond) => {
+                fields.extend([("held", held.json()), ("beyond", json::number(Some(beyond)))]);
                 "bar"
             }
         };
@@ -52,6 +70,21 @@ pub(crate) fn json(workload: &Workload, rows: &[Row]) -> String {
         ("reference", json::text(workload.reference)),
         ("rows", json::array(rows)),
     ])
+}
+
+/// Instructions of a candidate, less what the loop alone takes where that was counted: that
+/// stands in its own row.
+fn net_instructions(workload: &str, candidate: &str) -> Option<f64> {
+    let alone = if candidate == LOOP { None } else { instructions(workload, LOOP) };
+    Some(instructions(workload, candidate)? - alone.unwrap_or(0.0))
+}
+
+/// What `cargo xtask bench --count` has counted for a candidate, the loop included.
+fn instructions(workload: &str, candidate: &str) -> Option<f64> {
+    include_str!("../../peers.txt").lines().find_map(|line| {
+        let rest = line.strip_prefix(workload)?.strip_prefix(' ')?.trim_start();
+        rest.strip_prefix(candidate)?.strip_prefix(' ')?.trim().parse().ok()
+    })
 }
 
 /// Three digits, however small or large.
@@ -69,6 +102,7 @@ fn verdict(verdict: Verdict) -> String {
         Verdict::Differs => String::new(),
         Verdict::Level => "level, within noise".to_owned(),
         Verdict::Bar(held) => held.to_string(),
+        Verdict::Nanoseconds(held, time) => format!("{} ns beyond the loop, {held}", ratio(time)),
     }
 }
 
@@ -97,6 +131,14 @@ mod tests {
     #[test]
     fn a_ratio_has_three_digits() {
         assert_eq!([ratio(0.00712), ratio(1.0), ratio(123.4)], ["0.0071", "1.00", "123"]);
+    }
+
+    #[test]
+    fn the_instructions_of_a_candidate_are_those_of_its_whole_name() {
+        let (pool, per_chunk) = ("blockwork BlockPool", "blockwork BlockPool, PerChunk");
+        assert!(instructions("fixed/pair", pool) < instructions("fixed/pair", per_chunk));
+        assert_eq!(instructions("fixed/pair", "blockwork"), None);
+        assert_eq!(instructions("fixed", pool), None);
     }
 
     #[test]

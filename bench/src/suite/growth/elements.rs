@@ -8,7 +8,7 @@ use hashbrown::{DefaultHashBuilder, HashMap};
 use super::{Growth, TO_1E6, TO_1E7, curves, peers::Jemalloc};
 use crate::{
     kinds::{
-        bump::{Values, write_words},
+        bump::Values,
         collections::{Region, Spanned},
     },
     peers::{
@@ -86,7 +86,7 @@ fn words<P: Values>(run: &mut Run, words: usize) {
     let mut region = P::new(words * size_of::<u64>());
     run.rounds(words * times, || {
         (0..times).fold(0_u64, |sum, _| {
-            let read = write_words(&mut region, words as u64);
+            let read = region.words(words as u64);
             region.reset();
             sum.rotate_left(1).wrapping_add(read)
         })

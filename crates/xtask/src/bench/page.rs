@@ -211,13 +211,14 @@ fn cells(job: &Json, sizes: &[f64], live: usize) -> String {
 /// A table of ratios.
 fn compared(table: &Json) -> String {
     let mut text = format!(
-        "### {}\n\n{}.\n\n| candidate | time × | ns | noise | |\n|---|---:|---:|---:|---|\n",
+        "### {}\n\n{}.\n\n| candidate | time × | net × | ns | instructions | noise | |\n|---|---:|---:|---:|---:|---:|---|\n",
         table.get("name").text(),
         sentence(table.get("operation").text())
     );
     for row in table.get("rows").list() {
         let number = |name: &str| row.get(name).number();
-        let [ratio, time] = ["ratio", "ns"].map(|name| number(name).map_or("–".to_owned(), three_digits));
+        let [ratio, net, time, instructions] =
+            ["ratio", "net", "ns", "instructions"].map(|name| number(name).map_or("–".to_owned(), three_digits));
         let noise = number("noise").unwrap_or_default() * 100.0;
         let verdict = match row.get("verdict").text() {
             "reference" => "reference".to_owned(),
@@ -225,7 +226,7 @@ fn compared(table: &Json) -> String {
             "bar" => held(row.get("held")),
             _ => String::new(),
         };
-        writeln!(text, "| {} | {ratio} | {time} | ± {noise:.1} % | {verdict} |", row.get("name").text())
+        writeln!(text, "| {} | {ratio} | {net} | {time} | {instructions} | ± {noise:.1} % | {verdict} |", row.get("name").text())
             .expect("writing to a string");
     }
     text + "\n"
