@@ -134,7 +134,9 @@ fn layout_of(block: NonNull<u8>) -> Option<Layout> {
         return None;
     }
     // SAFETY: something is in front of whatever a program may free.
-    let head = unsafe { block.cast::<Head>().sub(1).read() };
+    let head = unsafe { block.cast::<Head>().sub(1) };
+    // SAFETY: so many bytes are there; whether they are a head, its tag says.
+    let head = unsafe { head.read() };
     let align = head.tag ^ tag(block.addr().get(), 0);
     (align >= HEAD).then(|| Layout::from_size_align(head.size, align).ok()).flatten()
 }

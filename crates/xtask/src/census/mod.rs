@@ -296,9 +296,9 @@ mod tests {
 
     #[test]
     fn tests_are_known_by_their_attribute() {
-        let text = "#[cfg(test)]\nmod tests { fn f() { unsafe { b() } } }\n#[cfg(not(test))] fn g() { unsafe { c() } }";
+        let text = "#[cfg(test)]\nmod tests { fn f() { unsafe { b() } } }\n#[cfg(all(test, not(loom)))] mod more { fn f() { unsafe { b() } } }\n#[cfg(not(test))] fn g() { unsafe { c() } }";
         let places = parse(text, false).unwrap().places;
-        assert_eq!(places.iter().map(|place| place.in_test).collect::<Vec<_>>(), [true, false]);
+        assert_eq!(places.iter().map(|place| place.in_test).collect::<Vec<_>>(), [true, true, false]);
         assert_eq!(parse("#[cfg(all(test, unix))]\nmod x;", false).unwrap().test_modules, ["x"]);
     }
 

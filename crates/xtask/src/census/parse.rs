@@ -186,9 +186,9 @@ fn is_word(tree: Option<&TokenTree>, word: &str) -> bool {
 fn is_test(item: &[TokenTree]) -> bool {
     item.windows(2).any(|pair| match pair {
         [TokenTree::Punct(hash), TokenTree::Group(attribute)] if hash.as_char() == '#' => {
-            let text = attribute.stream().to_string();
+            let text: String = attribute.stream().to_string().split_whitespace().collect();
             let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
-            text == "test" || (words.first() == Some(&"cfg") && words.contains(&"test") && !words.contains(&"not"))
+            text == "test" || (words.first() == Some(&"cfg") && words.contains(&"test") && !text.contains("not(test"))
         }
         _ => false,
     })

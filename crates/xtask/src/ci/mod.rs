@@ -6,6 +6,7 @@ mod memory;
 mod narrow;
 mod package;
 mod preload;
+mod preloaded;
 mod threads;
 
 use std::{path::Path, process::Command, thread};
@@ -79,6 +80,7 @@ fn products(root: &Path, gate: Gate) -> Result<(), String> {
     }
     cargo("clippy -p blockwork-malloc --features debug --all-targets -- -D warnings")?;
     cargo("test -p blockwork-malloc --features debug --test debug")?;
+    preloaded::lint(root)?;
     docs(root)?;
     memory::valgrind(root, gate)?;
     package::compiles(root)?;
