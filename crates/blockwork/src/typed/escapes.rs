@@ -11,6 +11,7 @@
 //! let mut list = List::<_, System>::from([1, 2, 3]);
 //! let mut drain = list.drain(..2);
 //! drain.next();
+//! drop(drain);
 //! list.push(4);
 //! ```
 //! ```compile_fail,E0499
