@@ -120,7 +120,9 @@ pub use crate::source::pages::{PageOptions, Pages, PagesWith};
 #[cfg(feature = "critical-section")]
 pub use crate::sync::CriticalSection;
 pub use crate::{
-    alloc::{AllocError, Allocate, Check, ConfigError, Core, Describe, Head, HeadConfig, Owns, Purge, Reset, Valid},
+    alloc::{
+        AllocError, Allocate, Census, Check, ConfigError, Core, Describe, Head, HeadConfig, Owns, Purge, Reset, Valid,
+    },
     combine::{
         affix::Affix,
         chain::Chain,

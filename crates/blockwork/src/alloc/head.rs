@@ -104,6 +104,9 @@ pub unsafe trait Head: Initial {
     ///
     /// The first invariant that does not hold, in words.
     fn check<A: Allocate + ?Sized>(&self, parent: &A, config: Self::Config, slot: usize) -> Result<(), &'static str>;
+
+    /// Counts blocks, as [`Census`](super::Census) does.
+    fn blocks_out<A: Allocate + ?Sized>(&self, parent: &A, config: Self::Config, slot: usize) -> usize;
 }
 
 /// A configuration that is for one kind of head only, and so names it.

@@ -19,7 +19,7 @@ mod reallocate;
 pub(crate) use self::{bridge::bridge, over_core::give_back};
 pub use self::{
     capability::{Describe, Owns, Purge, Reset},
-    check::Check,
+    check::{Census, Check},
     config::{ConfigError, Valid},
     head::{Head, HeadConfig},
     over_core::Core,

@@ -10,7 +10,7 @@ use heap::sync::Arc;
 #[cfg(feature = "alloc")]
 use heap::{boxed::Box, rc::Rc};
 
-use super::{AllocError, Allocate, Check, Owns, Reset};
+use super::{AllocError, Allocate, Census, Check, Owns, Reset};
 
 /// Implements [`Allocate`] and [`Check`] for a pointer to an allocator.
 macro_rules! forward {
@@ -49,6 +49,12 @@ macro_rules! forward {
         impl<A: Check + ?Sized> Check for $pointer {
             fn check(&self) -> Result<(), &'static str> {
                 (**self).check()
+            }
+        }
+
+        impl<A: Census + ?Sized> Census for $pointer {
+            fn blocks_out(&self) -> usize {
+                (**self).blocks_out()
             }
         }
     )*};

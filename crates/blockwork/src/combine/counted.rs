@@ -43,7 +43,7 @@
 use core::{alloc::Layout, cell::Cell, ptr::NonNull};
 
 use crate::{
-    alloc::{AllocError, Allocate, Check, Owns, Reset},
+    alloc::{AllocError, Allocate, Census, Check, Owns, Reset},
     os,
 };
 
@@ -169,6 +169,12 @@ impl<A: Reset> Reset for Counted<A> {
         self.parent.reset();
         self.bytes_live.set(0);
         self.blocks_live.set(0);
+    }
+}
+
+impl<A> Census for Counted<A> {
+    fn blocks_out(&self) -> usize {
+        self.blocks_live.get()
     }
 }
 

@@ -73,7 +73,7 @@
 use core::{alloc::Layout, fmt, ptr::NonNull};
 
 use crate::{
-    alloc::{AllocError, Allocate, Check, Owns, Reset},
+    alloc::{AllocError, Allocate, Census, Check, Owns, Reset},
     sync::{DefaultLock, Lock},
 };
 
@@ -173,6 +173,12 @@ unsafe impl<A: Owns, L: Lock> Owns for Locked<A, L> {
 impl<A: Reset, L> Reset for Locked<A, L> {
     fn reset(&mut self) {
         self.parent.reset();
+    }
+}
+
+impl<A: Census, L: Lock> Census for Locked<A, L> {
+    fn blocks_out(&self) -> usize {
+        self.lock.with(|| self.parent.blocks_out())
     }
 }
 

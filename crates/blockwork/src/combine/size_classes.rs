@@ -50,7 +50,7 @@
 use core::{alloc::Layout, fmt, ptr::NonNull};
 
 use crate::{
-    alloc::{AllocError, Allocate, Check, ConfigError, Head, Reset, Valid, empty},
+    alloc::{AllocError, Allocate, Census, Check, ConfigError, Head, Reset, Valid, empty},
     math::size_class::{Array, Classes, Initial, KnownClasses},
     os::{self, track},
 };
@@ -226,6 +226,13 @@ impl<C: Classes, K: Head, A: Allocate> Drop for SizeClasses<C, K, A> {
 impl<C: Classes, K: Head, A: Allocate> Reset for SizeClasses<C, K, A> {
     fn reset(&mut self) {
         self.release();
+    }
+}
+
+impl<C: Classes, K: Head, A: Allocate> Census for SizeClasses<C, K, A> {
+    fn blocks_out(&self) -> usize {
+        let out = |(class, head): (usize, &K)| head.blocks_out(&self.parent, self.config, self.classes.size(class));
+        self.heads().enumerate().map(out).sum()
     }
 }
 

@@ -217,6 +217,12 @@ impl RawSlab {
         self.get().floor.get().wrapping_add(self.get().countdown.get())
     }
 
+    /// The number of slots that were carved and are not in the free list.
+    pub(crate) fn out(self) -> usize {
+        let header = self.get();
+        header.carved.get().saturating_sub(header.free.iter().take(header.capacity).count())
+    }
+
     /// The live count at which the countdown is zero.
     pub(crate) fn floor(self) -> usize {
         self.get().floor.get()

@@ -42,6 +42,27 @@ pub enum Law {
     Serves,
 }
 
+impl Law {
+    /// All of them.
+    pub const ALL: &[Self] = &[
+        Self::Class,
+        Self::Layouts,
+        Self::Unchanged,
+        Self::Blocks,
+        Self::Ownership,
+        Self::Balance,
+        Self::Settles,
+        Self::Recovers,
+        Self::Books,
+        Self::Unwinds,
+        Self::Grants,
+        Self::Resize,
+        Self::Zeroed,
+        Self::Empty,
+        Self::Serves,
+    ];
+}
+
 impl fmt::Display for Law {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -13,7 +13,7 @@
 //! impossible requests, each size with each alignment, random operations that
 //! shrink, a parent that fails at each request, hands out dirty and barely
 //! aligned memory in odd order, calls back, and checks every byte of what comes
-//! back. Whether the part is a `Check`, `Owns` or `Reset` is found by itself.
+//! back. Whether the part is a `Check`, `Census`, `Owns` or `Reset` is found by itself.
 //!
 //! ```
 //! use core::{alloc::Layout, ptr::NonNull};

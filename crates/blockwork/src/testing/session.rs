@@ -85,9 +85,24 @@ impl<'s, 'p> Session<'s, 'p> {
             Op::Reset => {
                 self.reset()?;
             }
-            _ => return self.act(op),
+            _ => {
+                let served = self.act(op)?;
+                return self.count().map(|()| served);
+            }
         }
-        self.audit().map(|()| true)
+        self.audit()?;
+        self.count().map(|()| true)
+    }
+
+    /// Compares what the part has out with what is live. Nobody is in a call.
+    fn count(&self) -> Verdict {
+        let live = self.model.borrow().len();
+        match self.part.blocks_out() {
+            Some(out) if out != live => {
+                broken(Law::Books, format!("{live} blocks are live, but the part has {out} out"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Performs one operation that needs no exclusive access.

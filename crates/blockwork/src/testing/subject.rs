@@ -12,7 +12,7 @@ use core::{
 use heap::boxed::Box;
 
 use super::strict::Strict;
-use crate::alloc::{AllocError, Allocate, Check, Owns, Reset};
+use crate::alloc::{AllocError, Allocate, Census, Check, Owns, Reset};
 
 /// An allocator that can walk its books, behind a pointer.
 pub trait Part: Allocate + Check {}
@@ -91,6 +91,9 @@ pub trait Subject: Part {
     /// [`Owns::owns`], where the part has it.
     fn is_own(&self, block: NonNull<u8>, layout: Layout) -> Option<bool>;
 
+    /// [`Census::blocks_out`], where the part has it.
+    fn blocks_out(&self) -> Option<usize>;
+
     /// [`Reset::reset`], where the part has it; whether it has.
     fn try_reset(&mut self) -> bool;
 
@@ -110,6 +113,7 @@ impl<T> Home for MaybeUninit<T> {}
 type CheckFn<T> = fn(&T) -> Result<(), &'static str>;
 type OwnsFn<T> = fn(&T, NonNull<u8>, Layout) -> bool;
 type ResetFn<T> = fn(&mut T);
+type CensusFn<T> = fn(&T) -> usize;
 
 /// A part of known type, on its way to the harness.
 ///
@@ -120,19 +124,26 @@ pub struct Tested<T> {
     check: Option<CheckFn<T>>,
     owns: Option<OwnsFn<T>>,
     reset: Option<ResetFn<T>>,
+    census: Option<CensusFn<T>>,
 }
 
 impl<T: Allocate> Tested<T> {
     /// A part without capabilities.
     pub const fn new(part: T) -> Self {
-        Self { part, check: None, owns: None, reset: None }
+        Self { part, check: None, owns: None, reset: None, census: None }
     }
 
     /// Names each capability that the part has.
     #[doc(hidden)]
     #[must_use]
-    pub fn with(mut self, check: Option<CheckFn<T>>, owns: Option<OwnsFn<T>>, reset: Option<ResetFn<T>>) -> Self {
-        (self.check, self.owns, self.reset) = (check, owns, reset);
+    pub fn with(
+        mut self,
+        check: Option<CheckFn<T>>,
+        owns: Option<OwnsFn<T>>,
+        reset: Option<ResetFn<T>>,
+        census: Option<CensusFn<T>>,
+    ) -> Self {
+        (self.check, self.owns, self.reset, self.census) = (check, owns, reset, census);
         self
     }
 
@@ -163,6 +174,16 @@ impl<T: Allocate> Tested<T> {
         T: Reset,
     {
         self.reset = Some(T::reset);
+        self
+    }
+
+    /// Compares what the part has out with what is live, after every operation.
+    #[must_use]
+    pub fn counts(mut self) -> Self
+    where
+        T: Census,
+    {
+        self.census = Some(T::blocks_out);
         self
     }
 
@@ -211,6 +232,10 @@ impl<T> Check for Tested<T> {
 impl<T: Allocate> Subject for Tested<T> {
     fn is_own(&self, block: NonNull<u8>, layout: Layout) -> Option<bool> {
         self.owns.map(|owns| owns(&self.part, block, layout))
+    }
+
+    fn blocks_out(&self) -> Option<usize> {
+        self.census.map(|census| census(&self.part))
     }
 
     fn try_reset(&mut self) -> bool {
@@ -265,6 +290,12 @@ impl<T: Reset> Probe<T> {
     }
 }
 
+impl<T: Census> Probe<T> {
+    pub fn census(&self) -> Option<CensusFn<T>> {
+        Some(T::blocks_out)
+    }
+}
+
 #[doc(hidden)]
 pub trait Incapable<T> {
     fn check(&self) -> Option<CheckFn<T>> {
@@ -278,12 +309,16 @@ pub trait Incapable<T> {
     fn reset(&self) -> Option<ResetFn<T>> {
         None
     }
+
+    fn census(&self) -> Option<CensusFn<T>> {
+        None
+    }
 }
 
 impl<T> Incapable<T> for Probe<T> {}
 
 /// Boxes a part of known type for the harness, with every one of `Check`,
-/// `Owns` and `Reset` that its type implements.
+/// `Census`, `Owns` and `Reset` that its type implements.
 #[macro_export]
 macro_rules! subject {
     ($part:expr) => {{
@@ -291,7 +326,7 @@ macro_rules! subject {
         use $crate::testing::Incapable as _;
         let part = $part;
         let probe = $crate::testing::Probe::of(&part);
-        let (check, owns, reset) = (probe.check(), probe.owns(), probe.reset());
-        $crate::testing::Tested::new(part).with(check, owns, reset).boxed()
+        let (check, owns, reset, census) = (probe.check(), probe.owns(), probe.reset(), probe.census());
+        $crate::testing::Tested::new(part).with(check, owns, reset, census).boxed()
     }};
 }

@@ -102,6 +102,8 @@
 //! ```
 
 mod block;
+#[cfg(doctest)]
+mod escapes;
 pub mod handle;
 pub mod interner;
 pub mod list;

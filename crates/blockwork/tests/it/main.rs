@@ -10,6 +10,9 @@ mod arena;
 #[cfg(test)]
 mod blocks;
 #[cfg(test)]
+#[cfg(not(blockwork_no_os))] // as `notation`, whose parts it takes
+mod classes;
+#[cfg(test)]
 mod combine;
 #[cfg(test)]
 mod concurrent;
@@ -17,6 +20,9 @@ mod concurrent;
 mod conformance;
 #[cfg(test)]
 mod current;
+#[cfg(test)]
+#[cfg(not(blockwork_no_os))] // as `notation`, whose parts it takes
+mod faults;
 #[cfg(test)]
 mod interner;
 #[cfg(test)]

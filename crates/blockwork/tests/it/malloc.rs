@@ -1,6 +1,7 @@
 //! The malloc: one for the whole of this program, beside the one that it has.
 
 use core::{alloc::Layout, ptr::NonNull};
+use std::{sync::Mutex, thread};
 
 use blockwork::{
     Allocate, Check, Counted, Decommit, Describe, FutexLock, Heap, Malloc, Pages, SpanPool, SpanPoolConfig, System,
@@ -65,6 +66,87 @@ fn addresses_of_others_are_not_described() {
 }
 
 static STATIC: u64 = 0;
+
+/// A block on its way between threads.
+struct Parcel(NonNull<u8>, Layout);
+// SAFETY: blocks of the malloc may change threads.
+unsafe impl Send for Parcel {}
+
+/// Threads allocate, free what others have, and end; some blocks stay.
+#[expect(clippy::arithmetic_side_effects, reason = "small numbers")]
+fn flurry(threads: usize) -> Vec<Parcel> {
+    let between = Mutex::new(Vec::<Parcel>::new());
+    thread::scope(|scope| {
+        let all = (0..threads).map(|number| {
+            let between = &between;
+            scope.spawn(move || {
+                for turn in 0..1500_usize {
+                    let size = 1 + (turn * 7919 + number * 104_729) % [40, 300, 3000, 30_000, 200_000][turn % 5];
+                    let layout = layout(size, 8);
+                    let block = Malloc.allocate(layout).unwrap();
+                    between.lock().unwrap().push(Parcel(block, layout));
+                    if between.lock().unwrap().len() > 300 {
+                        let all = &mut *between.lock().unwrap();
+                        let gone = all.swap_remove((turn * 31 + number) % all.len());
+                        // SAFETY: allocated with this layout, and given once.
+                        unsafe { Malloc.deallocate(gone.0, gone.1) }
+                    }
+                }
+            })
+        });
+        // To their very end, with what they leave behind.
+        all.collect::<Vec<_>>().into_iter().for_each(|thread| thread.join().unwrap());
+    });
+    between.into_inner().unwrap()
+}
+
+/// What the malloc says that it has out is `live`, of every class, and spans are slabs
+/// or blocks.
+#[expect(clippy::arithmetic_side_effects, reason = "small numbers")]
+fn census(live: &[Parcel]) -> Result<(), String> {
+    Malloc.trim();
+    let stats = Malloc.stats();
+    let of = |size: usize| live.iter().filter(|parcel| Malloc.granted(parcel.1) == size).count();
+    for class in &stats.classes {
+        if class.blocks_used != of(class.size) {
+            return Err(format!("{} blocks of {} are live, {} are out", of(class.size), class.size, class.blocks_used));
+        }
+    }
+    let largest = stats.classes.iter().map(|class| class.size).max().unwrap();
+    let spans = live.iter().map(|parcel| Malloc.granted(parcel.1)).filter(|&size| size > largest);
+    let (count, bytes) = spans.fold((0, 0), |(count, bytes), size| (count + 1, bytes + size));
+    let slabs: usize = stats.classes.iter().map(|class| class.slabs).sum();
+    let found = (stats.spans, stats.span_bytes, stats.chunk_bytes_live);
+    let expected = (count, bytes, bytes + slabs * 65_536);
+    if found == expected { Ok(()) } else { Err(format!("spans: {found:?}, not {expected:?}")) }
+}
+
+/// carved = live + free + in flight, when all is quiet: in a process where nobody else
+/// uses the malloc. A block that is lost there is missed.
+#[test]
+fn no_block_is_lost_among_threads_that_come_and_go() {
+    const INSIDE: &str = "BLOCKWORK_TEST_ALONE";
+    if std::env::var_os(INSIDE).is_none() {
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        let name = "malloc::no_block_is_lost_among_threads_that_come_and_go";
+        let run = command.args([name, "--exact", "--test-threads=1"]).env(INSIDE, "1").output().unwrap();
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stdout));
+        assert!(String::from_utf8_lossy(&run.stdout).contains("1 passed"));
+        return;
+    }
+    for round in 0..8 {
+        let mut live = flurry(1 + round % 5);
+        assert_eq!(census(&live), Ok(()));
+        let lost = live.swap_remove(round * 17 % live.len());
+        assert!(census(&live).is_err(), "a lost block is not missed");
+        live.push(lost);
+        for Parcel(block, layout) in live {
+            // SAFETY: allocated with this layout, and given once.
+            unsafe { Malloc.deallocate(block, layout) }
+        }
+        assert_eq!(census(&[]), Ok(()));
+    }
+}
 
 #[test]
 fn a_heap_survives_whatever_request_its_parent_refuses() {

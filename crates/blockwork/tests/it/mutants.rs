@@ -18,10 +18,12 @@ use core::{
 use std::collections::BTreeMap;
 
 use blockwork::{
-    AllocError, Allocate, Check, Owns, Reset,
+    AllocError, Allocate, BlockAt, BlockPool, BlockPoolConfig, Census, Check, ChunkSize, ConcurrentBlockPool,
+    ConcurrentBlockPoolConfig, Counted, Memo, MixedSlab, Owns, PerChunk, Quad, Reset, SizeClasses, Slab, SlabConfig,
+    SlabHead, SlabPolicy, SpanPool, SpanPoolConfig,
     alloc::{can_resize, empty},
     suite,
-    testing::{Failure, Law, Op, Suite},
+    testing::{Failure, Law, Op, Pick, Suite},
 };
 
 /// What is wrong with a [`Recycler`].
@@ -338,14 +340,19 @@ fn failure(suite: &Suite) -> Failure {
 }
 
 macro_rules! caught {
-    ($($name:ident: $bug:expr => $law:ident;)*) => {$(
+    ($($name:ident: $bug:expr => $law:ident;)*) => {
+    $(
         #[test]
         fn $name() {
             let failure = failure(&recycler($bug));
             println!("{failure}");
             assert_eq!(failure.violation.law, Law::$law);
         }
-    )*};
+    )*
+
+        /// Laws that a bug here breaks.
+        const BROKEN: &[Law] = &[$(Law::$law),*];
+    };
 }
 
 #[test]
@@ -393,6 +400,13 @@ caught! {
 }
 
 #[test]
+fn there_is_a_bug_for_every_law() {
+    for law in Law::ALL {
+        assert!(BROKEN.contains(law), "{law}");
+    }
+}
+
+#[test]
 fn the_shortest_way_to_a_bug_is_found() {
     let failure = failure(&recycler(Bug::ResetForgetsCount));
     assert!(matches!(failure.operations[..], [Op::Allocate { .. }, Op::Reset]), "{failure}");
@@ -418,6 +432,86 @@ unsafe impl Allocate for Inline {
 
     unsafe fn deallocate(&self, _block: NonNull<u8>, layout: Layout) {
         self.lent.set(self.lent.get() && layout.size() == 0);
+    }
+}
+
+/// Loses every fifth block that it is given back.
+struct Loses<P> {
+    pool: P,
+    frees: Cell<u32>,
+}
+
+impl<P> Loses<P> {
+    fn new(pool: P) -> Self {
+        Self { pool, frees: Cell::new(0) }
+    }
+}
+
+// SAFETY: as `P`; a block that is lost stays as if it were live.
+unsafe impl<P: Allocate> Allocate for Loses<P> {
+    fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        self.pool.allocate(layout)
+    }
+
+    unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
+        let frees = self.frees.get() + u32::from(layout.size() != 0);
+        self.frees.set(frees);
+        if !frees.is_multiple_of(5) || layout.size() == 0 {
+            // SAFETY: the caller's promise.
+            unsafe { self.pool.deallocate(block, layout) }
+        }
+    }
+
+    fn granted(&self, layout: Layout) -> usize {
+        self.pool.granted(layout)
+    }
+}
+
+impl<P: Check> Check for Loses<P> {
+    fn check(&self) -> Result<(), &'static str> {
+        self.pool.check()
+    }
+}
+
+impl<P: Census> Census for Loses<P> {
+    fn blocks_out(&self) -> usize {
+        self.pool.blocks_out()
+    }
+}
+
+/// No walk over the books of a pool finds a block that it has lost: they are all in
+/// order. The count of what is out does.
+#[test]
+fn a_block_that_a_pool_has_lost_is_missed_at_once() {
+    let (block, chunk) = (BlockAt::new(64, 16).unwrap(), ChunkSize::Blocks(16));
+    let suites = [
+        suite!("blocks", |parent| Loses::new(BlockPool::try_new(parent, BlockPoolConfig { block, chunk }).unwrap())),
+        suite!("blocks by chunk", |parent| Loses::new(
+            BlockPool::try_with_policy(parent, BlockPoolConfig { block, chunk }, PerChunk).unwrap()
+        )),
+        suite!("concurrent blocks", |parent| Loses::new(
+            ConcurrentBlockPool::try_new(parent, ConcurrentBlockPoolConfig { block, chunk_size: 1024 }).unwrap()
+        )),
+        suite!("slots", |parent| Loses::new(Slab::try_new(parent, SlabConfig::DEFAULT).unwrap())),
+        suite!("mixed", |parent| Loses::new(MixedSlab::try_new(parent, SlabPolicy::DEFAULT).unwrap())),
+        suite!("spans", |parent| Loses::new(SpanPool::try_new(parent, SpanPoolConfig::DEFAULT).unwrap())),
+        suite!("memo", |parent| Loses::new(Memo::new(Counted::new(parent), 4096))),
+        suite!("classes", |parent| Loses::new(
+            SizeClasses::<Quad<1024>, SlabHead<_>, _>::try_new(parent, SlabPolicy::DEFAULT).unwrap()
+        )),
+        suite!("counted", |parent| Loses::new(Counted::new(parent))),
+    ];
+    for suite in suites {
+        let operations: Vec<Op> = (0..20)
+            .map(|turn| match turn % 2 {
+                0 => Op::Allocate { slot: 0, layout: Layout::new::<[u64; 5]>(), zeroed: false },
+                _ => Op::Free { slot: 0, pick: Pick(0) },
+            })
+            .collect();
+        let violation = suite.replay(&operations).unwrap_err();
+        assert_eq!(violation.law, Law::Books, "{}: {violation}", suite.name());
+        assert_eq!(violation.detail, "0 blocks are live, but the part has 1 out", "{}", suite.name());
+        assert_eq!(suite.replay(&operations[..8]).map_err(|violation| violation.law), Ok(()), "{}", suite.name());
     }
 }
 

@@ -144,6 +144,10 @@ unsafe impl Head for BlockPoolHead {
     ) -> Result<(), &'static str> {
         self.told(policy, slot).check(parent)
     }
+
+    fn blocks_out<A: Allocate + ?Sized>(&self, parent: &A, policy: BlockPoolPolicy, slot: usize) -> usize {
+        self.told(policy, slot).blocks_live(parent)
+    }
 }
 
 impl HeadConfig for BlockPoolPolicy {

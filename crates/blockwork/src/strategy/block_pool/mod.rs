@@ -76,7 +76,7 @@ pub use self::{
     shape::{BlockAt, BlockOf, BlockShape},
 };
 use crate::{
-    alloc::{AllocError, Allocate, Check, ConfigError, Core, Owns, Reset, Valid, over_core::over_core},
+    alloc::{AllocError, Allocate, Census, Check, ConfigError, Core, Owns, Reset, Valid, over_core::over_core},
     os::track,
     source::buffer::Buffer,
 };
@@ -345,5 +345,11 @@ impl<A: Allocate + Check, S: BlockShape, F: FreePolicy> Check for BlockPool<A, S
     fn check(&self) -> Result<(), &'static str> {
         self.core.told().check(&self.parent)?;
         self.parent.check()
+    }
+}
+
+impl<A: Allocate, S: BlockShape, F: FreePolicy> Census for BlockPool<A, S, F> {
+    fn blocks_out(&self) -> usize {
+        self.blocks_live()
     }
 }

@@ -153,7 +153,7 @@ pub use self::{
     config::ConcurrentBlockPoolConfig, growing::Growing, in_buffer::InBuffer, pool_core::ConcurrentBlockPoolCore,
 };
 use crate::{
-    alloc::{AllocError, Allocate, Check, ConfigError, Owns, Reset, Valid, over_core::over_core},
+    alloc::{AllocError, Allocate, Census, Check, ConfigError, Owns, Reset, Valid, over_core::over_core},
     os::track,
     source::buffer::Buffer,
     strategy::block_pool::BlockShape,
@@ -332,5 +332,12 @@ impl<A: Allocate + Check, S: BlockShape, P: Places> Check for ConcurrentBlockPoo
     fn check(&self) -> Result<(), &'static str> {
         self.core.check()?;
         self.parent.check()
+    }
+}
+
+impl<A: Allocate, S: BlockShape, P: Places> Census for ConcurrentBlockPool<A, S, P> {
+    /// Means something while no other thread uses the pool.
+    fn blocks_out(&self) -> usize {
+        self.blocks_live()
     }
 }

@@ -52,7 +52,7 @@ use core::{alloc::Layout, cell::Cell, fmt::Debug, ptr::NonNull};
 mod tests;
 
 use crate::{
-    alloc::{AllocError, Allocate, Check, Core, Owns, Reset, empty, over_core::over_core},
+    alloc::{AllocError, Allocate, Census, Check, Core, Owns, Reset, empty, over_core::over_core},
     math::size_class::Classes,
     os,
     raw::free_list::{FreeList, Link},
@@ -429,6 +429,14 @@ impl<A: Allocate + Reset, R: Rounding> Reset for Memo<A, R> {
     fn reset(&mut self) {
         self.core.forget();
         self.parent.reset();
+    }
+}
+
+/// What the parent has out, less what is kept.
+impl<A: Allocate + Census, R: Rounding> Census for Memo<A, R> {
+    fn blocks_out(&self) -> usize {
+        let kept: usize = self.core.slots.iter().map(|slot| slot.blocks.iter().count()).sum();
+        self.parent.blocks_out().saturating_sub(kept)
     }
 }
 

@@ -160,6 +160,11 @@ unsafe impl<S: Amount> Head for SlabHead<S> {
         }
         Ok(())
     }
+
+    fn blocks_out<A: Allocate + ?Sized>(&self, _parent: &A, _config: SlabPolicy<S>, _slot: usize) -> usize {
+        let current = Some(self.current.get()).filter(|&slab| slab != RawSlab::NONE);
+        FILLS.into_iter().flat_map(|fill| self.slabs(fill)).chain(current).map(RawSlab::out).sum()
+    }
 }
 
 impl<S: Amount> HeadConfig for SlabPolicy<S> {

@@ -97,7 +97,7 @@ pub use self::{
     mixed::{MixedSlab, MixedSlabCore},
 };
 use crate::{
-    alloc::{AllocError, Allocate, Check, ConfigError, Core, Head, Reset, Valid, empty, over_core::over_core},
+    alloc::{AllocError, Allocate, Census, Check, ConfigError, Core, Head, Reset, Valid, empty, over_core::over_core},
     math::{amount::Amount, fill::slot_align, size_class::Initial},
     source::null::Null,
 };
@@ -222,6 +222,13 @@ unsafe impl<Z: Amount, S: Amount> Core for SlabCore<Z, S> {
         let config = self.config;
         // SAFETY: the caller gives the usual parent, the rest never changes.
         unsafe { self.head.release(parent, config.policy(), config.slot_size.get()) }
+    }
+}
+
+impl<A: Allocate, Z: Amount, S: Amount> Census for Slab<A, Z, S> {
+    fn blocks_out(&self) -> usize {
+        let SlabCore { head, config } = &self.core;
+        head.blocks_out(&self.parent, config.policy(), config.slot_size.get())
     }
 }
 

@@ -95,7 +95,8 @@
 use ::core::{alloc::Layout, ptr::NonNull};
 
 use crate::alloc::{
-    AllocError, Allocate, Check, ConfigError, Core as _, Owns, Purge, Reset, Valid, bridge, over_core::over_core,
+    AllocError, Allocate, Census, Check, ConfigError, Core as _, Owns, Purge, Reset, Valid, bridge,
+    over_core::over_core,
 };
 
 mod config;
@@ -253,6 +254,12 @@ unsafe impl<A: Allocate> Purge for SpanPool<A> {
 impl<A: Allocate> Reset for SpanPool<A> {
     fn reset(&mut self) {
         self.release_all();
+    }
+}
+
+impl<A: Allocate> Census for SpanPool<A> {
+    fn blocks_out(&self) -> usize {
+        self.stats().spans_live
     }
 }
 

@@ -32,6 +32,29 @@ impl<T, A: Handle> List<T, A> {
         self.len = len.wrapping_add(1);
     }
 
+    /// [`push`](Self::push) that lends the value in its place.
+    ///
+    /// ```
+    /// use blockwork::{List, System};
+    ///
+    /// let mut list = List::<_, System>::from([1]);
+    /// *list.push_mut(2) += 1;
+    /// assert_eq!(list, [1, 3]);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Without memory.
+    #[track_caller]
+    pub fn push_mut(&mut self, value: T) -> &mut T {
+        let index = self.len;
+        self.push(value);
+        // SAFETY: below the length.
+        let mut place = unsafe { self.at(index) };
+        // SAFETY: it lives, and is borrowed as `self` is.
+        unsafe { place.as_mut() }
+    }
+
     #[cold]
     #[inline(never)]
     #[track_caller]
@@ -94,6 +117,20 @@ impl<T, A: Handle> List<T, A> {
         if self.try_insert(index, value).is_err() {
             exhausted()
         }
+    }
+
+    /// [`insert`](Self::insert) that lends the value in its place.
+    ///
+    /// # Panics
+    ///
+    /// If `index` is above the length, and without memory.
+    #[track_caller]
+    pub fn insert_mut(&mut self, index: usize, value: T) -> &mut T {
+        self.insert(index, value);
+        // SAFETY: below the length.
+        let mut place = unsafe { self.at(index) };
+        // SAFETY: it lives, and is borrowed as `self` is.
+        unsafe { place.as_mut() }
     }
 
     /// [`insert`](Self::insert), or the value back.

@@ -21,6 +21,8 @@
 //! - [`insert_slots`](List::insert_slots) opens a gap that is filled element by
 //!   element, and closes by itself over what was not filled.
 //! - What writes without asking for memory is called `…_within_capacity`.
+//! - [`Drain`] and [`ExtractIf`] that are forgotten lose what is behind them too;
+//!   nothing is dropped twice.
 //! - A [`Slice`] is the same memory without spare room: back and forth is often free.
 //!
 //! When not to use it: over an allocator that is no `static`; std's `Vec` takes
@@ -62,6 +64,7 @@ use crate::alloc::AllocError;
 
 mod drain;
 mod extract_if;
+mod flatten;
 mod insert;
 mod into_iter;
 mod remove;

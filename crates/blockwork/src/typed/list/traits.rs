@@ -6,7 +6,7 @@ use core::{
     hash::{Hash, Hasher},
 };
 
-use super::List;
+use super::{Drain, IntoIter, List};
 use crate::typed::{exhausted, handle::Handle, or_panic, slice::Slice};
 
 impl<T, A: Handle> Default for List<T, A> {
@@ -77,6 +77,25 @@ impl<T, A: Handle, const N: usize> TryFrom<List<T, A>> for [T; N] {
     }
 }
 
+impl<T, A: Handle> AsRef<[T]> for Drain<'_, T, A> {
+    fn as_ref(&self) -> &[T] {
+        self.as_slice()
+    }
+}
+
+impl<T, A: Handle> AsRef<[T]> for IntoIter<T, A> {
+    fn as_ref(&self) -> &[T] {
+        self.as_slice()
+    }
+}
+
+/// That of no elements.
+impl<T, A: Handle> Default for IntoIter<T, A> {
+    fn default() -> Self {
+        List::new().into_iter()
+    }
+}
+
 /// What is the same for both.
 macro_rules! both {
     ($($container:ident)+) => {$(
@@ -124,6 +143,12 @@ macro_rules! both {
 
         impl<T: PartialEq<U>, U, A: Handle> PartialEq<&[U]> for $container<T, A> {
             fn eq(&self, other: &&[U]) -> bool {
+                **self == **other
+            }
+        }
+
+        impl<T: PartialEq<U>, U, A: Handle> PartialEq<&mut [U]> for $container<T, A> {
+            fn eq(&self, other: &&mut [U]) -> bool {
                 **self == **other
             }
         }

@@ -15,10 +15,17 @@ thread_local! {
     static MARKERS: Cell<i64> = const { Cell::new(0) };
     /// Calls of others' code until one panics, if one shall.
     static FUSE: Cell<Option<usize>> = const { Cell::new(None) };
+    /// What others' code does meanwhile.
+    static MEANWHILE: Cell<Option<fn()>> = const { Cell::new(None) };
 }
 
 /// What stands for all code of others: drops, clones, closures, iterators.
 pub(crate) fn foreign_code() {
+    // Not what it causes itself.
+    if let Some(meanwhile) = MEANWHILE.take() {
+        meanwhile();
+        MEANWHILE.set(Some(meanwhile));
+    }
     match FUSE.get() {
         Some(0) => {
             FUSE.set(None);
@@ -31,6 +38,13 @@ pub(crate) fn foreign_code() {
 
 /// The panic of [`foreign_code`].
 pub(crate) struct Blown;
+
+/// Has every call of others' code do this first, as long as `work` runs.
+pub(crate) fn with_each_doing(meanwhile: fn(), work: impl FnOnce()) {
+    MEANWHILE.set(Some(meanwhile));
+    work();
+    MEANWHILE.set(None);
+}
 
 /// Runs `work`, of which the call of others' code with this number panics;
 /// whether it came so far.

@@ -6,11 +6,12 @@
     reason = "helpers are tests as well: an overflow fails them; and what is forgotten is among what they are about"
 )]
 
+mod as_vec;
 mod differential;
-mod element;
+pub(crate) mod element;
 mod exhaustion;
 mod handles;
-mod heaps;
+pub(crate) mod heaps;
 mod list;
 mod panics;
 mod pool;

@@ -4,7 +4,7 @@
 use blockwork::{List, Slice};
 
 use super::{
-    element::{Element, Marker, Token, assert_none_lives, foreign_code, panicking_at},
+    element::{Element, Marker, Token, assert_none_lives, foreign_code, panicking_at, with_each_doing},
     heaps::{Coarse, Exact, Roomy, Watched, assert_clean},
 };
 
@@ -141,6 +141,20 @@ fn each_call_may_panic_in_memory_that_grows_in_place() {
 #[test]
 fn each_call_may_panic_with_elements_of_no_size() {
     run::<Marker, Exact>();
+}
+
+/// A drop, a clone, a closure, an iterator, a hook that runs when one of them panics:
+/// all of them use the heap that the list is in, and may be what grows or moves in it.
+#[test]
+fn each_call_may_use_the_same_heap_and_panic() {
+    fn busy<A: Watched>() {
+        let mut other = List::<u32, A>::from([1, 2, 3]);
+        other.extend_from_within(..);
+        other.shrink_to_fit();
+        assert_eq!(other, [1, 2, 3, 1, 2, 3]);
+    }
+    with_each_doing(busy::<Exact>, run::<Token, Exact>);
+    with_each_doing(busy::<Roomy>, run::<Token, Roomy>);
 }
 
 #[test]

@@ -34,6 +34,10 @@ use crate::alloc::{AllocError, Allocate, reallocate};
 /// assert_eq!(squares, [0, 1, 4, 9]);
 /// ```
 ///
+/// It has what building a slice takes. To take ranges out, to split or to deduplicate,
+/// there are the methods of slices, std's `Vec` or allocator-api2's over `&Arena`, and
+/// [`List`](crate::List) over a static allocator.
+///
 /// Methods without `try_` panic when there is no memory; their twins return
 /// [`AllocError`] then, and have changed nothing but that a value is dropped:
 /// [`try_reserve`](Self::try_reserve) first to keep it.

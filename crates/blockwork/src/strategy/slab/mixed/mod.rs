@@ -43,7 +43,9 @@ use core::{alloc::Layout, cell::Cell, ptr::NonNull};
 
 use super::config::{SlabPolicy, slab_rules};
 use crate::{
-    alloc::{AllocError, Allocate, Check, ConfigError, Core, Reset, Valid, can_resize, empty, over_core::over_core},
+    alloc::{
+        AllocError, Allocate, Census, Check, ConfigError, Core, Reset, Valid, can_resize, empty, over_core::over_core,
+    },
     math::{
         align::align_up,
         amount::Amount,
@@ -270,6 +272,25 @@ unsafe impl<S: Amount> Core for MixedSlabCore<S> {
     }
 }
 
+impl<A: Allocate, S: Amount> Census for MixedSlab<A, S> {
+    fn blocks_out(&self) -> usize {
+        let in_slabs: usize = self.core.lists.iter().flat_map(nodes).map(live_of).sum();
+        in_slabs.wrapping_add(nodes(&self.core.oversize).count())
+    }
+}
+
+/// What is in a list.
+fn nodes<T: Linked>(list: &List<T>) -> impl Iterator<Item = NonNull<T>> {
+    // SAFETY: asked for nodes of the list.
+    core::iter::successors(list.first(), |&node| unsafe { list.after(node) })
+}
+
+/// The live blocks of a slab.
+fn live_of(header: NonNull<MixedHeader>) -> usize {
+    // SAFETY: what is in the lists are mixed slabs.
+    unsafe { RawMixedSlab::from_header(header) }.live()
+}
+
 impl<S: Amount> Check for MixedSlabCore<S> {
     fn check(&self) -> Result<(), &'static str> {
         let mut empties = 0_usize;
@@ -277,9 +298,7 @@ impl<S: Amount> Check for MixedSlabCore<S> {
             if slabs.first().is_some() != (self.filled.first_from(list) == Some(list)) {
                 return Err("mixed slab: a list is not in the set, or an empty one is");
             }
-            // SAFETY: asked for nodes of the list.
-            let headers = core::iter::successors(slabs.first(), |&header| unsafe { slabs.after(header) });
-            for header in headers {
+            for header in nodes(slabs) {
                 // SAFETY: what is in the lists are mixed slabs.
                 let slab = unsafe { RawMixedSlab::from_header(header) };
                 if slab.cursor() < HEADER_SIZE || slab.cursor() > self.slab_size() {
