@@ -15,6 +15,7 @@ use blockwork::Malloc;
 
 use crate::{
     functions::functions,
+    profile,
     report::{self, Sink, StandardError},
 };
 
@@ -125,6 +126,28 @@ pub unsafe fn stats_json(buffer: *mut u8, size: usize) -> usize {
         unsafe { end.write(0) }
     }
     buffer.len
+}
+
+/// Writes a heap profile to the file `path`, or if that is null to one whose name
+/// begins as the [options](crate::options) say; −1 and `errno` if it could not.
+///
+/// # Safety
+///
+/// - `path` is a string, or null.
+#[must_use]
+pub unsafe fn profile(path: *const libc::c_char) -> c_int {
+    let outcome = match NonNull::new(path.cast_mut()) {
+        // SAFETY: the caller's promise.
+        Some(path) => profile::write_to(unsafe { core::ffi::CStr::from_ptr(path.as_ptr()) }),
+        None => profile::write(),
+    };
+    match outcome {
+        Ok(()) => 0,
+        Err(error) => {
+            set_errno(error);
+            -1
+        }
+    }
 }
 
 struct File(*mut libc::FILE);

@@ -12,7 +12,7 @@ macro_rules! functions {
             ptr::{self, NonNull},
         };
 
-        use blockwork::{Allocate, Describe, Pages};
+        use blockwork::{Allocate, Pages};
         use libc::{EINVAL, ENOMEM, c_int};
 
         /// Blocks have this alignment at least.
@@ -163,7 +163,7 @@ macro_rules! functions {
         #[inline]
         #[must_use]
         pub fn usable_size(block: *mut u8) -> usize {
-            NonNull::new(block).and_then(|block| $malloc.describe(block)).map_or(0, |layout| layout.size())
+            $malloc.usable_size(block)
         }
     };
 }

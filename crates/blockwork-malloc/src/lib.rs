@@ -32,4 +32,5 @@ pub mod debug;
 mod functions;
 pub mod hardened;
 pub mod options;
+pub mod profile;
 pub mod report;

@@ -6,11 +6,16 @@
 //! | `BLOCKWORK_HUGE` | `1`: ask for huge pages |
 //! | `BLOCKWORK_MISUSE` | `abort`, or `print`: say it and go on |
 //! | `BLOCKWORK_STATS` | `text` or `json`: statistics on the standard error at exit |
+//! | `BLOCKWORK_SAMPLE` | bytes, for each of which one is sampled |
+//! | `BLOCKWORK_PROFILE` | a heap profile at exit, in files that begin like this |
+//! | `BLOCKWORK_PROFILE_SIGNAL` | the number of a signal that asks for one meanwhile |
 //!
 //! They are read once, without allocating; what is none of these is left alone.
 
 use blockwork::{Malloc, MallocOptions, OnMisuse};
-use libc::c_char;
+use libc::{c_char, c_int};
+
+use crate::profile;
 
 /// What is said at the end of the program.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,16 +31,24 @@ pub enum AtExit {
 
 /// What the environment asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Options {
+pub struct Options<'a> {
     /// What the malloc is to do.
     pub malloc: MallocOptions,
     /// What is said at the end.
     pub at_exit: AtExit,
+    /// How the files of heap profiles begin; none is written if it is empty.
+    pub profile: &'a [u8],
+    /// The signal that asks for a heap profile; zero is none.
+    pub profile_signal: c_int,
 }
 
-impl Options {
+/// Bytes for each of which one is sampled, if only a profile is asked for: what
+/// other profilers take.
+const SAMPLE: usize = 512 << 10;
+
+impl<'a> Options<'a> {
     /// Takes in one `NAME=value` of the environment.
-    pub fn read(&mut self, variable: &[u8]) {
+    pub fn read(&mut self, variable: &'a [u8]) {
         let Some(variable) = variable.strip_prefix(b"BLOCKWORK_") else { return };
         if let Some(value) = variable.strip_prefix(b"RETAIN=") {
             self.malloc.retain = bytes(value).unwrap_or(self.malloc.retain);
@@ -49,6 +62,15 @@ impl Options {
                 b"json" => AtExit::Json,
                 _ => AtExit::Nothing,
             };
+        } else if let Some(value) = variable.strip_prefix(b"SAMPLE=") {
+            self.malloc.sample = bytes(value).unwrap_or(self.malloc.sample);
+        } else if let Some(value) = variable.strip_prefix(b"PROFILE=") {
+            self.profile = value;
+            if self.malloc.sample == 0 && !value.is_empty() {
+                self.malloc.sample = SAMPLE;
+            }
+        } else if let Some(value) = variable.strip_prefix(b"PROFILE_SIGNAL=") {
+            self.profile_signal = bytes(value).and_then(|number| c_int::try_from(number).ok()).unwrap_or(0);
         }
     }
 
@@ -79,6 +101,9 @@ impl Options {
     pub fn apply(self) {
         if self.malloc != MallocOptions::DEFAULT {
             Malloc.configure(self.malloc);
+        }
+        if !self.profile.is_empty() && self.malloc.sample != 0 {
+            profile::start(self.profile, self.profile_signal);
         }
     }
 }
@@ -130,5 +155,13 @@ mod tests {
         }
         assert_eq!((options.malloc.retain, options.malloc.huge), (0, true));
         assert_eq!((options.malloc.misuse, options.at_exit), (OnMisuse::Ignore, AtExit::Json));
+        assert_eq!((options.malloc.sample, options.profile), (0, &b""[..]));
+        for text in [&b"BLOCKWORK_PROFILE=/tmp/heap"[..], b"BLOCKWORK_PROFILE_SIGNAL=12"] {
+            options.read(text);
+        }
+        assert_eq!((options.malloc.sample, options.profile), (512 << 10, &b"/tmp/heap"[..]));
+        assert_eq!(options.profile_signal, 12);
+        options.read(b"BLOCKWORK_SAMPLE=64K");
+        assert_eq!(options.malloc.sample, 64 << 10);
     }
 }

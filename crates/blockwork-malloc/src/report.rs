@@ -73,7 +73,7 @@ fn digits(number: usize) -> impl Iterator<Item = u8> {
 }
 
 /// Appends `number`, with spaces in front up to `width`.
-fn number(to: &mut impl Sink, number: usize, width: usize) {
+pub(crate) fn number(to: &mut impl Sink, number: usize, width: usize) {
     /// The most digits, and the widest column.
     const MAX: usize = 24;
     let mut text = [b' '; MAX];

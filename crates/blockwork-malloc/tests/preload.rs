@@ -12,6 +12,9 @@
     reason = "what a test cannot do fails it"
 )]
 
+#[path = "preload/profile.rs"]
+mod profile;
+
 use std::{
     env, fs,
     path::{Path, PathBuf},
@@ -171,7 +174,8 @@ fn nothing_panics_or_formats_or_unwinds() {
 #[test]
 fn nothing_is_taken_from_others_but_what_never_allocates_first() {
     let taken = names(&["-D", "--undefined-only"]);
-    // `fwrite` and `fputc` for `malloc_info`; the compiler's are weak.
+    // `fwrite` and `fputc` for `malloc_info`; `backtrace` and what follows for heap profiles, which may
+    // allocate; the compiler's are weak.
     const KNOWN: &[&str] = &[
         "__errno_location",
         "__register_atfork",
@@ -180,6 +184,15 @@ fn nothing_is_taken_from_others_but_what_never_allocates_first() {
         "dlsym",
         "fwrite",
         "fputc",
+        "backtrace",
+        "close",
+        "getauxval",
+        "getpid",
+        "getrandom",
+        "open",
+        "read",
+        "sched_yield",
+        "sigaction",
         "memcpy",
         "memmove",
         "memset",
@@ -342,6 +355,14 @@ fn statistics_are_said_at_the_end() {
     let json = said("json");
     assert!(json.starts_with("{\"bytes_used\":") && json.ends_with("}]}\n"), "{json}");
     assert!(json.contains(",\"heaps\":4,\"heaps_idle\":"), "{json}");
+}
+
+#[test]
+fn programs_run_while_every_block_is_sampled() {
+    for (source, arguments) in [("threads.c", &[][..]), ("forks.c", &["4"])] {
+        let program = compiled(source, Language::C11);
+        goes_well_with(&mut preloaded(&program, arguments, ""), "BLOCKWORK_SAMPLE", "1");
+    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ use core::{
 use blockwork_malloc::{
     Malloc, c,
     options::{AtExit, Options},
-    report,
+    profile, report,
 };
 
 mod cxx;
@@ -88,6 +88,7 @@ export! { unsafe:
     posix_memalign(place: *mut *mut u8, align: usize, size: usize) -> c_int = c::posix_memalign(place, align, size);
     __posix_memalign(place: *mut *mut u8, align: usize, size: usize) -> c_int = c::posix_memalign(place, align, size);
     malloc_info(options: c_int, file: *mut c_void) -> c_int = c::malloc_info(options, file.cast());
+    blockwork_malloc_profile(path: *const c_char) -> c_int = c::profile(path);
     blockwork_malloc_stats_json(buffer: *mut u8, size: usize) -> usize = c::stats_json(buffer, size);
 }
 
@@ -112,6 +113,7 @@ extern "C" fn enter(_: c_int, _: *const *const c_char, environment: *const *cons
 static LEAVE: extern "C" fn() = leave;
 
 extern "C" fn leave() {
+    profile::at_exit();
     // Relaxed: as above.
     let at_exit = AT_EXIT.load(Ordering::Relaxed);
     if at_exit == AtExit::Text as u8 {

@@ -121,7 +121,8 @@ pub use crate::source::pages::{PageOptions, Pages, PagesWith};
 pub use crate::sync::CriticalSection;
 pub use crate::{
     alloc::{
-        AllocError, Allocate, Census, Check, ConfigError, Core, Describe, Head, HeadConfig, Owns, Purge, Reset, Valid,
+        AllocError, Allocate, Census, Check, ConfigError, Core, Describe, Head, HeadConfig, Owns, Purge, Relocate,
+        Reset, Valid,
     },
     combine::{
         affix::Affix,
@@ -193,6 +194,10 @@ pub use crate::{
 pub use crate::{
     general::malloc::{Malloc, MallocClass, MallocOptions, MallocStats, OnMisuse, hardened::HardenedMalloc},
     os::futex::FutexLock,
+    strategy::thread_heaps::{
+        heap_pool::{HeapPool, PooledHeap, SlabClasses},
+        per_thread::PerThread,
+    },
 };
 
 #[cfg(all(feature = "std", feature = "os", target_os = "linux", not(any(loom, blockwork_no_os))))]

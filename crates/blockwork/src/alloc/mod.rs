@@ -18,7 +18,7 @@ mod reallocate;
 
 pub(crate) use self::{bridge::bridge, over_core::give_back};
 pub use self::{
-    capability::{Describe, Owns, Purge, Reset},
+    capability::{Describe, Owns, Purge, Relocate, Reset},
     check::{Census, Check},
     config::{ConfigError, Valid},
     head::{Head, HeadConfig},

@@ -18,7 +18,7 @@
 //! | space | none, with a boundary in the type |
 //! | sharing | as both sides |
 //! | failure | when the side fails that the request belongs to; the other is not asked |
-//! | passes on | [`Owns`], [`Reset`], where both sides have them |
+//! | passes on | [`Owns`], [`Reset`], where both sides have them; [`Relocate`] of the large side's blocks |
 //!
 //! When not to use it: to try one side and then the other, which is `Fallback`.
 //!
@@ -40,7 +40,7 @@
 use core::{alloc::Layout, ptr::NonNull};
 
 use crate::{
-    alloc::{AllocError, Allocate, Check, Owns, Reset, can_resize, empty},
+    alloc::{AllocError, Allocate, Check, Owns, Relocate, Reset, can_resize, empty},
     math::{
         align::align_down,
         size_class::{Classes, last_byte},
@@ -290,6 +290,19 @@ unsafe impl<T: Boundary, S: Owns, L: Owns> Owns for Segregate<T, S, L> {
         } else {
             self.inner_large(layout).is_ok_and(|inner| self.large.owns(block, inner))
         }
+    }
+}
+
+// SAFETY: a block of the large side that remains one.
+unsafe impl<T: Boundary, S: Allocate, L: Relocate> Relocate for Segregate<T, S, L> {
+    unsafe fn relocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
+        let is_large = |layout: Layout| layout.size() != 0 && !self.boundary.takes(layout);
+        if !is_large(old) || !is_large(new) {
+            return Err(AllocError);
+        }
+        // SAFETY: the caller's promise; what the large side was asked for, or of the
+        // same class.
+        unsafe { self.large.relocate(block, self.inner_large(old)?, self.inner_large(new)?) }
     }
 }
 

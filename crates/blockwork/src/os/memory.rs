@@ -92,6 +92,28 @@ pub(crate) unsafe fn extend(_start: NonNull<u8>, _old: usize, _new: usize) -> Re
     Err(Refused)
 }
 
+/// Makes a mapping longer or shorter, here or elsewhere; where it is now.
+///
+/// # Safety
+///
+/// - The range is mapped, and whoever uses it looks where it is afterwards.
+#[cfg(target_os = "linux")]
+pub(crate) unsafe fn relocate(start: NonNull<u8>, old: usize, new: usize) -> Result<NonNull<u8>, Refused> {
+    // SAFETY: the caller owns the range.
+    let moved = unsafe { mm::mremap(raw(start), old, new, mm::MremapFlags::MAYMOVE)? };
+    NonNull::new(moved.cast()).ok_or(Refused)
+}
+
+/// Makes a mapping longer or shorter: not to be had on this system.
+///
+/// # Safety
+///
+/// - The range is mapped, and whoever uses it looks where it is afterwards.
+#[cfg(not(target_os = "linux"))]
+pub(crate) unsafe fn relocate(_start: NonNull<u8>, _old: usize, _new: usize) -> Result<NonNull<u8>, Refused> {
+    Err(Refused)
+}
+
 /// Makes reserved pages readable and writable.
 ///
 /// # Safety

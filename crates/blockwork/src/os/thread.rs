@@ -1,6 +1,6 @@
 //! The end of a thread, and the fork of a process.
 
-use core::ffi::c_void;
+use core::{ffi::c_void, ptr};
 
 use crate::sync::atomic::{AtomicU32, Ordering};
 
@@ -29,12 +29,32 @@ impl AtExit {
     }
 
     /// Has the function called with `what`, not null, when this thread ends.
-    pub(crate) fn watch(&self, what: *const c_void) {
+    ///
+    /// False without a key, or without memory for it: the thread's heap is not taken
+    /// over by another then, nothing worse.
+    pub(crate) fn watch(&self, what: *const c_void) -> bool {
         // Acquire: pairs with Release in `create`.
-        if let Some(key) = self.key.load(Ordering::Acquire).checked_sub(1) {
-            // SAFETY: a key that was created. Without memory for it the thread's
-            // heap is not taken over by another: nothing worse.
-            let _status = unsafe { libc::pthread_setspecific(key, what) };
+        match self.key.load(Ordering::Acquire).checked_sub(1) {
+            // SAFETY: a key that was created.
+            Some(key) => unsafe { libc::pthread_setspecific(key, what) == 0 },
+            None => false,
+        }
+    }
+
+    /// Whether there is a key.
+    pub(crate) fn can_watch(&self) -> bool {
+        // Relaxed: a hint.
+        self.key.load(Ordering::Relaxed) != 0
+    }
+
+    /// What the function is called with when this thread ends; null if it is not.
+    #[inline]
+    pub(crate) fn watched(&self) -> *mut c_void {
+        // Acquire: pairs with Release in `create`.
+        match self.key.load(Ordering::Acquire).checked_sub(1) {
+            // SAFETY: a key that was created.
+            Some(key) => unsafe { libc::pthread_getspecific(key) },
+            None => ptr::null_mut(),
         }
     }
 }
@@ -43,6 +63,30 @@ impl AtExit {
 pub(crate) fn at_fork(before: unsafe extern "C" fn(), after: unsafe extern "C" fn()) {
     // SAFETY: functions that may be called at any fork.
     let _status = unsafe { libc::pthread_atfork(Some(before), Some(after), Some(after)) };
+}
+
+/// Writes the return addresses of who called to the front of `frames`, the nearest
+/// first, and says how many.
+///
+/// By the unwinder that the C library finds: the first call may allocate.
+#[cfg(target_env = "gnu")]
+pub(crate) fn callers(frames: &mut [usize]) -> usize {
+    let most = core::ffi::c_int::try_from(frames.len()).unwrap_or(core::ffi::c_int::MAX);
+    // SAFETY: so many addresses may be written.
+    let count = unsafe { libc::backtrace(frames.as_mut_ptr().cast(), most) };
+    usize::try_from(count).unwrap_or(0)
+}
+
+/// Nobody: this C library does not know.
+#[cfg(not(target_env = "gnu"))]
+pub(crate) fn callers(_: &mut [usize]) -> usize {
+    0
+}
+
+/// Lets another thread run.
+pub(crate) fn pause() {
+    // SAFETY: always may be called.
+    let _status = unsafe { libc::sched_yield() };
 }
 
 /// Milliseconds since some moment, to within a few; wraps.

@@ -170,6 +170,21 @@ impl<T: Zeroed> PageMap<T> {
         }
     }
 
+    /// Takes all leaves out of the map, which then has nothing anywhere.
+    ///
+    /// Nobody uses what they hold any more.
+    pub(crate) fn take_leaves(&self) -> impl Iterator<Item = NonNull<u8>> {
+        let base = core::ptr::from_ref(self).expose_provenance();
+        self.regions.iter().filter_map(move |region| {
+            // Acquire: as in `of`.
+            let offset = region.swap(0, Ordering::Acquire);
+            if offset == 0 {
+                return None;
+            }
+            NonNull::new(core::ptr::with_exposed_provenance_mut(base.wrapping_add(offset)))
+        })
+    }
+
     #[inline(always)]
     fn region(&self, place: Place) -> &AtomicUsize {
         let index = if REGIONS == 1 { 0 } else { place.region as usize };

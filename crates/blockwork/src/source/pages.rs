@@ -12,7 +12,7 @@
 //! | sharing | any thread |
 //! | failure | when the system has no memory, addresses or mappings left |
 //! | granted | whole pages |
-//! | offers | growing in place (Linux) and shrinking in place |
+//! | offers | growing in place (Linux) and shrinking in place; [`Relocate`] (Linux): moving pages, not bytes |
 //!
 //! Fresh pages are zero, so [`allocate_zeroed`](Allocate::allocate_zeroed)
 //! costs nothing more. A block goes back to the system the moment it is freed.
@@ -45,7 +45,7 @@
 use core::{alloc::Layout, ptr::NonNull};
 
 use crate::{
-    alloc::{AllocError, Allocate, Check, can_resize, empty},
+    alloc::{AllocError, Allocate, Check, Relocate, can_resize, empty},
     math::align::{SIZE_MAX, align_up},
     os::{
         self,
@@ -194,6 +194,20 @@ unsafe impl Allocate for Pages {
     #[inline]
     fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         self.allocate(layout)
+    }
+}
+
+// SAFETY: the system moves whole pages, and says where they are.
+unsafe impl Relocate for Pages {
+    unsafe fn relocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
+        // Where the system puts them is not aligned to more.
+        if old.size() == 0 || new.size() == 0 || new.align() > memory::page_size() {
+            return Err(AllocError);
+        }
+        let from = rounded(old.size()).ok_or(AllocError)?;
+        let to = rounded(new.size()).ok_or(AllocError)?;
+        // SAFETY: a live block is mapped for its whole grant, and its holder calls.
+        unsafe { memory::relocate(block, from, to) }.map_err(refused)
     }
 }
 
@@ -470,6 +484,39 @@ mod tests {
         unsafe { last.write(8) };
         // SAFETY: `now` fits.
         unsafe { Pages.deallocate(block, now) };
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_block_that_moves_takes_its_pages_along() {
+        const SIZE: usize = 8 << 20;
+        let (old, new) = (layout(SIZE, 16), layout(3 * SIZE, 16));
+        let block = Pages.allocate(old).unwrap();
+        // SAFETY: live, inside.
+        unsafe { block.write_bytes(7, SIZE) }
+        let before = faults();
+        // SAFETY: live, allocated with this layout.
+        let moved = unsafe { Pages.relocate(block, old, new) }.unwrap();
+        assert!(faults() - before < 100, "moved, not copied: {} faults", faults() - before);
+        // SAFETY: live, and so long.
+        let bytes = unsafe { core::slice::from_raw_parts(moved.as_ptr(), 3 * SIZE) };
+        assert!(bytes.iter().step_by(1000).take(SIZE / 1000).all(|&byte| byte == 7));
+        assert_eq!((bytes[SIZE - 1], bytes[SIZE], bytes[3 * SIZE - 1]), (7, 0, 0));
+        // SAFETY: live, relocated to this layout.
+        let less = unsafe { Pages.relocate(moved, new, old) }.unwrap();
+        // SAFETY: live, relocated to this layout.
+        let refused = unsafe { Pages.relocate(less, old, layout(SIZE, 1 << 21)) };
+        assert_eq!(refused, Err(AllocError), "pages go where the system likes");
+        // SAFETY: relocated to this layout.
+        unsafe { Pages.deallocate(less, old) };
+    }
+
+    /// Page faults of this thread so far.
+    #[cfg(target_os = "linux")]
+    fn faults() -> usize {
+        let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+        let (_, numbers) = stat.rsplit_once(") ").unwrap();
+        numbers.split(' ').nth(7).unwrap().parse().unwrap()
     }
 
     /// In a process of its own, because others need mappings as well.

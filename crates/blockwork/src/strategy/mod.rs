@@ -9,7 +9,7 @@ pub mod memo;
 pub mod slab;
 pub mod span_pool;
 #[cfg(all(feature = "malloc", target_os = "linux", not(any(loom, shuttle, blockwork_no_os))))]
-pub(crate) mod thread_heaps;
+pub mod thread_heaps;
 
 #[cfg(test)]
 pub(crate) mod ledger;

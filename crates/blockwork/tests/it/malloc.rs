@@ -4,13 +4,20 @@ use core::{alloc::Layout, ptr::NonNull};
 use std::{sync::Mutex, thread};
 
 use blockwork::{
-    Allocate, Check, Counted, Decommit, Describe, FutexLock, Heap, Malloc, Pages, SpanPool, SpanPoolConfig, System,
-    check_allocator, send_sync,
+    Allocate, Check, Counted, Decommit, Describe, FutexLock, Heap, HeapPool, Malloc, Pages, PerThread, PooledHeap,
+    Pow2, Quad, SpanPool, SpanPoolConfig, System, check_allocator, send_sync,
     testing::{Failing, When},
 };
 
 check_allocator!(malloc, |_| Malloc, .own_memory());
 check_allocator!(heap, |_| Heap::new(Pages), .own_memory());
+check_allocator!(heap_pool, |parent| HeapPool::<_, _, Quad<8192>, 2>::new(parent, System), .owns_spans());
+check_allocator!(pooled_heap, |_| POOL.heap().unwrap(), .own_memory());
+check_allocator!(per_thread, |_| &PER_THREAD, .own_memory());
+
+static POOL: HeapPool<Pages, Pages, Pow2<16, 4096>, 0> = HeapPool::new(Pages, Pages);
+// SAFETY: a static.
+static PER_THREAD: PerThread<Pages, Pages> = unsafe { PerThread::new(HeapPool::new(Pages, Pages)) };
 check_allocator!(
     decommit,
     |_| {
@@ -26,6 +33,9 @@ send_sync! {
     FutexLock: Send, Sync;
     Decommit<SpanPool<Pages>>: Send, !Sync;
     Heap<Pages>: Send, !Sync;
+    HeapPool<Pages, Pages>: Send, Sync;
+    PooledHeap<'static, Pages, Pages>: Send, !Sync;
+    PerThread<Pages, Pages>: Send, Sync;
 }
 
 fn layout(size: usize, align: usize) -> Layout {

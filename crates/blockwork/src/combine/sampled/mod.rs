@@ -60,7 +60,7 @@
 
 #[cfg(feature = "std")]
 pub mod pprof;
-mod samples;
+pub(crate) mod samples;
 #[cfg(test)]
 mod tests;
 
@@ -147,6 +147,12 @@ impl Sample {
         self.frames.get(..usize::from(self.depth)).unwrap_or_default()
     }
 
+    /// Has `capture` write return addresses and say how many.
+    pub(crate) fn fill(&mut self, capture: impl FnOnce(&mut [usize]) -> usize) {
+        let depth = capture(&mut self.frames);
+        self.depth = u8::try_from(depth.min(DEPTH)).unwrap_or(0);
+    }
+
     /// What it stands for, if one byte in `mean` was a sample.
     #[must_use]
     pub fn stands_for(&self, mean: usize) -> Estimate {
@@ -229,14 +235,7 @@ impl<A: Allocate, N: Amount, C: CaptureStack> Sampled<A, N, C> {
     /// Allocates nothing, so it may be called with a lock held that the room was
     /// allocated through.
     pub fn copy_samples(&self, room: &mut [Sample]) -> usize {
-        let (mut places, mut copied) = (room.iter_mut(), 0_usize);
-        self.samples.for_each(|size, sample| {
-            if let Some(place) = places.next() {
-                *place = Sample { size, ..*sample };
-                copied = copied.wrapping_add(1); // no more than the room has
-            }
-        });
-        copied
+        self.samples.copy(room)
     }
 
     /// What is live now, as far as the samples tell: right on average, and the
@@ -284,8 +283,7 @@ impl<A: Allocate, N: Amount, C: CaptureStack> Sampled<A, N, C> {
         // of where in it the sample was.
         self.left.set(wait(self.mean.get(), self.random()));
         let mut sample = Sample::EMPTY;
-        let depth = os::contain(|| self.capture.capture(&mut sample.frames));
-        sample.depth = u8::try_from(depth.min(DEPTH)).unwrap_or(0);
+        sample.fill(|frames| os::contain(|| self.capture.capture(frames)));
         if !self.samples.insert(&self.parent, block, size, sample) {
             self.missed.set(self.missed.get().saturating_add(1));
         }

@@ -30,7 +30,7 @@ const LOAD: usize = 2;
 const FIRST: usize = 64;
 
 /// A table of samples; empty and without memory at first.
-pub(super) struct Samples {
+pub(crate) struct Samples {
     /// Dangling while there are none.
     buckets: Cell<NonNull<Cell<Link>>>,
     /// 0, or a power of two.
@@ -42,19 +42,19 @@ pub(super) struct Samples {
 unsafe impl Send for Samples {}
 
 impl Samples {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { buckets: Cell::new(NonNull::dangling()), count: Cell::new(0), live: Cell::new(0) }
     }
 
     /// How many there are.
     #[inline]
-    pub(super) const fn live(&self) -> usize {
+    pub(crate) const fn live(&self) -> usize {
         self.live.get()
     }
 
     /// Forgets all samples and buckets, whose memory has ended with the
     /// parent's.
-    pub(super) fn abandon(&mut self) {
+    pub(crate) fn abandon(&mut self) {
         *self = Self::new();
     }
 
@@ -76,7 +76,7 @@ impl Samples {
 
     /// What is known of the block at `block`.
     #[inline]
-    pub(super) fn find(&self, block: NonNull<u8>) -> Option<&Cell<usize>> {
+    pub(crate) fn find(&self, block: NonNull<u8>) -> Option<&Cell<usize>> {
         let address = block.addr().get();
         let mut link = self.bucket(address)?.get();
         while let Some(node) = link {
@@ -91,7 +91,7 @@ impl Samples {
     }
 
     /// Enters a block. `false` if the parent has no memory for that.
-    pub(super) fn insert(&self, parent: &impl Allocate, block: NonNull<u8>, size: usize, sample: Sample) -> bool {
+    pub(crate) fn insert(&self, parent: &impl Allocate, block: NonNull<u8>, size: usize, sample: Sample) -> bool {
         let wanted = self.count.get().max(FIRST / 2).saturating_mul(2);
         if self.live.get() >= self.count.get().saturating_mul(LOAD) {
             // Without more buckets it takes longer, that is all.
@@ -118,7 +118,7 @@ impl Samples {
     ///
     /// - `parent` is the one that every sample was entered with.
     #[inline]
-    pub(super) unsafe fn remove(&self, parent: &impl Allocate, block: NonNull<u8>) {
+    pub(crate) unsafe fn remove(&self, parent: &impl Allocate, block: NonNull<u8>) {
         let address = block.addr().get();
         let Some(mut place) = self.bucket(address) else { return };
         while let Some(node) = place.get() {
@@ -136,7 +136,7 @@ impl Samples {
     }
 
     /// Hands out all samples with their sizes.
-    pub(super) fn for_each(&self, mut each: impl FnMut(usize, &Sample)) {
+    pub(crate) fn for_each(&self, mut each: impl FnMut(usize, &Sample)) {
         for bucket in self.buckets() {
             let mut link = bucket.get();
             while let Some(node) = link {
@@ -148,12 +148,24 @@ impl Samples {
         }
     }
 
+    /// Copies samples to the front of `room`; how many.
+    pub(crate) fn copy(&self, room: &mut [Sample]) -> usize {
+        let (mut places, mut copied) = (room.iter_mut(), 0_usize);
+        self.for_each(|size, sample| {
+            if let Some(place) = places.next() {
+                *place = Sample { size, ..*sample };
+                copied = copied.wrapping_add(1); // no more than the room has
+            }
+        });
+        copied
+    }
+
     /// Gives everything back.
     ///
     /// # Safety
     ///
     /// - `parent` is the one that every sample was entered with.
-    pub(super) unsafe fn clear(&mut self, parent: &impl Allocate) {
+    pub(crate) unsafe fn clear(&mut self, parent: &impl Allocate) {
         for bucket in self.buckets() {
             while let Some(node) = bucket.get() {
                 // SAFETY: linked, so it is live.
@@ -206,7 +218,7 @@ impl Samples {
     }
 
     /// Walks all chains.
-    pub(super) fn check(&self) -> Result<(), &'static str> {
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
         let mut nodes = 0_usize;
         for bucket in self.buckets() {
             let mut link = bucket.get();

@@ -3,7 +3,7 @@
 use core::{alloc::Layout, ptr::NonNull};
 
 use crate::{
-    alloc::{AllocError, Allocate},
+    alloc::{AllocError, Allocate, Relocate},
     combine::segregate::{Segregate, UpTo},
     raw::page_map::{PAGE, PageMap},
     strategy::thread_heaps::{Page, Record},
@@ -110,5 +110,39 @@ impl<S: Allocate, M: Allocate, R: Record> Large<S, M, R> {
         unsafe { self.blocks.resize(block, old, new)? }
         page.set_extent(block, self.blocks.granted(new));
         Ok(())
+    }
+}
+
+impl<S: Allocate, M: Relocate, R: Record> Large<S, M, R> {
+    /// Makes a block fit `new` without copying, which `cover` calls, and then sees to
+    /// it that the page may be written about where the block is now.
+    ///
+    /// # Safety
+    ///
+    /// - As for [`Relocate::relocate`].
+    pub(super) unsafe fn relocate(
+        &self,
+        block: NonNull<u8>,
+        old: Layout,
+        new: Layout,
+        cover: impl FnOnce(&dyn Fn() -> Result<NonNull<u8>, AllocError>) -> Result<NonNull<u8>, AllocError>,
+    ) -> Result<NonNull<u8>, AllocError> {
+        let (old, new) = (inner(old), inner(new));
+        let page = Page::of(self.map, block.addr().get());
+        let (len, _) = page.extent();
+        // Once it has moved another thread may be given what lies there.
+        page.set_extent(block, 0);
+        // SAFETY: the caller's promise.
+        let moved = match cover(&|| unsafe { self.blocks.relocate(block, old, new) }) {
+            Ok(moved) => moved,
+            Err(AllocError) => {
+                page.set_extent(block, len);
+                return Err(AllocError);
+            }
+        };
+        let page = Page::of(self.map, moved.addr().get());
+        page.set_align(new.align());
+        page.set_extent(moved, self.blocks.granted(new));
+        Ok(moved)
     }
 }

@@ -49,6 +49,7 @@ use core::{alloc::Layout, ptr::NonNull};
 
 use crate::{
     alloc::{AllocError, Allocate, Check, Describe, can_resize, empty, reallocate},
+    combine::sampled::Sample,
     math::size_class::{Classes, Quad},
     os::slot::thread_slot,
     raw::page_map::{PAGE, PageMap},
@@ -62,6 +63,7 @@ pub mod hardened;
 mod large;
 mod misuse;
 mod options;
+mod sampling;
 mod spans;
 mod stats;
 #[cfg(test)]
@@ -150,6 +152,21 @@ impl Malloc {
         }
     }
 
+    /// Bytes that the block at `block` has; zero for null, and where no block begins
+    /// that is no slab's.
+    ///
+    /// What [`describe`](Describe::describe) says in fewer instructions: some programs
+    /// ask at every allocation and every free.
+    #[inline]
+    #[must_use]
+    pub fn usable_size(self, block: *mut u8) -> usize {
+        let page = Page::of(&MAP, block.addr());
+        if page.owner().is_null() {
+            return usable_far(block);
+        }
+        page.block_size()
+    }
+
     /// Makes a block fit `new`, moving it when it cannot stay, whatever its layout.
     ///
     /// The bytes up to the smaller size keep their values. A block that would
@@ -173,6 +190,17 @@ impl Malloc {
             return Ok(block);
         }
         let old = old.align_to(new.align()).unwrap_or(old);
+        if !is_span(old) && !is_span(new) {
+            // Before another thread may be given what lies here.
+            sampling::forget(block);
+            // SAFETY: live, and the layout is the page's word.
+            let moved = unsafe { LARGE.relocate(block, old, new, |relocate| HEAPS.cover_moved(relocate)) };
+            if let Ok(moved) = moved {
+                sampling::look_at(moved, LARGE.granted(new));
+                return Ok(moved);
+            }
+            sampling::look_at(block, old.size());
+        }
         // SAFETY: live, and the layout is the page's word.
         unsafe { reallocate(&self, block, old, new) }
     }
@@ -181,8 +209,67 @@ impl Malloc {
     /// thread, by those that have ended, and of the shared spans. Returns the bytes
     /// that may have gone.
     pub fn trim(self) -> usize {
-        let holes = threads::own().map_or(0, |heap| HEAPS.give_back(heap)).saturating_add(HEAPS.give_back_idle());
+        let holes = threads::own().map_or(0, |heap| {
+            sampling::put_down(heap);
+            HEAPS.give_back(heap)
+        });
+        let holes = holes.saturating_add(HEAPS.give_back_idle());
+        sampling::tidy();
         holes.saturating_add(SHARED_SPANS.with_pool(|spans| spans.parent().trim().saturating_add(spans.purge())))
+    }
+}
+
+/// Who holds the memory, by [samples](MallocOptions::sample).
+impl Malloc {
+    /// Bytes for each of which one is sampled; zero if it is off.
+    #[must_use]
+    pub fn sample_mean(self) -> usize {
+        sampling::mean()
+    }
+
+    /// Live blocks that were sampled.
+    #[must_use]
+    pub fn live_samples(self) -> usize {
+        sampling::live()
+    }
+
+    /// Samples that there was no memory for.
+    #[must_use]
+    pub fn missed_samples(self) -> u64 {
+        sampling::missed()
+    }
+
+    /// Has `listener` called after each sample, by the thread whose block it is; it may
+    /// allocate.
+    pub fn on_sample(self, listener: fn()) {
+        sampling::listen(listener);
+    }
+
+    /// Copies live samples to the front of `room`, and says how many; their sizes are
+    /// those that were granted.
+    ///
+    /// ```
+    /// use blockwork::{Malloc, MallocOptions, combine::sampled::{Sample, pprof}};
+    ///
+    /// #[global_allocator]
+    /// static GLOBAL: Malloc = Malloc;
+    ///
+    /// let mut options = MallocOptions::DEFAULT;
+    /// options.sample = 64 << 10;
+    /// Malloc.configure(options);
+    ///
+    /// let kept: Vec<_> = (0..2000).map(|_| Box::new([0_u8; 1000])).collect();
+    /// let mut samples = vec![Sample::EMPTY; Malloc.live_samples() + 16];
+    /// let count = Malloc.copy_samples(&mut samples);
+    /// let bytes: f64 = samples[..count].iter().map(|sample| sample.stands_for(64 << 10).bytes).sum();
+    /// assert!((500_000.0..5_000_000.0).contains(&bytes), "{bytes}");
+    /// let mut file = Vec::new();
+    /// pprof::write(&samples[..count], 64 << 10, &mut file)?;
+    /// # drop(kept);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn copy_samples(self, room: &mut [Sample]) -> usize {
+        sampling::copy(room)
     }
 }
 
@@ -204,6 +291,9 @@ fn allocate_far(layout: Layout) -> Result<NonNull<u8>, AllocError> {
             if HEAPS.is_time_to_look(heap) {
                 clock::look(heap);
             }
+            if sampling::mean() != 0 {
+                return sampling::refill(heap, class);
+            }
             HEAPS.refill(heap, class)
         }
         None => large(heap, layout),
@@ -222,20 +312,26 @@ fn with_room(attempt: impl Fn(&'static Heap) -> Result<NonNull<u8>, AllocError>)
 
 /// A block that no slab has.
 fn large(heap: &Heap, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-    match kept(heap, layout) {
-        Some(block) => Ok(block),
-        None => LARGE.allocate(layout, |block| HEAPS.cover(block)),
-    }
+    let block = match kept(heap, layout) {
+        Some(block) => block,
+        None => LARGE.allocate(layout, |block| HEAPS.cover(block))?,
+    };
+    sampling::look_at(block, LARGE.granted(layout));
+    Ok(block)
 }
 
 /// The same, of zeroes: fresh ones need not be cleared.
 fn large_zeroed(heap: &Heap, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-    if let Some(block) = kept(heap, layout) {
-        // SAFETY: a block is valid for writes of what is granted for it.
-        unsafe { block.write_bytes(0, LARGE.granted(layout)) }
-        return Ok(block);
-    }
-    LARGE.allocate_zeroed(layout, |block| HEAPS.cover(block))
+    let block = match kept(heap, layout) {
+        Some(block) => {
+            // SAFETY: a block is valid for writes of what is granted for it.
+            unsafe { block.write_bytes(0, LARGE.granted(layout)) }
+            block
+        }
+        None => LARGE.allocate_zeroed(layout, |block| HEAPS.cover(block))?,
+    };
+    sampling::look_at(block, LARGE.granted(layout));
+    Ok(block)
 }
 
 /// A span for `layout` that `heap`, of this thread, has kept.
@@ -258,6 +354,14 @@ fn see_to(block: NonNull<u8>) {
     HEAPS.see_to(slot::get(), Page::of(&MAP, block.addr().get()));
 }
 
+/// Bytes of a block that no slab has.
+#[cold]
+#[inline(never)]
+fn usable_far(block: *mut u8) -> usize {
+    let Some(block) = NonNull::new(block) else { return 0 };
+    LARGE.layout_at(Page::of(&MAP, block.addr().get()), block).map_or(0, |layout| layout.size())
+}
+
 /// Frees a block that is not of this thread's slabs.
 ///
 /// # Safety
@@ -268,13 +372,20 @@ fn see_to(block: NonNull<u8>) {
 unsafe fn free_far(block: *mut u8) {
     let Some(block) = NonNull::new(block) else { return };
     let page = Page::of(&MAP, block.addr().get());
+    if sampling::is_its(page.owner()) {
+        // SAFETY: a live block of a slab of that heap.
+        return unsafe { sampling::free(page, block) };
+    }
     if !page.owner().is_null() {
         // SAFETY: a live block of a slab.
         return unsafe { HEAPS.free_far(threads::own(), page, block) };
     }
     match LARGE.layout_at(page, block) {
-        // SAFETY: live, as the page says.
-        Some(layout) => unsafe { free_large(page, block, layout) },
+        Some(layout) => {
+            sampling::forget(block);
+            // SAFETY: live, as the page says.
+            unsafe { free_large(page, block, layout) }
+        }
         None => misuse::misuse("free of what is no block of this allocator", block),
     }
 }
@@ -339,7 +450,10 @@ unsafe impl Allocate for Malloc {
             return Err(AllocError);
         }
         // SAFETY: live, and no slab's, as its size says.
-        unsafe { LARGE.resize(Page::of(&MAP, block.addr().get()), block, old, new) }
+        unsafe { LARGE.resize(Page::of(&MAP, block.addr().get()), block, old, new)? }
+        sampling::forget(block);
+        sampling::look_at(block, LARGE.granted(new));
+        Ok(())
     }
 
     fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {

@@ -1,6 +1,6 @@
 //! [`MallocOptions`]: what can be chosen while the program runs.
 
-use super::{Malloc, SHARED_SPANS, spans};
+use super::{Malloc, SHARED_SPANS, sampling, spans};
 use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// What can be chosen while the program runs; all of it is on
@@ -14,6 +14,8 @@ pub struct MallocOptions {
     pub huge: bool,
     /// What a free of no block leads to.
     pub misuse: OnMisuse,
+    /// Bytes for each of which one is sampled, for a heap profile; zero is none.
+    pub sample: usize,
 }
 
 /// What a call that was given no block leads to, beside the message.
@@ -27,8 +29,8 @@ pub enum OnMisuse {
 }
 
 impl MallocOptions {
-    /// 32 MiB, ordinary pages, and mistakes end the process.
-    pub const DEFAULT: Self = Self { retain: spans::KEPT, huge: false, misuse: OnMisuse::Abort };
+    /// 32 MiB, ordinary pages, mistakes end the process, and nothing is sampled.
+    pub const DEFAULT: Self = Self { retain: spans::KEPT, huge: false, misuse: OnMisuse::Abort, sample: 0 };
 }
 
 impl Default for MallocOptions {
@@ -60,5 +62,6 @@ impl Malloc {
         IGNORES_MISUSE.store(options.misuse == OnMisuse::Ignore, Ordering::Relaxed);
         spans::ask_for_huge_pages(options.huge);
         SHARED_SPANS.with_pool(|spans| spans.set_keep(options.retain));
+        sampling::sample_every(options.sample);
     }
 }

@@ -46,7 +46,7 @@ macro_rules! threads {
                 EXIT.create(leave);
                 at_fork(before_fork, after_fork);
             }
-            EXIT.watch(ptr::from_ref(heap).cast());
+            let _watched = EXIT.watch(ptr::from_ref(heap).cast());
             Ok(heap)
         }
 
@@ -74,4 +74,4 @@ macro_rules! threads {
 }
 pub(super) use threads;
 
-threads!(furnish: |_| Ok(()), clear: |_| ());
+threads!(furnish: |_| Ok(()), clear: super::sampling::put_down);

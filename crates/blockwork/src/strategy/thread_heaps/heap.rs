@@ -68,6 +68,8 @@ pub(crate) struct Heap {
     pub(super) round: Cell<u32>,
     /// What the [policy](super::policy) keeps with the heap; null, or for good.
     annex: Cell<*mut u8>,
+    /// Who is told when the thread ends; null if nobody.
+    home: Cell<*const ()>,
     /// The next heap without a thread.
     pub(super) next: Cell<Option<&'static Self>>,
     notices: Notices,
@@ -101,6 +103,7 @@ impl Heap {
             refills: Cell::new(0),
             round: Cell::new(0),
             annex: Cell::new(ptr::null_mut()),
+            home: Cell::new(ptr::null()),
             next: Cell::new(None),
             notices: Notices(Mail::new()),
         }
@@ -148,6 +151,15 @@ impl Heap {
 
     pub(crate) fn set_annex(&self, annex: NonNull<u8>) {
         self.annex.set(annex.as_ptr());
+    }
+
+    /// Who is told when the thread ends.
+    pub(super) const fn home(&self) -> *const () {
+        self.home.get()
+    }
+
+    pub(super) fn set_home(&self, home: *const ()) {
+        self.home.set(home);
     }
 
     /// The blocks in hand of `class`.

@@ -12,7 +12,7 @@
 //! parcels (`outbox`). A slab never changes its owner, and a heap is never
 //! freed; so nobody has to look twice.
 
-use core::{alloc::Layout, cell::Cell, ptr::NonNull};
+use core::{alloc::Layout, cell::Cell, marker::PhantomData, ptr::NonNull};
 
 use crate::{
     alloc::{AllocError, Allocate},
@@ -25,10 +25,14 @@ use crate::{
 };
 
 mod heap;
+pub mod heap_pool;
 mod outbox;
 mod page;
+pub mod per_thread;
 mod policy;
 mod spares;
+#[cfg(all(test, feature = "testing"))]
+mod tests;
 pub(crate) mod ward;
 
 use self::page::Due;
@@ -65,16 +69,30 @@ const SLAB: Layout = match Layout::from_size_align(PAGE, PAGE) {
 /// What all heaps share; see the [module](self).
 ///
 /// `S` gives spans, `M` memory for heaps and the map, which never goes back; `P`
-/// is what is done beyond what has to be done.
+/// is what is done beyond what has to be done, and `K` where the map is.
 #[derive(Debug)]
-pub(crate) struct ThreadHeaps<S, M, P: Policy = Plain> {
-    map: &'static PageMap<P::Record>,
+pub(crate) struct ThreadHeaps<S, M, P: Policy = Plain, K = &'static PageMap<<P as Policy>::Record>> {
+    map: K,
     spans: S,
     books: M,
     /// Heaps that were ever made.
     made: AtomicUsize,
     /// Heaps without a thread.
     idle: Idle,
+    policy: PhantomData<fn() -> P>,
+}
+
+/// Where a map of pages is.
+pub(crate) trait MapOf<R> {
+    /// The map, which there is once there is a heap.
+    fn get(&self) -> &'static PageMap<R>;
+}
+
+impl<R> MapOf<R> for &'static PageMap<R> {
+    #[inline(always)]
+    fn get(&self) -> &'static PageMap<R> {
+        self
+    }
 }
 
 #[derive(Debug)]
@@ -104,17 +122,20 @@ impl Idle {
     }
 }
 
-impl<S: Allocate, M: Allocate, P: Policy> ThreadHeaps<S, M, P> {
-    pub(crate) const fn new(map: &'static PageMap<P::Record>, spans: S, books: M) -> Self {
+impl<S, M, P: Policy, K> ThreadHeaps<S, M, P, K> {
+    pub(crate) const fn new(map: K, spans: S, books: M) -> Self {
         Self {
             map,
             spans,
             books,
             made: AtomicUsize::new(0),
             idle: Idle { lock: FutexLock::new(), first: Cell::new(None) },
+            policy: PhantomData,
         }
     }
+}
 
+impl<S: Allocate, M: Allocate, P: Policy, K: MapOf<P::Record>> ThreadHeaps<S, M, P, K> {
     /// Lets no thread come or go until the [`release`](Self::release).
     pub(crate) fn hold(&self) {
         self.idle.lock.acquire();
@@ -284,7 +305,7 @@ impl<S: Allocate, M: Allocate, P: Policy> ThreadHeaps<S, M, P> {
             Some(base) => base,
             None => self.span(SLAB)?,
         };
-        let record = P::Record::of(self.map, base.addr().get());
+        let record = P::Record::of(self.map.get(), base.addr().get());
         let page = record.page();
         page.begin(heap, base, class, class_size(class));
         P::began(record);
@@ -296,7 +317,7 @@ impl<S: Allocate, M: Allocate, P: Policy> ThreadHeaps<S, M, P> {
     /// A span for `layout`, whatever it holds, that `heap`, of this thread, has kept.
     #[inline]
     pub(crate) fn kept_span(&self, heap: &Heap, layout: Layout) -> Option<NonNull<u8>> {
-        heap.spares.take(layout, |span| P::vet_spare(self.map, span))
+        heap.spares.take(layout, |span| P::vet_spare(self.map.get(), span))
     }
 
     /// Takes back a span, which `heap`, of this thread, keeps if it is short.
@@ -310,15 +331,15 @@ impl<S: Allocate, M: Allocate, P: Policy> ThreadHeaps<S, M, P> {
         if unsafe { !heap.spares.keep(span, layout) } {
             // SAFETY: from the spans for this layout, and it was not kept.
             unsafe { self.spans.deallocate(span, layout) }
-        } else if heap.spares.is_full() {
-            self.shed(heap, spares::MOST / 2);
+        } else if heap.spares.pages() > P::SPARES {
+            self.shed(heap, P::SPARES / 2);
         }
     }
 
     /// Gives up spans that `heap` has kept, but for `keep` pages.
     #[cold]
     fn shed(&self, heap: &Heap, keep: usize) {
-        for (span, layout) in heap.spares.shed(keep, |span| P::vet_spare(self.map, span)) {
+        for (span, layout) in heap.spares.shed(keep, |span| P::vet_spare(self.map.get(), span)) {
             // SAFETY: allocated for as many pages, and nobody's.
             unsafe { self.spans.deallocate(span, layout) }
         }
@@ -338,16 +359,33 @@ impl<S: Allocate, M: Allocate, P: Policy> ThreadHeaps<S, M, P> {
     /// Sees to it that the page at `address` may be written about.
     pub(crate) fn cover(&self, address: NonNull<u8>) -> Result<(), AllocError> {
         let address = address.addr().get();
-        if self.map.covers(address) {
+        if self.map.get().covers(address) {
             return Ok(());
         }
         let leaf = self.books.allocate_zeroed(PageMap::<P::Record>::leaf())?;
         // SAFETY: zeroed, of that layout, and given back only if not taken.
-        if unsafe { !self.map.add(address, leaf) } {
+        if unsafe { !self.map.get().add(address, leaf) } {
             // SAFETY: allocated above, and not taken.
             unsafe { self.books.deallocate(leaf, PageMap::<P::Record>::leaf()) }
         }
         Ok(())
+    }
+
+    /// Where `relocate` has moved a block to, whose page may be written about then:
+    /// it is called with what that takes at hand.
+    pub(crate) fn cover_moved(
+        &self,
+        relocate: impl FnOnce() -> Result<NonNull<u8>, AllocError>,
+    ) -> Result<NonNull<u8>, AllocError> {
+        let leaf = self.books.allocate_zeroed(PageMap::<P::Record>::leaf())?;
+        let moved = relocate();
+        let address = moved.map(|block| block.addr().get()).ok().filter(|&address| !self.map.get().covers(address));
+        // SAFETY: zeroed, of that layout, and given back only if not taken.
+        if !address.is_some_and(|address| unsafe { self.map.get().add(address, leaf) }) {
+            // SAFETY: allocated above, and not taken.
+            unsafe { self.books.deallocate(leaf, PageMap::<P::Record>::leaf()) }
+        }
+        moved
     }
 
     /// Does what a slab of `heap`, of this thread, calls for.
@@ -384,16 +422,16 @@ impl<S: Allocate, M: Allocate, P: Policy> ThreadHeaps<S, M, P> {
 
     /// What the map has for `page`, a slab.
     fn record(&self, page: &Page) -> &'static P::Record {
-        P::Record::of(self.map, page.base().addr().get())
+        P::Record::of(self.map.get(), page.base().addr().get())
     }
 
     /// Puts the blocks of `class` that are in hand back to their slabs.
     fn put_down(&self, heap: &'static Heap, class: usize) {
         let Some(list) = heap.list(class) else { return };
         while let Some(block) = list.first() {
-            P::vet(self.map, block);
+            P::vet(self.map.get(), block);
             let _same = list.pop();
-            let page = Page::of(self.map, block.addr().get());
+            let page = Page::of(self.map.get(), block.addr().get());
             // SAFETY: in use, as far as its slab knows, which is of this heap.
             if unsafe { page.free(block) } {
                 self.see_to(heap, page);

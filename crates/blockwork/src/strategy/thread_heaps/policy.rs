@@ -17,6 +17,9 @@ pub(crate) trait Policy: 'static {
     /// The class that small blocks are of at least.
     const LEAST: u8 = 0;
 
+    /// Free pages that a heap keeps: when there are more, half of them go.
+    const SPARES: usize = 16;
+
     /// The page has become a slab.
     #[inline]
     fn began(_: &'static Self::Record) {}

@@ -7,9 +7,6 @@ use crate::raw::{free_list::FreeList, page_map::PAGE};
 /// The longest span that is kept, in pages.
 const LONGEST: usize = 4;
 
-/// Pages that are kept: when there are more, half of them go.
-pub(super) const MOST: usize = 16;
-
 /// Free spans, whose first bytes link them; see the [module](self).
 #[derive(Debug)]
 pub(super) struct Spares {
@@ -59,11 +56,6 @@ impl Spares {
         self.pages.get()
     }
 
-    /// Whether there is more than should be.
-    pub(super) const fn is_full(&self) -> bool {
-        self.pages.get() > MOST
-    }
-
     /// Takes all but `keep` pages, the longest spans first.
     pub(super) fn shed(&self, keep: usize, vet: impl Fn(NonNull<u8>)) -> impl Iterator<Item = (NonNull<u8>, Layout)> {
         let mut lengths = (1..=LONGEST).rev().peekable();
@@ -105,14 +97,13 @@ mod tests {
         assert_eq!(spares.take(less, drop), Some(three));
         // SAFETY: as above.
         assert!(unsafe { spares.keep(three, less) });
-        assert_eq!(spares.shed(MOST / 2, drop).count(), 0);
+        assert_eq!(spares.shed(8, drop).count(), 0);
         assert_eq!(spares.shed(0, drop).collect::<Vec<_>>(), [(three, layout(3)), (one, layout(1))]);
         assert_eq!(spares.pages.get(), 0);
-        for _ in 0..5 {
-            assert!(!spares.is_full());
+        for count in 0..5 {
+            assert_eq!(spares.pages(), 4 * count);
             assert!(keep(span(4), 4));
         }
-        assert!(spares.is_full());
-        assert_eq!(spares.shed(MOST / 2, drop).count(), 3);
+        assert_eq!(spares.shed(8, drop).count(), 3);
     }
 }

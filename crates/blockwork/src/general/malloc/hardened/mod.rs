@@ -210,6 +210,14 @@ impl HardenedMalloc {
         granted == self.granted(layout) || (granted / 2..=granted).contains(&layout.size())
     }
 
+    /// Bytes that the block at `block` has; zero for null, and where no live block
+    /// begins.
+    #[inline]
+    #[must_use]
+    pub fn usable_size(self, block: *mut u8) -> usize {
+        NonNull::new(block).and_then(|block| self.describe(block)).map_or(0, |layout| layout.size())
+    }
+
     /// Makes a block fit `new`, moving it when it cannot stay, whatever its layout.
     ///
     /// A block that would waste more than half of itself moves.
