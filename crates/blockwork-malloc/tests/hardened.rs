@@ -172,6 +172,21 @@ fn every_case_of_the_program_is_tested_and_in_the_table() {
     }
 }
 
+/// The program that refuses calls which map, unmap or change memory: some of them, or
+/// all with `BLOCKWORK_TEST_LONG`.
+#[test]
+fn the_system_may_refuse_any_call() {
+    let Some((misuse, library)) = built() else { return };
+    let program = misuse.with_file_name("faults");
+    let mut compiler = Command::new(env::var("CC").unwrap_or_else(|_| "cc".into()));
+    compiler.args(["-std=c11", "-O1", "-fno-builtin", "-pthread", "-o"]).arg(&program);
+    compiler.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs/faults.c")).arg("-ldl");
+    assert!(compiler.status().is_ok_and(|status| status.success()));
+    let step = if env::var_os("BLOCKWORK_TEST_LONG").is_some() { "1" } else { "7" };
+    let output = Command::new(&program).arg(step).env("LD_PRELOAD", library).output().unwrap();
+    assert!(output.status.success() && output.stdout.ends_with(b"done\n"), "{output:?}");
+}
+
 /// Threads, processes, and their blocks: what is no mistake is not taken for one.
 #[test]
 fn real_programs_run() {

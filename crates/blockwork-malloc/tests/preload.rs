@@ -307,6 +307,14 @@ fn little_address_space_is_used_to_the_end_and_again() {
     }
 }
 
+/// Each of the calls that map, unmap or change memory.
+#[test]
+fn the_system_may_refuse_any_call() {
+    let output = runs("faults.c", Language::C11, &[]);
+    let said = text(&output.stdout);
+    assert!(said.contains(" refusals") || said.contains("no filters") || said.contains("not for"), "{said}");
+}
+
 #[test]
 fn memory_goes_back() {
     let program = compiled("giveback.c", Language::C11);
