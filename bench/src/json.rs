@@ -20,7 +20,7 @@ pub fn text(text: &str) -> String {
 #[must_use]
 pub fn number(number: Option<f64>) -> String {
     match number {
-        Some(number) if number == 0.0 => "0".to_owned(),
+        Some(0.0) => "0".to_owned(),
         Some(number) if number.is_finite() => {
             let digits = (4 - number.abs().log10().floor() as i32).clamp(0, 9) as usize;
             format!("{number:.digits$}")

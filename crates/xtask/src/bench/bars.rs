@@ -219,7 +219,7 @@ fn memory(job: &Json) -> Vec<Check> {
     let mut checks = Vec::new();
     for (at, size) in sizes.iter().enumerate() {
         for (live, said) in [(10_000.0, "10 k"), (100_000.0, "100 k"), (1_000_000.0, "1 M")] {
-            let live = place(job, live);
+            let Some(live) = place(job, live) else { continue };
             let best = |ours: bool| {
                 let of = lines.iter().filter(|line| is_ours(line.get("name").text()) == ours);
                 of.filter_map(|line| overhead(line, at, live)).min_by(f64::total_cmp)
