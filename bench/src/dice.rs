@@ -11,6 +11,11 @@ impl Dice {
         Self(seed)
     }
 
+    /// What the next numbers come from, for loops in another language.
+    pub fn state(&mut self) -> &mut u64 {
+        &mut self.0
+    }
+
     /// A number below `below`.
     #[inline(always)]
     pub fn roll(&mut self, below: usize) -> usize {

@@ -6,15 +6,22 @@ use crate::json;
 
 /// The peers whose versions matter.
 const PEERS: &[&str] = &[
+    "blink-alloc",
     "bump-scope",
     "bumpalo",
+    "crossbeam-queue",
     "hashbrown",
     "heapless",
     "libmimalloc-sys",
     "mimalloc",
+    "object-pool",
+    "opool",
     "parking_lot",
+    "plurality",
+    "sharded-slab",
     "slab",
     "slotmap",
+    "snmalloc-sys",
     "spin",
     "tikv-jemalloc-sys",
     "typed-arena",

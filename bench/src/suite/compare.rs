@@ -7,10 +7,10 @@ use std::{
     time::Duration,
 };
 
-use bench::statistics::{Held, held, median, noise};
+use bench::statistics::{Held, SLACK, held, median, noise};
 
 use crate::{
-    kinds::{Candidate, Workload},
+    kinds::{Candidate, LOOP, Of, Workload},
     run::{Dice, Outcome, Run, Task},
 };
 
@@ -36,11 +36,13 @@ impl Effort {
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) name: &'static str,
-    /// Nanoseconds per operation, in the middle of all passes.
-    pub(crate) time: f64,
     /// Its time divided by the reference's in the same pass, in the middle of all passes.
     pub(crate) ratio: f64,
-    /// By what share of itself that may be off.
+    /// The same, each less what the loop alone takes, if that is known.
+    pub(crate) net: Option<f64>,
+    /// Nanoseconds per operation, the loop's included.
+    pub(crate) nanoseconds: f64,
+    /// By what share of itself the ratio may be off.
     pub(crate) noise: f64,
     pub(crate) verdict: Verdict,
 }
@@ -56,6 +58,8 @@ pub(crate) enum Verdict {
     Level,
     /// A bar was asked for.
     Bar(Held),
+    /// A bar of so many nanoseconds was, and this is what it takes beyond the loop.
+    Nanoseconds(Held, f64),
 }
 
 /// Measures all candidates of a workload.
@@ -91,17 +95,33 @@ fn rows(workload: &Workload, times: &[Vec<f64>]) -> Vec<Row> {
     let ratios = |times: &[f64]| -> Vec<f64> { times.iter().zip(base).map(|(time, base)| time / base).collect() };
     let again = ratios(&times[workload.candidates.len()]);
     let floor = noise(&again).max((median(&again) - 1.0).abs());
+    let alone = workload.candidates.iter().position(|candidate| candidate.name == LOOP).map(|at| &times[at]);
+    let beyond = |times: &[f64]| -> Option<Vec<f64>> {
+        Some(times.iter().zip(alone?).map(|(time, alone)| (time - alone).max(0.0)).collect())
+    };
     let row = |(candidate, times): (&Candidate, &Vec<f64>)| {
+        let nanoseconds = median(times);
+        let own = beyond(times);
+        // Where the loop takes nearly all, what is left is noise divided by noise.
+        let net = own.as_ref().zip(beyond(base)).filter(|_| candidate.name != LOOP).and_then(|(own, base)| {
+            let net: Vec<f64> =
+                own.iter().zip(base).filter(|(_, base)| *base > 0.0).map(|(own, base)| own / base).collect();
+            (!net.is_empty()).then(|| median(&net))
+        });
+        let own = own.unwrap_or_else(|| times.clone());
         let ratios = ratios(times);
         let (ratio, noise) = (median(&ratios), noise(&ratios).max(floor));
         let bar = workload.bars.iter().find(|bar| bar.candidate == candidate.name);
         let verdict = match bar {
             _ if candidate.name == workload.reference => Verdict::Reference,
-            Some(bar) => Verdict::Bar(held(&ratios, bar.at_most)),
+            Some(bar) if bar.of == Of::Nanoseconds => {
+                Verdict::Nanoseconds(held(&own, bar.at_most, SLACK), median(&own))
+            }
+            Some(bar) => Verdict::Bar(held(&ratios, bar.at_most, SLACK)),
             None if (ratio - 1.0).abs() <= noise => Verdict::Level,
             None => Verdict::Differs,
         };
-        Row { name: candidate.name, time: median(times), ratio, noise, verdict }
+        Row { name: candidate.name, ratio, net, nanoseconds, noise, verdict }
     };
     workload.candidates.iter().zip(times).map(row).collect()
 }

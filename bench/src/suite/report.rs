@@ -7,20 +7,36 @@ use bench::json;
 
 use crate::{
     compare::{Row, Verdict},
-    kinds::Workload,
+    kinds::{LOOP, Workload},
 };
 
 /// One workload's table, as Markdown.
 pub(crate) fn table(workload: &Workload, rows: &[Row]) -> String {
     let wide = rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
+    let alone = instructions(workload.name, LOOP);
+    let counted = if alone.is_some() { "net ins" } else { "ins" };
     let mut text = format!(
-        "\n### {}\n\nOne operation: {}.\n\n| {:<wide$} | time × |    noise | |\n|{:-<wide$}--|-------:|---------:|---|\n",
+        "\n### {}\n\nOne operation: {}.\n\n\
+         | {:<wide$} | time × |    noise |  net × |       ns | {counted:>7} | |\n\
+         |{:-<wide$}--|-------:|---------:|-------:|---------:|--------:|---|\n",
         workload.name, workload.operation, "candidate", ""
     );
     for row in rows {
         let noise = format!("± {:.1} %", row.noise * 100.0);
-        writeln!(text, "| {:<wide$} | {:>6} | {noise:>8} | {} |", row.name, ratio(row.ratio), verdict(row.verdict))
-            .expect("writing to a string");
+        let net = row.net.map(ratio).unwrap_or_default();
+        let own = instructions(workload.name, row.name);
+        // What the loop itself takes stands in its own row.
+        let own = own.map(|own| if row.name == LOOP { own } else { own - alone.unwrap_or(0.0) });
+        let own = own.map(|own| format!("{own:.1}")).unwrap_or_default();
+        writeln!(
+            text,
+            "| {:<wide$} | {:>6} | {noise:>8} | {net:>6} | {:>8} | {own:>7} | {} |",
+            row.name,
+            ratio(row.ratio),
+            ratio(row.nanoseconds),
+            verdict(row.verdict)
+        )
+        .expect("writing to a string");
     }
     text
 }
@@ -30,8 +46,10 @@ pub(crate) fn json(workload: &Workload, rows: &[Row]) -> String {
     let rows = rows.iter().map(|row| {
         let mut fields = vec![
             ("name", json::text(row.name)),
-            ("ns", json::number(Some(row.time))),
+            ("ns", json::number(Some(row.nanoseconds))),
             ("ratio", json::number(Some(row.ratio))),
+            ("net", json::number(row.net)),
+            ("instructions", json::number(instructions(workload.name, row.name))),
             ("noise", json::number(Some(row.noise))),
         ];
         let level = match row.verdict {
@@ -41,6 +59,10 @@ pub(crate) fn json(workload: &Workload, rows: &[Row]) -> String {
             Verdict::Bar(held) => {
                 fields.push(("held", held.json()));
                 "bar"
+            }
+            Verdict::Nanoseconds(held, own) => {
+                fields.extend([("held", held.json()), ("own", json::number(Some(own)))]);
+                "nanoseconds"
             }
         };
         fields.push(("verdict", json::text(level)));
@@ -52,6 +74,14 @@ pub(crate) fn json(workload: &Workload, rows: &[Row]) -> String {
         ("reference", json::text(workload.reference)),
         ("rows", json::array(rows)),
     ])
+}
+
+/// What `cargo xtask bench --count` has counted for a candidate, the loop included.
+fn instructions(workload: &str, candidate: &str) -> Option<f64> {
+    include_str!("../../peers.txt").lines().find_map(|line| {
+        let rest = line.strip_prefix(workload)?.strip_prefix(' ')?.trim_start();
+        rest.strip_prefix(candidate)?.strip_prefix(' ')?.trim().parse().ok()
+    })
 }
 
 /// Three digits, however small or large.
@@ -69,6 +99,7 @@ fn verdict(verdict: Verdict) -> String {
         Verdict::Differs => String::new(),
         Verdict::Level => "level, within noise".to_owned(),
         Verdict::Bar(held) => held.to_string(),
+        Verdict::Nanoseconds(held, time) => format!("{} ns beyond the loop, {held}", ratio(time)),
     }
 }
 
@@ -97,6 +128,14 @@ mod tests {
     #[test]
     fn a_ratio_has_three_digits() {
         assert_eq!([ratio(0.00712), ratio(1.0), ratio(123.4)], ["0.0071", "1.00", "123"]);
+    }
+
+    #[test]
+    fn the_instructions_of_a_candidate_are_those_of_its_whole_name() {
+        let (pool, per_chunk) = ("blockwork BlockPool", "blockwork BlockPool, PerChunk");
+        assert!(instructions("fixed/pair", pool) < instructions("fixed/pair", per_chunk));
+        assert_eq!(instructions("fixed/pair", "blockwork"), None);
+        assert_eq!(instructions("fixed", pool), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use bench::{
     json,
-    statistics::{held, median, noise},
+    statistics::{SLACK_THREADS, held, median, noise},
 };
 
 use crate::work::{HANDOVER, ONE, TWO, WORKLOADS};
@@ -67,7 +67,7 @@ impl Bar {
             ("other", json::text(if self.other == self.candidate { "itself, one thread" } else { self.other })),
             ("ratio", json::number(Some(median(ratios)))),
             ("noise", json::number(Some(noise(ratios)))),
-            ("held", held(ratios, self.at_most).json()),
+            ("held", held(ratios, self.at_most, SLACK_THREADS).json()),
         ])
     }
 
@@ -75,7 +75,8 @@ impl Bar {
     pub(crate) fn row(&self, ratios: &[f64]) -> String {
         let other = if self.other == self.candidate { "itself, one thread" } else { self.other };
         let work = WORKLOADS[self.workload].name;
-        format!("| {} | {work} | {other} | {:.2} | {} |", self.candidate, median(ratios), held(ratios, self.at_most))
+        let held = held(ratios, self.at_most, SLACK_THREADS);
+        format!("| {} | {work} | {other} | {:.2} | {held} |", self.candidate, median(ratios))
     }
 }
 

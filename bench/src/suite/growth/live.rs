@@ -7,7 +7,7 @@ use blockwork::{Memo, SpanPool, System};
 
 use super::{
     Curve, Growth, TO_1E6, TO_1E7, curves,
-    peers::{ConcurrentBlocks, HeapBlocks, HeapRanges, Jemalloc, Ours},
+    peers::{ConcurrentBlocks, HeapBlocks, HeapRanges, Ours},
 };
 use crate::{
     kinds::{
@@ -40,7 +40,8 @@ macro_rules! pools {
             "slab" => $run::<Values>,
             "heapless box pool" => $run::<Boxes>,
             "mimalloc" => $run::<Malloc<mimalloc::MiMalloc>>,
-            "jemalloc" => $run::<Malloc<Jemalloc>>,
+            "snmalloc" => $run::<Malloc<snmalloc_rs::SnMalloc>>,
+            "jemalloc" => $run::<Malloc<tikv_jemallocator::Jemalloc>>,
             "system malloc" => $run::<Malloc<std::alloc::System>>,
         ]
     };
@@ -52,7 +53,8 @@ const SPANS: &[Curve] = curves![
     "blockwork Malloc" => spans::<Malloc<Ours>>,
     "blockwork Memo" => spans::<RangesOf<Memo<System>>>,
     "mimalloc" => spans::<Malloc<mimalloc::MiMalloc>>,
-    "jemalloc" => spans::<Malloc<Jemalloc>>,
+    "snmalloc" => spans::<Malloc<snmalloc_rs::SnMalloc>>,
+    "jemalloc" => spans::<Malloc<tikv_jemallocator::Jemalloc>>,
     "system malloc" => spans::<Malloc<std::alloc::System>>,
 ];
 
@@ -101,14 +103,14 @@ pub(super) fn churn<P: Fixed>(run: &mut Run, live: usize) {
     let live = run.size(live);
     let mut pool = P::new(live);
     let mut handles = fixed::places(live);
-    fixed::take_all(&mut pool, &mut handles);
+    pool.take_all(&mut handles);
     let mut dice = Dice::new(1);
     // SAFETY: all were taken, and each that is given is taken again. In the order in which they came they would be
     // neighbours, which they cease to be.
-    unsafe { fixed::replace(&mut pool, &mut handles, &mut dice, live as u64) };
+    unsafe { pool.replace(&mut handles, &mut dice, live as u64) };
     let times = run.size(ROUND);
     // SAFETY: as above.
-    run.rounds(times, || unsafe { fixed::replace(&mut pool, &mut handles, &mut dice, times as u64) });
+    run.rounds(times, || unsafe { pool.replace(&mut handles, &mut dice, times as u64) });
 }
 
 fn shuffled<P: Fixed>(run: &mut Run, blocks: usize) {
@@ -120,9 +122,9 @@ fn shuffled<P: Fixed>(run: &mut Run, blocks: usize) {
     let mut handles = fixed::places(blocks);
     run.rounds(blocks * cycles, || {
         (0..cycles).fold(0_u64, |sum, _| {
-            fixed::take_all(&mut pool, &mut handles);
+            pool.take_all(&mut handles);
             // SAFETY: taken above; an order names everything once.
-            sum.rotate_left(1).wrapping_add(unsafe { fixed::give_all(&mut pool, &handles, &order) })
+            sum.rotate_left(1).wrapping_add(unsafe { pool.give_all(&handles, &order) })
         })
     });
 }

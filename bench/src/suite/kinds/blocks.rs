@@ -7,7 +7,7 @@ use blockwork::{Memo, Pages, SpanPool};
 
 use super::{Bar, Workload, candidates, ranges::Ranges};
 use crate::{
-    peers::{blockwork::RangesOf, global::Malloc},
+    peers::{blockwork::RangesOf, global::Malloc, nothing::OneRange},
     run::Run,
 };
 
@@ -19,10 +19,13 @@ macro_rules! sizes {
             operation: $operation,
             reference: "Pages: mapped each time",
             candidates: candidates![
+                "the loop alone" => |run| pairs::<OneRange>(run, $size, $step),
                 "Pages: mapped each time" => |run| pairs::<RangesOf<Pages>>(run, $size, $step),
                 "blockwork Memo over Pages" => |run| pairs::<RangesOf<Memo<Pages>>>(run, $size, $step),
                 "blockwork SpanPool over Pages" => |run| pairs::<RangesOf<SpanPool<Pages>>>(run, $size, $step),
                 "mimalloc" => |run| pairs::<Malloc<mimalloc::MiMalloc>>(run, $size, $step),
+                "snmalloc" => |run| pairs::<Malloc<snmalloc_rs::SnMalloc>>(run, $size, $step),
+                "jemalloc" => |run| pairs::<Malloc<tikv_jemallocator::Jemalloc>>(run, $size, $step),
                 "system malloc" => |run| pairs::<Malloc<std::alloc::System>>(run, $size, $step),
             ],
             bars: $bars,
@@ -30,11 +33,9 @@ macro_rules! sizes {
     };
 }
 
-/// A block that is kept costs a hundredth of one that is mapped.
-const KEPT: &[Bar] = &[
-    Bar { candidate: "blockwork Memo over Pages", at_most: 0.01 },
-    Bar { candidate: "blockwork SpanPool over Pages", at_most: 0.01 },
-];
+/// A block that is kept costs 10 ns where one that is mapped costs microseconds.
+const KEPT: &[Bar] =
+    &[Bar::nanoseconds("blockwork Memo over Pages", 10.0), Bar::times("blockwork SpanPool over Pages", 0.01)];
 
 /// Bytes in a page.
 const PAGE: usize = 4096;

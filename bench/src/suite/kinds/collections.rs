@@ -9,7 +9,9 @@ use hashbrown::{DefaultHashBuilder, HashMap};
 
 use super::{Bar, Workload, bump::Values, candidates};
 use crate::{
-    peers::{blockwork::Spans, bump_scope::BumpScope, bumpalo::Bumpalo, global::Global},
+    peers::{
+        blink_alloc::Blink, blockwork::Spans, bump_scope::BumpScope, bumpalo::Bumpalo, floor::Span, global::Global,
+    },
     run::Run,
 };
 
@@ -42,7 +44,11 @@ pub(super) const WORKLOADS: &[Workload] = &[
             "allocator-api2 Vec in Arena" => push::<Spans>,
             "allocator-api2 Vec in bumpalo" => push::<Bumpalo<1>>,
             "allocator-api2 Vec in bump-scope" => push::<BumpScope>,
+            "allocator-api2 Vec in blink-alloc" => push::<Blink>,
+            "allocator-api2 Vec in a bump by hand" => push::<Span>,
             "allocator-api2 Vec in mimalloc" => push::<Global<mimalloc::MiMalloc>>,
+            "allocator-api2 Vec in snmalloc" => push::<Global<snmalloc_rs::SnMalloc>>,
+            "allocator-api2 Vec in jemalloc" => push::<Global<tikv_jemallocator::Jemalloc>>,
             "allocator-api2 Vec in system malloc" => push::<Global<std::alloc::System>>,
         ],
         bars: &[],
@@ -59,7 +65,7 @@ pub(super) const WORKLOADS: &[Workload] = &[
             "bumpalo's Vec" => room_bumpalo,
             "bump-scope's BumpVec" => room_bump_scope,
         ],
-        bars: &[Bar { candidate: "blockwork List over System", at_most: 1.05 }],
+        bars: &[Bar::times("blockwork List over System", 1.0)],
     },
     Workload {
         name: "collections/push-str",
@@ -76,25 +82,33 @@ pub(super) const WORKLOADS: &[Workload] = &[
     Workload {
         name: "collections/small-vectors",
         operation: "a vector of 1 to 16 numbers, one of 10,000 that live until all are dropped",
-        reference: "bump-scope",
+        reference: "bump by hand",
         candidates: candidates![
+            "bump by hand" => small::<Span>,
             "blockwork Arena" => small::<Spans>,
             "bumpalo" => small::<Bumpalo<1>>,
             "bump-scope" => small::<BumpScope>,
+            "blink-alloc" => small::<Blink>,
             "mimalloc" => small::<Global<mimalloc::MiMalloc>>,
+            "snmalloc" => small::<Global<snmalloc_rs::SnMalloc>>,
+            "jemalloc" => small::<Global<tikv_jemallocator::Jemalloc>>,
             "system malloc" => small::<Global<std::alloc::System>>,
         ],
-        bars: &[],
+        bars: &[Bar::times("blockwork Arena", 1.1)],
     },
     Workload {
         name: "collections/map",
         operation: "insert into a hash map that grows from nothing to 1,000, and look it up once",
         reference: "system malloc",
         candidates: candidates![
+            "bump by hand" => map::<Span>,
             "blockwork Arena" => map::<Spans>,
             "bumpalo" => map::<Bumpalo<1>>,
             "bump-scope" => map::<BumpScope>,
+            "blink-alloc" => map::<Blink>,
             "mimalloc" => map::<Global<mimalloc::MiMalloc>>,
+            "snmalloc" => map::<Global<snmalloc_rs::SnMalloc>>,
+            "jemalloc" => map::<Global<tikv_jemallocator::Jemalloc>>,
             "system malloc" => map::<Global<std::alloc::System>>,
         ],
         bars: &[],

@@ -29,11 +29,36 @@ pub(crate) struct Candidate {
     pub(crate) run: fn(&mut Run),
 }
 
+/// The candidate that does all that a workload does, but for allocating: what the others
+/// take beyond it is theirs.
+pub(crate) const LOOP: &str = "the loop alone";
+
 /// What a candidate has to reach.
 pub(crate) struct Bar {
     pub(crate) candidate: &'static str,
-    /// Its time divided by that of the reference.
     pub(crate) at_most: f64,
+    pub(crate) of: Of,
+}
+
+/// What a bar is a bar of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Of {
+    /// The time divided by that of the reference.
+    Reference,
+    /// The nanoseconds beyond those of the [`LOOP`], if it is there.
+    Nanoseconds,
+}
+
+impl Bar {
+    /// At most so many times the reference.
+    pub(crate) const fn times(candidate: &'static str, at_most: f64) -> Self {
+        Self { candidate, at_most, of: Of::Reference }
+    }
+
+    /// At most so many nanoseconds.
+    pub(crate) const fn nanoseconds(candidate: &'static str, at_most: f64) -> Self {
+        Self { candidate, at_most, of: Of::Nanoseconds }
+    }
 }
 
 impl Workload {
@@ -51,8 +76,8 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Workload> {
 
 /// Writes candidates down: `"name" => function`.
 macro_rules! candidates {
-    ($($name:literal => $run:expr),+ $(,)?) => {
-        &[$($crate::kinds::Candidate { name: $name, run: $run }),+]
+    ($($(#[$meta:meta])* $name:literal => $run:expr),+ $(,)?) => {
+        &[$($(#[$meta])* $crate::kinds::Candidate { name: $name, run: $run }),+]
     };
 }
 use candidates;

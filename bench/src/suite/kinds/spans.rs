@@ -24,6 +24,8 @@ macro_rules! churns {
             candidates: candidates![
                 "blockwork SpanPool" => |run| churn::<RangesOf<SpanPool<System>>>(run, $live, Touch::First),
                 "mimalloc" => |run| churn::<Malloc<mimalloc::MiMalloc>>(run, $live, Touch::First),
+                "snmalloc" => |run| churn::<Malloc<snmalloc_rs::SnMalloc>>(run, $live, Touch::First),
+                "jemalloc" => |run| churn::<Malloc<tikv_jemallocator::Jemalloc>>(run, $live, Touch::First),
                 "system malloc" => |run| churn::<Malloc<std::alloc::System>>(run, $live, Touch::First),
             ],
             bars: &[],

@@ -4,10 +4,12 @@
 use core::{alloc::Layout, cell::Cell, ptr::NonNull};
 use std::alloc::{alloc, dealloc};
 
+use allocator_api2::alloc::{AllocError, Allocator};
 use bench::{by_hand::FreeList, opaque::opaque};
 
 use crate::kinds::{
     bump::{Layouts, Values},
+    collections::Region,
     fixed::Fixed,
 };
 
@@ -130,6 +132,47 @@ impl Layouts for Span {
     #[inline(always)]
     fn bytes(&mut self, layout: Layout) -> NonNull<u8> {
         self.allocate(layout)
+    }
+}
+
+// SAFETY: blocks of a span are distinct until the reset, when no collection is left.
+unsafe impl Allocator for &Span {
+    #[inline(always)]
+    fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
+        Ok(NonNull::slice_from_raw_parts(Span::allocate(self, layout), layout.size()))
+    }
+
+    #[inline(always)]
+    unsafe fn deallocate(&self, _block: NonNull<u8>, _layout: Layout) {}
+
+    /// The last block grows where it is.
+    #[inline(always)]
+    unsafe fn grow(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, AllocError> {
+        let start = block.addr().get();
+        if start + old.size() == self.position.get() && new.size() <= self.end - start {
+            self.position.set(start + new.size());
+            return Ok(NonNull::slice_from_raw_parts(block, new.size()));
+        }
+        let moved = Span::allocate(self, new);
+        // SAFETY: both are as large as the old one at least, and distinct.
+        unsafe { moved.copy_from_nonoverlapping(block, old.size()) };
+        Ok(NonNull::slice_from_raw_parts(moved, new.size()))
+    }
+}
+
+impl Region for Span {
+    type Allocator<'a> = &'a Self;
+
+    fn new(bytes: usize) -> Self {
+        Self::with_room(bytes)
+    }
+
+    fn allocator(&self) -> &Self {
+        self
+    }
+
+    fn reset(&mut self) {
+        <Self as Values>::reset(self);
     }
 }
 

@@ -27,6 +27,14 @@ impl Named for mimalloc::MiMalloc {
     const GLOBAL: Self = Self;
 }
 
+impl Named for tikv_jemallocator::Jemalloc {
+    const GLOBAL: Self = Self;
+}
+
+impl Named for snmalloc_rs::SnMalloc {
+    const GLOBAL: Self = Self;
+}
+
 impl Named for std::alloc::System {
     const GLOBAL: Self = Self;
 }

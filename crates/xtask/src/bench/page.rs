@@ -35,6 +35,9 @@ const MISLEAD: &str = "\
 - **Resident** memory of a malloc includes what it sets up at its first use, and mimalloc's huge pages, which are whole or not at all.
 ";
 
+/// The candidate that does all that a workload does, but for allocating.
+const LOOP: &str = "the loop alone";
+
 /// Why a job takes what it does, where a peer takes less.
 const WHY: &[(&str, &str)] = &[
     (
@@ -86,7 +89,7 @@ pub(super) fn text(results: &Results) -> String {
     }
     let tables = data.get("tables").get("tables").list();
     if !tables.is_empty() {
-        text += "## Workload by workload\n\nTimes divided by that of the reference in the same pass, in the middle of the passes.\n\n";
+        text += "## Workload by workload\n\nTimes divided by that of the reference in the same pass, in the middle of the passes; *net* is without what the loop itself takes, and *ins* are instructions by callgrind.\n\n";
         tables.iter().for_each(|table| text += &compared(table));
     }
     text += &counted(&results.counts);
@@ -243,22 +246,33 @@ fn cells(job: &Json, sizes: &[f64], live: usize) -> String {
 
 /// A table of ratios.
 fn compared(table: &Json) -> String {
+    let alone = table.get("rows").named(LOOP).get("instructions").number();
+    let counted = if alone.is_some() { "net ins" } else { "ins" };
     let mut text = format!(
-        "### {}\n\n{}.\n\n| candidate | time × | ns | noise | |\n|---|---:|---:|---:|---|\n",
+        "### {}\n\n{}.\n\n| candidate | time × | noise | net × | ns | {counted} | |\n|---|---:|---:|---:|---:|---:|---|\n",
         table.get("name").text(),
         sentence(table.get("operation").text())
     );
     for row in table.get("rows").list() {
         let number = |name: &str| row.get(name).number();
-        let [ratio, time] = ["ratio", "ns"].map(|name| number(name).map_or("–".to_owned(), three_digits));
+        let [ratio, net, time] = ["ratio", "net", "ns"].map(|name| number(name).map_or(String::new(), three_digits));
+        // What the loop itself takes stands in its own row.
+        let own = if row.get("name").text() == LOOP { None } else { alone };
+        let own = number("instructions").map(|count| format!("{:.1}", count - own.unwrap_or_default()));
+        let own = own.unwrap_or_default();
         let noise = number("noise").unwrap_or_default() * 100.0;
         let verdict = match row.get("verdict").text() {
             "reference" => "reference".to_owned(),
             "level" => "level, within noise".to_owned(),
             "bar" => held(row.get("held")),
+            "nanoseconds" => {
+                let own = number("own").map_or("–".to_owned(), three_digits);
+                format!("{own} ns beyond the loop, {}", held(row.get("held")))
+            }
             _ => String::new(),
         };
-        writeln!(text, "| {} | {ratio} | {time} | ± {noise:.1} % | {verdict} |", row.get("name").text())
+        let name = row.get("name").text();
+        writeln!(text, "| {name} | {ratio} | ± {noise:.1} % | {net} | {time} | {own} | {verdict} |")
             .expect("writing to a string");
     }
     text + "\n"
