@@ -13,7 +13,8 @@ use crate::{
 /// One workload's table, as Markdown.
 pub(crate) fn table(workload: &Workload, rows: &[Row]) -> String {
     let wide = rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
-    let counted = if instructions(workload.name, LOOP).is_some() { "net ins" } else { "ins" };
+    let alone = instructions(workload.name, LOOP);
+    let counted = if alone.is_some() { "net ins" } else { "ins" };
     let mut text = format!(
         "\n### {}\n\nOne operation: {}.\n\n\
          | {:<wide$} | time × |    noise |  net × |       ns | {counted:>7} | |\n\
@@ -23,7 +24,10 @@ pub(crate) fn table(workload: &Workload, rows: &[Row]) -> String {
     for row in rows {
         let noise = format!("± {:.1} %", row.noise * 100.0);
         let net = row.net.map(ratio).unwrap_or_default();
-        let own = net_instructions(workload.name, row.name).map(|own| format!("{own:.1}")).unwrap_or_default();
+        let own = instructions(workload.name, row.name);
+        // What the loop itself takes stands in its own row.
+        let own = own.map(|own| if row.name == LOOP { own } else { own - alone.unwrap_or(0.0) });
+        let own = own.map(|own| format!("{own:.1}")).unwrap_or_default();
         writeln!(
             text,
             "| {:<wide$} | {:>6} | {noise:>8} | {net:>6} | {:>8} | {own:>7} | {} |",
@@ -44,9 +48,9 @@ pub(crate) fn json(workload: &Workload, rows: &[Row]) -> String {
             ("name", json::text(row.name)),
             ("ns", json::number(Some(row.nanoseconds))),
             ("ratio", json::number(Some(row.ratio))),
-            ("noise", json::number(Some(row.noise))),
             ("net", json::number(row.net)),
-            ("instructions", json::number(net_instructions(workload.name, row.name))),
+            ("instructions", json::number(instructions(workload.name, row.name))),
+            ("noise", json::number(Some(row.noise))),
         ];
         let level = match row.verdict {
             Verdict::Reference => "reference",
@@ -56,9 +60,9 @@ pub(crate) fn json(workload: &Workload, rows: &[Row]) -> String {
                 fields.push(("held", held.json()));
                 "bar"
             }
-            Verdict::Nanoseconds(held, beyond) => {
-                fields.extend([("held", held.json()), ("beyond", json::number(Some(beyond)))]);
-                "bar"
+            Verdict::Nanoseconds(held, own) => {
+                fields.extend([("held", held.json()), ("own", json::number(Some(own)))]);
+                "nanoseconds"
             }
         };
         fields.push(("verdict", json::text(level)));
@@ -70,13 +74,6 @@ pub(crate) fn json(workload: &Workload, rows: &[Row]) -> String {
         ("reference", json::text(workload.reference)),
         ("rows", json::array(rows)),
     ])
-}
-
-/// Instructions of a candidate, less what the loop alone takes where that was counted: that
-/// stands in its own row.
-fn net_instructions(workload: &str, candidate: &str) -> Option<f64> {
-    let alone = if candidate == LOOP { None } else { instructions(workload, LOOP) };
-    Some(instructions(workload, candidate)? - alone.unwrap_or(0.0))
 }
 
 /// What `cargo xtask bench --count` has counted for a candidate, the loop included.

@@ -7,7 +7,7 @@ use blockwork::{Memo, Pages, SpanPool, System};
 
 use super::{
     Growth, curves,
-    peers::{HeapRanges, Jemalloc, Ours},
+    peers::{HeapRanges, Ours},
 };
 use crate::{
     kinds::ranges::Ranges,
@@ -26,7 +26,8 @@ pub(super) const GROWTHS: &[Growth] = &[
             "blockwork Malloc" => churn::<Malloc<Ours>>,
             "blockwork Memo" => churn::<RangesOf<Memo<System>>>,
             "mimalloc" => churn::<Malloc<mimalloc::MiMalloc>>,
-            "jemalloc" => churn::<Malloc<Jemalloc>>,
+            "snmalloc" => churn::<Malloc<snmalloc_rs::SnMalloc>>,
+            "jemalloc" => churn::<Malloc<tikv_jemallocator::Jemalloc>>,
             "system malloc" => churn::<Malloc<std::alloc::System>>,
         ],
     },
@@ -41,7 +42,8 @@ pub(super) const GROWTHS: &[Growth] = &[
             "blockwork Malloc" => aligned::<Malloc<Ours>>,
             "Pages: mapped each time" => aligned::<RangesOf<Pages>>,
             "mimalloc" => aligned::<Malloc<mimalloc::MiMalloc>>,
-            "jemalloc" => aligned::<Malloc<Jemalloc>>,
+            "snmalloc" => aligned::<Malloc<snmalloc_rs::SnMalloc>>,
+            "jemalloc" => aligned::<Malloc<tikv_jemallocator::Jemalloc>>,
             "system malloc" => aligned::<Malloc<std::alloc::System>>,
         ],
     },

@@ -5,13 +5,14 @@ use bench::opaque::{opaque_mut, opaque_ref};
 use blockwork::{ArenaVec, Handle, List, Reset as _, System};
 use hashbrown::{DefaultHashBuilder, HashMap};
 
-use super::{Growth, TO_1E6, TO_1E7, curves, peers::Jemalloc};
+use super::{Growth, TO_1E6, TO_1E7, curves};
 use crate::{
     kinds::{
         bump::Values,
         collections::{Region, Spanned},
     },
     peers::{
+        blink_alloc::Blink,
         blockwork::{OneSpan, Spans},
         bump_scope::BumpScope,
         bumpalo::Bumpalo,
@@ -34,9 +35,10 @@ pub(super) const GROWTHS: &[Growth] = &[
             "bump by hand" => words::<Span>,
             "bumpalo" => words::<Bumpalo<1>>,
             "bump-scope" => words::<BumpScope>,
+            "blink-alloc" => words::<Blink>,
             "typed-arena, made anew" => words::<Words>,
             "mimalloc, each freed" => words::<Kept<Malloc<mimalloc::MiMalloc>>>,
-            "jemalloc, each freed" => words::<Kept<Malloc<Jemalloc>>>,
+            "jemalloc, each freed" => words::<Kept<Malloc<tikv_jemallocator::Jemalloc>>>,
             "system malloc, each freed" => words::<Kept<Malloc<std::alloc::System>>>,
         ],
     },
@@ -53,7 +55,7 @@ pub(super) const GROWTHS: &[Growth] = &[
             "bumpalo's Vec" => push_bumpalo,
             "bump-scope's BumpVec" => push_bump_scope,
             "allocator-api2 Vec in mimalloc" => push::<Global<mimalloc::MiMalloc>>,
-            "allocator-api2 Vec in jemalloc" => push::<Global<Jemalloc>>,
+            "allocator-api2 Vec in jemalloc" => push::<Global<tikv_jemallocator::Jemalloc>>,
         ],
     },
     Growth {
@@ -66,7 +68,7 @@ pub(super) const GROWTHS: &[Growth] = &[
             "bumpalo" => map::<Bumpalo<1>>,
             "bump-scope" => map::<BumpScope>,
             "mimalloc" => map::<Global<mimalloc::MiMalloc>>,
-            "jemalloc" => map::<Global<Jemalloc>>,
+            "jemalloc" => map::<Global<tikv_jemallocator::Jemalloc>>,
             "system malloc" => map::<Global<std::alloc::System>>,
         ],
     },
@@ -95,7 +97,7 @@ fn words<P: Values>(run: &mut Run, words: usize) {
 
 /// Grows a vector some times, and adds up what is in it.
 macro_rules! push_all {
-    ($run:ident, $numbers:ident, $vec:expr, $after:expr) => {{
+    ($run:ident, $numbers:ident, $vec:expr $(, $after:expr)?) => {{
         let numbers = $run.size($numbers);
         let times = times($run, numbers);
         $run.rounds(numbers * times, || {
@@ -108,7 +110,7 @@ macro_rules! push_all {
                     }
                     sum = opaque_ref(&vec).iter().fold(sum, |sum, &number| sum.wrapping_add(u64::from(number)));
                 }
-                $after;
+                $($after;)?
             }
             sum
         });
@@ -121,11 +123,11 @@ fn room(run: &Run, numbers: usize) -> usize {
 }
 
 fn push_std(run: &mut Run, numbers: usize) {
-    push_all!(run, numbers, Vec::new(), ());
+    push_all!(run, numbers, Vec::new());
 }
 
 fn push_list<A: Handle>(run: &mut Run, numbers: usize) {
-    push_all!(run, numbers, List::<u32, A>::new(), ());
+    push_all!(run, numbers, List::<u32, A>::new());
 }
 
 fn push_arena(run: &mut Run, numbers: usize) {

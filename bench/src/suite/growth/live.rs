@@ -7,7 +7,7 @@ use blockwork::{Memo, SpanPool, System};
 
 use super::{
     Curve, Growth, TO_1E6, TO_1E7, curves,
-    peers::{ConcurrentBlocks, HeapBlocks, HeapRanges, Jemalloc, Ours},
+    peers::{ConcurrentBlocks, HeapBlocks, HeapRanges, Ours},
 };
 use crate::{
     kinds::{
@@ -40,7 +40,8 @@ macro_rules! pools {
             "slab" => $run::<Values>,
             "heapless box pool" => $run::<Boxes>,
             "mimalloc" => $run::<Malloc<mimalloc::MiMalloc>>,
-            "jemalloc" => $run::<Malloc<Jemalloc>>,
+            "snmalloc" => $run::<Malloc<snmalloc_rs::SnMalloc>>,
+            "jemalloc" => $run::<Malloc<tikv_jemallocator::Jemalloc>>,
             "system malloc" => $run::<Malloc<std::alloc::System>>,
         ]
     };
@@ -52,7 +53,8 @@ const SPANS: &[Curve] = curves![
     "blockwork Malloc" => spans::<Malloc<Ours>>,
     "blockwork Memo" => spans::<RangesOf<Memo<System>>>,
     "mimalloc" => spans::<Malloc<mimalloc::MiMalloc>>,
-    "jemalloc" => spans::<Malloc<Jemalloc>>,
+    "snmalloc" => spans::<Malloc<snmalloc_rs::SnMalloc>>,
+    "jemalloc" => spans::<Malloc<tikv_jemallocator::Jemalloc>>,
     "system malloc" => spans::<Malloc<std::alloc::System>>,
 ];
 

@@ -1,9 +1,6 @@
 //! Candidates that only the pictures have.
 
-use core::{
-    alloc::{GlobalAlloc, Layout},
-    ffi::c_int,
-};
+use core::alloc::{GlobalAlloc, Layout};
 
 use blockwork::{
     AllocError, Allocate, BlockOf, BlockPool, BlockPoolConfig, Buffer, Checked, ChunkSize, ConcurrentBlockPool,
@@ -15,47 +12,6 @@ use crate::peers::{
     blockwork::{Blocks64, Make, MakeRanges, RangesOf},
     global::Named,
 };
-
-/// jemalloc, through the trait by which programs use it.
-pub(crate) struct Jemalloc;
-
-/// jemalloc's own way to say an alignment.
-fn aligned(layout: Layout) -> c_int {
-    if layout.align() <= 16 && layout.align() <= layout.size() { 0 } else { layout.align().trailing_zeros() as c_int }
-}
-
-// SAFETY: jemalloc is an allocator, and knows blocks by their address.
-unsafe impl GlobalAlloc for Jemalloc {
-    #[inline(always)]
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        match aligned(layout) {
-            // SAFETY: any size will do.
-            0 => unsafe { tikv_jemalloc_sys::malloc(layout.size()) }.cast(),
-            // SAFETY: the size is not zero, which no workload asks for.
-            flags => unsafe { tikv_jemalloc_sys::mallocx(layout.size(), flags) }.cast(),
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: of jemalloc, with this size and alignment.
-        unsafe { tikv_jemalloc_sys::sdallocx(block.cast(), layout.size(), aligned(layout)) }
-    }
-
-    #[inline(always)]
-    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        match aligned(layout) {
-            // SAFETY: of jemalloc.
-            0 => unsafe { tikv_jemalloc_sys::realloc(block.cast(), size) }.cast(),
-            // SAFETY: of jemalloc; the size is not zero.
-            flags => unsafe { tikv_jemalloc_sys::rallocx(block.cast(), size, flags) }.cast(),
-        }
-    }
-}
-
-impl Named for Jemalloc {
-    const GLOBAL: Self = Self;
-}
 
 /// Our malloc, as a program's global allocator would reach it.
 pub(crate) struct Ours;

@@ -121,8 +121,15 @@ impl Hold for bump_scope::Bump {
     }
 }
 
-/// A value of so many bytes that nobody has written.
-type Bytes<const SIZE: usize> = MaybeUninit<[u8; SIZE]>;
+/// A value of so many bytes that nobody has written, aligned as most values are.
+#[repr(C, align(8))]
+pub(super) struct Bytes<const SIZE: usize>(MaybeUninit<[u8; SIZE]>);
+
+impl<const SIZE: usize> Bytes<SIZE> {
+    fn uninit() -> Self {
+        Self(MaybeUninit::uninit())
+    }
+}
 
 /// Where a value lies.
 fn at<const SIZE: usize>(value: &mut Bytes<SIZE>) -> NonNull<u8> {

@@ -8,10 +8,7 @@ use super::{
     holders::{Classes, InDenseSlotMap, InPool, InSlab, InSlotMap, InTypedArena, Part},
     measure::{mixed, multiples, same},
 };
-use crate::{
-    growth::peers::{Jemalloc, Ours},
-    peers::global::Malloc,
-};
+use crate::{growth::peers::Ours, peers::global::Malloc};
 
 /// Writes candidates down: whose parent counts, and who has none.
 macro_rules! candidates {
@@ -55,7 +52,8 @@ pub(crate) const JOBS: &[Job] = &[
             mallocs:
             "blockwork Malloc" => same::<Malloc<Ours>>,
             "mimalloc" => same::<Malloc<mimalloc::MiMalloc>>,
-            "jemalloc" => same::<Malloc<Jemalloc>>,
+            "snmalloc" => same::<Malloc<snmalloc_rs::SnMalloc>>,
+            "jemalloc" => same::<Malloc<tikv_jemallocator::Jemalloc>>,
             "system malloc" => same::<Malloc<std::alloc::System>>,
         ],
     },
@@ -96,7 +94,8 @@ pub(crate) const JOBS: &[Job] = &[
             mallocs:
             "blockwork Malloc" => mixed::<Malloc<Ours>>,
             "mimalloc" => mixed::<Malloc<mimalloc::MiMalloc>>,
-            "jemalloc" => mixed::<Malloc<Jemalloc>>,
+            "snmalloc" => mixed::<Malloc<snmalloc_rs::SnMalloc>>,
+            "jemalloc" => mixed::<Malloc<tikv_jemallocator::Jemalloc>>,
             "system malloc" => mixed::<Malloc<std::alloc::System>>,
         ],
     },
@@ -111,7 +110,8 @@ pub(crate) const JOBS: &[Job] = &[
             mallocs:
             "blockwork Malloc" => multiples::<Malloc<Ours>>,
             "mimalloc" => multiples::<Malloc<mimalloc::MiMalloc>>,
-            "jemalloc" => multiples::<Malloc<Jemalloc>>,
+            "snmalloc" => multiples::<Malloc<snmalloc_rs::SnMalloc>>,
+            "jemalloc" => multiples::<Malloc<tikv_jemallocator::Jemalloc>>,
             "system malloc" => multiples::<Malloc<std::alloc::System>>,
         ],
     },

@@ -146,9 +146,12 @@ pub(crate) fn smoke(job: &Job) -> Result<(), String> {
     Ok(())
 }
 
+/// Bytes for each block, taken and resident.
+type Beyond = (Option<f64>, Option<f64>);
+
 impl Line {
     /// Bytes beyond the payload for each block: taken, and resident.
-    fn overheads(&self) -> Vec<Vec<(Option<f64>, Option<f64>)>> {
+    fn overheads(&self) -> Vec<Vec<Beyond>> {
         let each = |held: &Held, live: usize| {
             let beyond = |bytes: usize| (bytes as f64 - held.payload as f64) / live as f64;
             (self.candidate.counted.then(|| beyond(held.taken)), held.resident.map(beyond))
@@ -189,7 +192,7 @@ pub(crate) fn table(job: &Job, lines: &[Line]) -> String {
 pub(crate) fn json(job: &Job, lines: &[Line]) -> String {
     let lines = lines.iter().map(|line| {
         let overheads = line.overheads();
-        let of = |pick: fn(&(Option<f64>, Option<f64>)) -> Option<f64>| {
+        let of = |pick: fn(&Beyond) -> Option<f64>| {
             json::array(
                 overheads.iter().map(|of_size| json::array(of_size.iter().map(|cell| json::number(pick(cell))))),
             )

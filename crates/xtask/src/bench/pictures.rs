@@ -125,7 +125,7 @@ pub(super) fn said(point: f64, axis: &str) -> String {
     grouped(point / unit) + name
 }
 
-/// Of how many bytes a block of a job is on average, and what is said of it.
+/// How many blocks a candidate is asked for at once, on average.
 pub(super) fn average(job: &str) -> f64 {
     if job == "memory/spans" { 4.5 } else { 1.0 }
 }
@@ -164,7 +164,7 @@ fn of_sizes(job: &Json) -> Chart {
         values: sizes
             .iter()
             .enumerate()
-            .map(|(at, size)| Some(1.0 + overhead(line, at, live)? / (size * average(name))))
+            .map(|(at, size)| Some(1.0 + overhead(line, at, live?)? / (size * average(name))))
             .collect(),
     };
     Chart {
@@ -203,8 +203,8 @@ fn of_live(job: &Json) -> Chart {
 }
 
 /// Where `number` stands among the numbers of live blocks.
-pub(super) fn place(job: &Json, number: f64) -> usize {
-    job.get("live").numbers().iter().position(|&live| live == Some(number)).unwrap_or_default()
+pub(super) fn place(job: &Json, number: f64) -> Option<usize> {
+    job.get("live").numbers().iter().position(|&live| live == Some(number))
 }
 
 #[cfg(test)]

@@ -72,7 +72,14 @@ fn front(results: &Results) -> Option<Front> {
             y: of(at, Runs::peak),
         };
         Panel {
-            title: format!("{} ({} workloads)", described(group), runs.len()),
+            title: format!(
+                "{} ({})",
+                described(group),
+                match runs.len() {
+                    1 => "1 workload".to_owned(),
+                    many => format!("{many} workloads"),
+                }
+            ),
             spots: results.mallocs.iter().enumerate().map(spot).collect(),
         }
     };
@@ -159,6 +166,6 @@ mod tests {
         assert!(page.contains("| one live, 16 B | 44 | 32 |"), "{page}");
         assert!(!page.contains("NaN"), "{page}");
         let picture = front(&two()).unwrap().draw();
-        assert!(picture.contains("Applications (1 workloads)") && !picture.contains("NaN"), "{picture}");
+        assert!(picture.contains("Applications (1 workload)") && !picture.contains("NaN"), "{picture}");
     }
 }

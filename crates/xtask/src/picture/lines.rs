@@ -40,7 +40,7 @@ impl Chart {
         let names = self.lines.iter().map(|line| width_of(&line.name)).fold(60.0, f64::max);
         let right = WIDTH - names - 52.0;
         let subtitle = wrapped(&self.subtitle, WIDTH - 2.0 * MARGIN);
-        let top = 66.0 + 18.0 * subtitle.len() as f64;
+        let top = 82.0 + 18.0 * subtitle.len() as f64;
         let bottom = top + PLOT;
         let mut svg = Svg::new(WIDTH, bottom + 62.0);
         svg.text("title", Anchor::Start, [MARGIN, 34.0], &self.title);
