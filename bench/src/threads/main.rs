@@ -14,6 +14,7 @@
 //! the machine's doing.
 
 mod bars;
+mod objects;
 mod peers;
 mod work;
 

@@ -6,7 +6,7 @@ mod regions;
 mod values;
 
 pub(crate) use self::{
-    blocks::{Blocks, BlocksOverMemo, Classes, PerChunkBlocks, Slots},
+    blocks::{Blocks, BlocksInOne, BlocksOverMemo, Classes, PerChunkBlocks, Slots},
     ranges::RangesOf,
     regions::{OneSpan, Spans},
     values::{Boxed, Keyed},
