@@ -36,7 +36,7 @@ pub(crate) const PATHS: &[Path] = &[
     Path { name: "typed pool: a box in a shared pool", bar: None, run: typed_pool_shared_box },
     Path { name: "typed pool: insert, remove by key", bar: None, run: typed_pool_key },
     Path { name: "typed pool: get by key", bar: None, run: typed_pool_get },
-    Path { name: "bump: 8 bytes", bar: Some(8.0), run: bump_8 },
+    Path { name: "bump: 8 bytes", bar: Some(7.0), run: bump_8 },
     Path { name: "arena: 8 bytes", bar: Some(7.0), run: arena_8 },
     Path { name: "arena: a value of 8 bytes", bar: Some(8.0), run: arena_value },
     Path { name: "arena: layout at run time", bar: Some(20.0), run: arena_run_time },

@@ -16,6 +16,7 @@
 //! Then the same with 1 to 8 threads: see [`scaling`].
 
 mod bars;
+mod objects;
 mod peers;
 mod scaling;
 mod work;

@@ -15,7 +15,10 @@ use blockwork::{
 };
 use heapless::pool::boxed::{Box as Pooled, BoxBlock};
 
-use crate::work::{Outcome, Workload, run};
+use crate::{
+    objects::{Array, Global, ObjectPool, Opool, Queued, Segments, Sharded},
+    work::{Outcome, Workload, run},
+};
 
 const LAYOUT: Layout = Layout::new::<[u64; 8]>();
 
@@ -46,6 +49,7 @@ macro_rules! by_address {
         }
     };
 }
+pub(crate) use by_address;
 
 /// A heap by name.
 pub(crate) struct Candidate {
@@ -56,6 +60,7 @@ pub(crate) struct Candidate {
 pub(crate) const CANDIDATES: &[Candidate] = &[
     Candidate { name: "jemalloc", run: |workload, pairs| run(workload, &Jemalloc, pairs) },
     Candidate { name: "mimalloc", run: |workload, pairs| run(workload, &Mimalloc, pairs) },
+    Candidate { name: "snmalloc", run: |workload, pairs| run(workload, &Global(snmalloc_rs::SnMalloc), pairs) },
     Candidate { name: "system", run: |workload, pairs| run(workload, &Part(System), pairs) },
     Candidate {
         name: "ThreadCached, one size",
@@ -103,6 +108,11 @@ pub(crate) const CANDIDATES: &[Candidate] = &[
         },
     },
     Candidate { name: "heapless box pool", run: |workload, pairs| run(workload, &Heapless::new(), pairs) },
+    Candidate { name: "ArrayQueue", run: |workload, pairs| run(workload, &Queued::<Array>::new(), pairs) },
+    Candidate { name: "SegQueue", run: |workload, pairs| run(workload, &Queued::<Segments>::new(), pairs) },
+    Candidate { name: "sharded-slab", run: |workload, pairs| run(workload, &Sharded::new(), pairs) },
+    Candidate { name: "object-pool", run: |workload, pairs| run(workload, &ObjectPool::new(), pairs) },
+    Candidate { name: "opool", run: |workload, pairs| run(workload, &Opool::new(), pairs) },
     Candidate { name: "private, by hand", run: |workload, pairs| run(workload, &Private, pairs) },
     Candidate { name: "Locked by SpinLock", run: |workload, pairs| run(workload, &Part(pool(SpinLock::new())), pairs) },
     Candidate {
@@ -133,10 +143,10 @@ fn growing() -> ConcurrentBlockPool<System, Line> {
 }
 
 /// Blocks of pools that do not grow: more than are ever on their way.
-const BLOCKS: usize = 8192;
+pub(crate) const BLOCKS: usize = 8192;
 
 /// Memory for the pools that do not grow, with links beside the blocks or without.
-fn lines() -> Vec<CacheLine> {
+pub(crate) fn lines() -> Vec<CacheLine> {
     vec![CacheLine([0; 64]); BLOCKS + BLOCKS / 16 + 1]
 }
 
@@ -310,6 +320,6 @@ impl Heap for Private {
 }
 
 #[cold]
-fn exhausted() -> ! {
+pub(crate) fn exhausted() -> ! {
     panic!("out of memory")
 }

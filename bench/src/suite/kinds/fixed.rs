@@ -11,7 +11,7 @@ use crate::peers::cpp::Boost;
 use crate::peers::cpp::{CppPool, Pmr};
 use crate::{
     peers::{
-        blockwork::{Blocks, BlocksOverMemo, Classes, PerChunkBlocks, Slots},
+        blockwork::{Blocks, BlocksInOne, BlocksOverMemo, Classes, PerChunkBlocks, Slots},
         floor::FreeBlocks,
         global::Malloc,
         heapless::Boxes,
@@ -167,12 +167,13 @@ pub(super) const WORKLOADS: &[Workload] = &[
     Workload {
         name: "fixed/cold",
         operation: "a block of 100,000 in a new pool that is dropped with all of them",
-        reference: "free list by hand",
+        reference: "slab",
         candidates: candidates![
             "free list by hand" => cold::<FreeBlocks>,
             "blockwork BlockPool" => cold::<Blocks>,
             "blockwork BlockPool, PerChunk" => cold::<PerChunkBlocks>,
             "blockwork BlockPool over a Memo" => cold::<BlocksOverMemo>,
+            "blockwork BlockPool, one chunk" => cold::<BlocksInOne>,
             "blockwork Slab" => cold::<Slots>,
             "slab" => cold::<Values>,
             #[cfg(boost)]
@@ -184,7 +185,7 @@ pub(super) const WORKLOADS: &[Workload] = &[
             "jemalloc, each freed" => cold_each::<Malloc<tikv_jemallocator::Jemalloc>>,
             "system malloc, each freed" => cold_each::<Malloc<std::alloc::System>>,
         ],
-        bars: &[],
+        bars: &[Bar::times("blockwork BlockPool over a Memo", 1.0), Bar::times("blockwork BlockPool, one chunk", 1.0)],
     },
 ];
 

@@ -6,7 +6,7 @@ use bench::opaque::opaque_mut;
 use blockwork::{SpanPool, System};
 
 use super::{
-    Workload, candidates,
+    Bar, Workload, candidates,
     ranges::{Nothing, Ranges},
 };
 use crate::{
@@ -51,10 +51,14 @@ const BY_LIVE: Workload = Workload {
         "10,000 live" => |run| by_live::<RangesOf<SpanPool<System>>>(run, 10_000),
         "100,000 live" => |run| by_live::<RangesOf<SpanPool<System>>>(run, 100_000),
         "1,000,000 live" => |run| by_live::<RangesOf<SpanPool<System>>>(run, 1_000_000),
+        "mimalloc, 100 live" => |run| by_live::<Malloc<mimalloc::MiMalloc>>(run, 100),
+        "mimalloc, 1,000,000 live" => |run| by_live::<Malloc<mimalloc::MiMalloc>>(run, 1_000_000),
+        "jemalloc, 100 live" => |run| by_live::<Malloc<tikv_jemallocator::Jemalloc>>(run, 100),
+        "jemalloc, 1,000,000 live" => |run| by_live::<Malloc<tikv_jemallocator::Jemalloc>>(run, 1_000_000),
         "the loop alone, 100 live" => |run| by_live::<Nothing>(run, 100),
         "the loop alone, 1,000,000 live" => |run| by_live::<Nothing>(run, 1_000_000),
     ],
-    bars: &[],
+    bars: &[Bar::nanoseconds("1,000 live", 40.0), Bar::nanoseconds("10,000 live", 40.0)],
 };
 
 pub(super) const WORKLOADS: &[Workload] = {

@@ -112,7 +112,6 @@ impl FreeList {
     /// # Safety
     ///
     /// - Each of them may be [pushed](Self::push).
-    #[cfg(all(feature = "malloc", target_os = "linux", not(any(loom, shuttle, blockwork_no_os))))]
     pub(crate) unsafe fn push_row(&self, first: NonNull<u8>, stride: usize, count: usize) {
         let Some(more) = count.checked_sub(1) else { return };
         let mut last = first;

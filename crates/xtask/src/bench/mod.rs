@@ -5,7 +5,7 @@ mod page;
 mod pictures;
 mod results;
 
-use std::{fmt::Write as _, fs, path::Path, process::Command};
+use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path, process::Command};
 
 use crate::{args::Args, callgrind};
 
@@ -74,8 +74,9 @@ fn finish(bench: &mut Command) -> Result<(), String> {
     if status.success() { Ok(()) } else { Err(format!("the bench ended with {status}")) }
 }
 
-/// Counts the instructions of the candidates that `filter` leaves, peers included; without a filter, into
-/// the table.
+/// Counts the instructions of the candidates that `filter` leaves, peers included, into the table.
+///
+/// What cannot run under Valgrind, as snmalloc with its reservation of addresses, has no row.
 pub(crate) fn count(root: &Path, filter: &str) -> Result<(), String> {
     callgrind::needed()?;
     build(root, "suite")?;
@@ -83,21 +84,38 @@ pub(crate) fn count(root: &Path, filter: &str) -> Result<(), String> {
     if !list.status.success() {
         return Err(String::from_utf8_lossy(&list.stderr).into_owned());
     }
+    let mut counted = BTreeMap::new();
+    for line in String::from_utf8_lossy(&list.stdout).lines() {
+        let (workload, candidate) = line.split_once('\t').ok_or("the list of candidates is not understood")?;
+        let name = format!("{workload:<26} {candidate:<36}");
+        match instructions(root, workload, candidate) {
+            Ok(count) => {
+                println!("{name} {count:>9.1}");
+                counted.insert(name, count);
+            }
+            Err(error) => println!("{name}         - {}", error.lines().next().unwrap_or_default()),
+        }
+    }
+    let old = fs::read_to_string(root.join(TABLE)).unwrap_or_default();
+    let all = suite(root).arg("--list").output().map_err(|error| error.to_string())?;
+    let table = table(&String::from_utf8_lossy(&all.stdout), &old, &counted);
+    fs::write(root.join(TABLE), table).map_err(|error| format!("{TABLE}: {error}"))
+}
+
+/// The table of all candidates there are: what was counted now, else what `old` has.
+fn table(list: &str, old: &str, counted: &BTreeMap<String, f64>) -> String {
     let mut table = String::from(
         "# Instructions per operation, the workload's loop included: `cargo xtask bench --count` writes this. Nothing is\n\
          # checked against it: it moves with the versions of the peers, which `Cargo.lock` pins.\n",
     );
-    for line in String::from_utf8_lossy(&list.stdout).lines() {
-        let (workload, candidate) = line.split_once('\t').ok_or("the list of candidates is not understood")?;
-        let row = format!("{workload:<26} {candidate:<36} {:>9.1}", instructions(root, workload, candidate)?);
-        println!("{row}");
-        writeln!(table, "{row}").expect("writing to a string");
+    for (workload, candidate) in list.lines().filter_map(|line| line.split_once('\t')) {
+        let name = format!("{workload:<26} {candidate:<36}");
+        let known = old.lines().find_map(|line| line.strip_prefix(&name)?.trim().parse().ok());
+        if let Some(count) = counted.get(&name).copied().or(known) {
+            writeln!(table, "{name} {count:>9.1}").expect("writing to a string");
+        }
     }
-    if filter.is_empty() {
-        fs::write(root.join(TABLE), table).map_err(|error| format!("{TABLE}: {error}"))
-    } else {
-        Ok(())
-    }
+    table
 }
 
 /// Instructions of one operation, by the difference of two runs.
@@ -124,4 +142,18 @@ fn suite(root: &Path) -> Command {
     let mut suite = Command::new(root.join(SUITE));
     suite.current_dir(root);
     suite
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_replaces_its_own_row_and_those_of_candidates_that_are_no_more_go() {
+        let row = |name: &str, count: f64| format!("{:<26} {name:<36} {count:>9.1}\n", "fixed/pair");
+        let old = row("slab", 35.0) + &row("gone", 1.0);
+        let counted = BTreeMap::from([(format!("{:<26} {:<36}", "fixed/pair", "opool"), 32.0)]);
+        let table = table("fixed/pair\tslab\nfixed/pair\topool\nfixed/pair\tsnmalloc\n", &old, &counted);
+        assert!(table.ends_with(&(row("slab", 35.0) + &row("opool", 32.0))), "{table}");
+    }
 }

@@ -89,6 +89,28 @@ impl Make for BlockPool<&'static Memo<System>, BlockOf<64, 8>> {
     }
 }
 
+/// The same in one chunk that has room for all of them, of which no more is touched than is used.
+pub(crate) struct BlocksInOne(Blocks64<BlockPool<System, BlockOf<64, 8>>>);
+
+impl Fixed for BlocksInOne {
+    type Handle = NonNull<u8>;
+
+    fn new(_blocks: usize) -> Self {
+        let config = BlockPoolConfig { block: BlockOf, chunk: ChunkSize::Blocks(100_000) };
+        Self(Blocks64(BlockPool::try_new(System, config).expect("a good configuration")))
+    }
+
+    #[inline(always)]
+    fn take(&mut self, word: u64) -> NonNull<u8> {
+        self.0.take(word)
+    }
+
+    #[inline(always)]
+    fn give(&mut self, block: NonNull<u8>) -> u64 {
+        self.0.give(block)
+    }
+}
+
 /// Those of [`Blocks`], but each chunk has its own free blocks.
 pub(crate) type PerChunkBlocks = Blocks64<BlockPool<System, BlockOf<64, 8>, PerChunk>>;
 

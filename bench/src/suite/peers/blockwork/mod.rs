@@ -6,7 +6,7 @@ mod regions;
 mod values;
 
 pub(crate) use self::{
-    blocks::{Blocks, Blocks64, BlocksOverMemo, Classes, Make, PerChunkBlocks, Slots},
+    blocks::{Blocks, Blocks64, BlocksInOne, BlocksOverMemo, Classes, Make, PerChunkBlocks, Slots},
     ranges::{MakeRanges, RangesOf},
     regions::{OneSpan, Spans},
     values::{Boxed, Keyed},

@@ -1,9 +1,13 @@
 //! Iterators over the values under keys.
 
-use core::{fmt, iter::FusedIterator, marker::PhantomData};
+use core::{fmt, iter::FusedIterator, marker::PhantomData, ptr::NonNull};
 
-use super::{Pool, key::PoolKey, slot::SlotRef};
-use crate::alloc::Allocate;
+use super::{
+    Pool,
+    key::PoolKey,
+    slot::{Slot, SlotRef},
+};
+use crate::{alloc::Allocate, math::doubling};
 
 impl<T, A: Allocate> Pool<T, A> {
     /// The values under keys, and their keys, in the order of their places.
@@ -46,27 +50,62 @@ impl<T, A: Allocate> Pool<T, A> {
 }
 
 /// Looks for values under keys.
+///
+/// Anybody may use the pool between two of them, and give rows back; but not the row of the
+/// value that was found last, which cannot go as long as the pool is borrowed.
 struct Walk<'p, T, A: Allocate> {
     pool: &'p Pool<T, A>,
+    /// The index of the next slot to look at.
     next: u32,
     /// What comes behind came later.
     end: u32,
+    /// Where that slot is, unless `next` is `row_end`.
+    slot: NonNull<Slot<T>>,
+    /// Invariant: the slots from `next` up to here were carved, follow one another, and are
+    /// none or in the row of the value that was found last.
+    row_end: u32,
 }
 
 impl<'p, T, A: Allocate> Walk<'p, T, A> {
     fn new(pool: &'p Pool<T, A>) -> Self {
-        Self { pool, next: 0, end: pool.carved.get() }
+        Self { pool, next: 0, end: pool.carved.get(), slot: NonNull::dangling(), row_end: 0 }
     }
 
+    #[inline]
     fn next(&mut self) -> Option<(PoolKey<T>, SlotRef<'p, T>)> {
-        while self.next < self.end {
-            let slot = self.pool.slot(self.next)?;
-            self.next = self.next.wrapping_add(1);
-            if let Some(key) = Pool::<T, A>::key(slot) {
-                return Some((key, slot));
+        loop {
+            while self.next < self.row_end {
+                let slot = self.slot;
+                // SAFETY: in the row, or its end.
+                self.slot = unsafe { slot.add(1) };
+                self.next = self.next.wrapping_add(1);
+                // SAFETY: carved, so it has a tag; what is found keeps its row.
+                let slot = unsafe { SlotRef::new(slot) };
+                if let Some(key) = Pool::<T, A>::key(slot) {
+                    return Some((key, slot));
+                }
+            }
+            if !self.enter() {
+                return None;
             }
         }
-        None
+    }
+
+    /// Goes on to the row of the next slot, if there is one.
+    #[cold]
+    fn enter(&mut self) -> bool {
+        // Some slots may have gone back.
+        let end = self.end.min(self.pool.carved.get());
+        let Some(slot) = self.pool.slot(self.next).filter(|_| self.next < end) else {
+            // What comes in their place is not for this walk.
+            self.end = self.next;
+            return false;
+        };
+        let (row, _) = Pool::<T, A>::place(self.next);
+        let row_end = doubling::row_start(row.saturating_add(1), Pool::<T, A>::FIRST_LOG2);
+        self.slot = slot.block().cast();
+        self.row_end = u32::try_from(row_end).unwrap_or(end).min(end);
+        true
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -92,6 +131,7 @@ impl<T, A: Allocate> Clone for PoolIter<'_, T, A> {
 impl<'p, T, A: Allocate> Iterator for PoolIter<'p, T, A> {
     type Item = (PoolKey<T>, &'p T);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let (key, slot) = self.0.next()?;
         // SAFETY: a value lives there; it is removed or changed through a mutable
@@ -107,6 +147,7 @@ impl<'p, T, A: Allocate> Iterator for PoolIter<'p, T, A> {
 impl<'p, T, A: Allocate> Iterator for PoolIterMut<'p, T, A> {
     type Item = (PoolKey<T>, &'p mut T);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let (key, slot) = self.0.next()?;
         // SAFETY: a value lives there, the pool is borrowed mutably, and each slot

@@ -188,7 +188,7 @@ impl<T, A: Allocate> Pool<T, A> {
     /// The slot of the value that `key` names.
     #[inline]
     fn find(&self, key: PoolKey<T>) -> Option<SlotRef<'_, T>> {
-        let slot = self.slot(key.number.get().wrapping_sub(1))?;
+        let slot = self.slot_numbered(key.number)?;
         // Of keys it is odd; of what is free, in a box or used up, even.
         (slot.tag().generation.get() == key.generation).then_some(slot)
     }

@@ -422,7 +422,29 @@ impl<T, A: Allocate> Pool<T, A> {
         if index >= self.carved.get() {
             return None;
         }
-        let (row, offset) = Self::place(index);
+        // SAFETY: it was carved.
+        unsafe { self.slot_at(Self::place(index)) }
+    }
+
+    /// The slot with this number, which is its index and one more.
+    #[inline]
+    fn slot_numbered(&self, number: NonZeroU32) -> Option<SlotRef<'_, T>> {
+        if number.get() > self.carved.get() {
+            return None;
+        }
+        // In full words, where it adds up with what `place` adds.
+        let index = Self::widened(number.get()).wrapping_sub(1);
+        // SAFETY: it was carved.
+        unsafe { self.slot_at(doubling::place(index, Self::FIRST_LOG2)) }
+    }
+
+    /// The slot in this row at this place.
+    ///
+    /// # Safety
+    ///
+    /// - It was carved.
+    #[inline]
+    unsafe fn slot_at(&self, (row, offset): (usize, usize)) -> Option<SlotRef<'_, T>> {
         // SAFETY: carved slots are in rows that are there.
         let first = unsafe { self.rows.get(row)?.get().unwrap_unchecked() };
         // SAFETY: in the row.

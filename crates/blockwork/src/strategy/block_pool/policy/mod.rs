@@ -15,7 +15,7 @@ mod tests;
 use super::shape::BlockShape;
 use crate::{
     math::{align::is_aligned, books::GROUP_BLOCKS},
-    os,
+    os::{self, track},
     raw::{
         free_list::FreeList,
         groups::{self, GROUP_SIZE, Groups},
@@ -157,6 +157,15 @@ pub trait FreeBlocks: fmt::Debug {
     fn check<S: BlockShape>(&self, shape: S) -> Result<(), &'static str>;
 }
 
+/// How many blocks [`Lifo`] takes from the untouched ones in one step.
+const CARVED_AT_ONCE: usize = 64;
+
+/// How far the last byte of a page is behind `block`, which lies in it.
+fn last_of_page(block: NonNull<u8>) -> usize {
+    const LAST: usize = 4095;
+    !block.addr().get() & LAST
+}
+
 impl FreeBlocks for FreeList {
     const NEW: Self = Self::new();
     const GROUP_SIZE: usize = 0;
@@ -176,9 +185,24 @@ impl FreeBlocks for FreeList {
         unsafe { self.push(block) }
     }
 
-    #[inline]
-    unsafe fn carve<S: BlockShape>(&self, first: NonNull<u8>, _bytes: usize, shape: S) -> (NonNull<u8>, usize) {
-        (first, shape.stride().size())
+    /// The blocks behind `first` in its page, up to a number of them, go into the list: the
+    /// next requests then find them there, and only one of many comes here.
+    unsafe fn carve<S: BlockShape>(&self, first: NonNull<u8>, bytes: usize, shape: S) -> (NonNull<u8>, usize) {
+        let stride = shape.stride().size();
+        // Those that begin in the page: no other one is touched.
+        let in_page = shape.blocks_in(last_of_page(first)).wrapping_add(1);
+        let blocks = in_page.min(shape.blocks_in(bytes)).min(CARVED_AT_ONCE);
+        let more = blocks.saturating_sub(1);
+        // SAFETY: one of the blocks, or their end.
+        let second = unsafe { first.add(stride) };
+        if track::ON {
+            // SAFETY: one of the blocks.
+            (0..more).for_each(|at| track::show_link(unsafe { second.add(at.wrapping_mul(stride)) }));
+        }
+        // SAFETY: so many blocks follow, which nobody has had; each is as large and as
+        // aligned as a link.
+        unsafe { self.push_row(second, stride, more) }
+        (first, blocks.wrapping_mul(stride))
     }
 
     fn nodes(&self) -> &FreeList {

@@ -358,6 +358,32 @@ fn values_that_come_during_an_iteration_do_no_harm() {
 }
 
 #[test]
+fn an_iteration_goes_on_when_rows_behind_it_go_and_come_back() {
+    let pool = Pool::new(System);
+    let keys: Vec<_> = (0..50_u32).map(|n| pool.insert(n)).collect();
+    let boxes: Vec<_> = (0..1000).map(|n| pool.alloc_box(n)).collect();
+    let mut iter = pool.iter();
+    assert_eq!(iter.next(), Some((keys[0], &0)));
+    drop(boxes);
+    pool.trim();
+    let again: Vec<_> = (0..2000).map(|n| pool.alloc_box(n)).collect();
+    assert_eq!(iter.map(|(_, n)| *n).collect::<Vec<_>>(), (1..50).collect::<Vec<_>>());
+    drop(again);
+}
+
+#[test]
+fn an_iteration_that_has_ended_stays_so_when_values_come() {
+    let pool = Pool::new(System);
+    let boxes: Vec<_> = (0..1000_u32).map(|n| pool.alloc_box(n)).collect();
+    let mut iter = pool.iter();
+    drop(boxes);
+    pool.trim();
+    assert_eq!(iter.next(), None);
+    (0..1000).for_each(|n| _ = pool.insert(n));
+    assert_eq!(iter.next(), None);
+}
+
+#[test]
 fn removing_while_iterating_is_retaining() {
     let mut pool = Pool::new(System);
     let keys: Vec<_> = (0..100).map(|n| pool.insert(Token::new(n))).collect();
