@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use super::Gate;
-use crate::run::{UNOPTIMISED, has, rustflags, rustup, skipped, test};
+use crate::run::{NIGHTLY_WAYS, UNOPTIMISED, has, host, rustflags, rustup, skipped, test};
 
 /// The tests whose names say that threads meet in them.
 const SHARED: &[&str] = &["sync::", "locked", "current", "thread", "raw::mail", "malloc::tests::threads"];
@@ -24,7 +24,7 @@ pub(super) fn thread_sanitizer(root: &Path, gate: Gate) -> Result<(), String> {
     }
     let mut command = rustup("cargo");
     command.args(["+nightly", "test", "-Zbuild-std", "-p", "blockwork", "--lib"]);
-    command.args(["--target", "x86_64-unknown-linux-gnu", "--target-dir", "target/tsan"]);
+    command.args(["--target", &host()?, "--target-dir", NIGHTLY_WAYS]);
     if gate == Gate::Fast {
         command.args(UNOPTIMISED);
         command.arg("--").args(SHARED);
