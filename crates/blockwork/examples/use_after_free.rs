@@ -2,9 +2,9 @@
 //! that its allocator still holds, for tools that watch memory to find:
 //! `use_after_free <part>`, or `<part>_tail`.
 //!
-//! With `right` before the part it reads nothing out of turn, and all is well.
+//! With `right` before the parts it reads nothing out of turn in any, and all is well.
 //! `cargo xtask ci` runs it under Valgrind (feature `valgrind`) and under
-//! `AddressSanitizer`, with each part.
+//! `AddressSanitizer`, with each part that reads, and with all that do not.
 
 use core::{alloc::Layout, hint::black_box, ptr::NonNull};
 use std::{env, process::ExitCode};
@@ -21,16 +21,16 @@ const LAYOUT: Layout = Layout::new::<[u64; 8]>();
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let (is_wrong, part) = match *arguments {
-        ["right", part] => (false, part),
-        [part] => (true, part),
+    let (is_wrong, parts) = match &*arguments {
+        ["right", parts @ ..] if !parts.is_empty() => (false, parts),
+        parts @ [_] => (true, parts),
         _ => return ExitCode::FAILURE,
     };
-    let is_right = match part.strip_suffix("_tail") {
+    let is_right = |part: &&str| match part.strip_suffix("_tail") {
         Some(part) => go(part, Trip::Tail { is_wrong }),
         None => go(part, Trip::Freed { is_wrong }),
     };
-    if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if parts.iter().all(is_right) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// What is done with a part, and whether it goes wrong.

@@ -25,6 +25,19 @@ pub(crate) fn test(root: &Path, name: &str, command: &mut Command) -> Result<(),
 /// steps that compile it once more to run few tests.
 pub(crate) const UNOPTIMISED: [&str; 2] = ["--config", "profile.dev.package.blockwork.opt-level=0"];
 
+/// What is compiled in other ways than the workspace is, by the stable compiler, and by
+/// the one of nightly: the ways share what runs while compiling, if they name a target.
+pub(crate) const OTHER_WAYS: &str = "target/ways";
+pub(crate) const NIGHTLY_WAYS: &str = "target/nightly";
+
+/// The target of the machine that we run on.
+pub(crate) fn host() -> Result<String, String> {
+    let said = rustup("rustc").arg("-vV").output().map_err(|error| format!("cannot run rustc: {error}"))?;
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    let host = said.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned).ok_or_else(|| format!("rustc does not name its host:\n{said}"))
+}
+
 /// Says that a step was left out, and why.
 pub(crate) fn skipped(name: &str, reason: &str) {
     println!("  skipped: {name} ({reason})");

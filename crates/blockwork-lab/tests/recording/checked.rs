@@ -71,9 +71,9 @@ fn children_threads_and_sudden_ends_are_checked() {
     is_found("char *p = kept = malloc(9); p[9] = 1; _exit(0)", "overrun", &["asked_by"]);
     let racing = "if (!unused) { pthread_t t[8]; \
                     for (int i = 0; i < 8; i++) pthread_create(t + i, 0, culprit, t); \
-                    for (int i = 0; i < 50; i++) if (fork() == 0) { free(malloc(50)); _exit(0); } else wait(0); \
+                    for (int i = 0; i < 20; i++) if (fork() == 0) { free(malloc(50)); _exit(0); } else wait(0); \
                     for (int i = 0; i < 8; i++) pthread_join(t[i], 0); } \
-                  else for (int i = 0; i < 2000; i++) { void *p = malloc(i); p = realloc(p, 2 * i + 1); free(p); }";
+                  else for (int i = 0; i < 500; i++) { void *p = malloc(i); p = realloc(p, 2 * i + 1); free(p); }";
     if let Some(found) = findings(racing) {
         let misuse: Vec<_> = found.iter().filter(|finding| finding["kind"] != "leak").collect();
         assert!(misuse.is_empty(), "{misuse:?}");

@@ -12,6 +12,12 @@ pub(crate) fn interleave() {
     yields::perhaps();
 }
 
+/// How many random schedules shuttle tries: `BLOCKWORK_SCHEDULES`, or many.
+#[cfg(all(test, shuttle))]
+pub(crate) fn schedules() -> usize {
+    std::env::var("BLOCKWORK_SCHEDULES").ok().and_then(|number| number.parse().ok()).unwrap_or(2000)
+}
+
 /// Yields of the processor, at random, in threads that ask for them.
 #[cfg(all(test, not(any(loom, shuttle))))]
 pub(crate) mod yields {

@@ -8,9 +8,7 @@ use std::{
 };
 
 use super::Gate;
-use crate::run::{UNOPTIMISED, has, report, rustflags, rustup, skipped, step, test};
-
-const TARGET: &str = "x86_64-unknown-linux-gnu";
+use crate::run::{NIGHTLY_WAYS, UNOPTIMISED, has, host, report, rustflags, rustup, skipped, step, test};
 
 /// Modules of the library's own tests that touch memory through raw pointers
 /// and are quick under Valgrind.
@@ -36,9 +34,10 @@ pub(super) fn address_sanitizer(root: &Path, gate: Gate) -> Result<(), String> {
         skipped("AddressSanitizer", "no nightly toolchain");
         return Ok(());
     }
+    let target = host()?;
     let mut command = rustup("cargo");
     command
-        .args(["+nightly", "test", "-p", "blockwork", "--target", TARGET, "--target-dir", "target/asan"])
+        .args(["+nightly", "test", "-p", "blockwork", "--target", &target, "--target-dir", NIGHTLY_WAYS])
         .args(UNOPTIMISED);
     command.args(match gate {
         Gate::Fast => &["--lib"][..],
@@ -52,10 +51,10 @@ pub(super) fn address_sanitizer(root: &Path, gate: Gate) -> Result<(), String> {
 
     let mut command = rustup("cargo");
     command.args(["+nightly", "build", "-p", "blockwork", "--example", "use_after_free"]);
-    command.args(["--target", TARGET, "--target-dir", "target/asan"]).args(UNOPTIMISED);
+    command.args(["--target", &target, "--target-dir", NIGHTLY_WAYS]).args(UNOPTIMISED);
     command.env("RUSTFLAGS", rustflags("-Zsanitizer=address"));
     step(root, "AddressSanitizer: build the deliberate mistakes", &mut command)?;
-    let program = root.join("target/asan").join(TARGET).join("debug/examples/use_after_free");
+    let program = root.join(NIGHTLY_WAYS).join(target).join("debug/examples/use_after_free");
     report("AddressSanitizer: the deliberate mistakes are found", || {
         mistakes_are_found("use-after-poison", || Command::new(&program))
     })
@@ -93,22 +92,23 @@ const WITH_TAILS: &[&str] = &[
 
 /// Whether `watched`, the example `use_after_free` under a tool, ends with `words`
 /// in its report when it reads what is free inside of a part, or was never given,
-/// and well when it does not.
+/// and well when it does not in any.
 fn mistakes_are_found(words: &str, watched: impl Fn() -> Command) -> Result<(), String> {
-    for part in TELLING.iter().chain(WITH_TAILS) {
-        let run = |arguments: &[&str]| {
-            let output = watched().args(arguments).output();
-            output.map_err(|error| format!("cannot run the deliberate mistakes: {error}"))
-        };
+    let run = |arguments: &[&str]| {
+        let output = watched().args(arguments).output();
+        output.map_err(|error| format!("cannot run the deliberate mistakes: {error}"))
+    };
+    let parts = || TELLING.iter().chain(WITH_TAILS).copied();
+    for part in parts() {
         let wrong = run(&[part])?;
         if wrong.status.success() || !String::from_utf8_lossy(&wrong.stderr).contains(words) {
             return Err(format!("the mistake inside of `{part}` was not found"));
         }
-        let right = run(&["right", part])?;
-        if !right.status.success() {
-            let said = String::from_utf8_lossy(&right.stderr).into_owned();
-            return Err(format!("`{part}` is accused of what it may do\n{said}"));
-        }
+    }
+    let right = run(&["right"].into_iter().chain(parts()).collect::<Vec<_>>())?;
+    if !right.status.success() {
+        let said = String::from_utf8_lossy(&right.stderr).into_owned();
+        return Err(format!("parts are accused of what they may do\n{said}"));
     }
     Ok(())
 }
@@ -125,7 +125,8 @@ pub(super) fn valgrind(root: &Path, gate: Gate) -> Result<(), String> {
     memcheck(root, "tests/it/main.rs", PARTS, gate)?;
 
     let mut command = Command::new(env!("CARGO"));
-    command.args(["build", "-p", "blockwork", "--example", "use_after_free", "--features", "valgrind"]);
+    // With the features of the workspace, for which its dependencies have been built.
+    command.args(["build", "--workspace", "--example", "use_after_free", "--features", "blockwork/valgrind"]);
     command.args(UNOPTIMISED);
     step(root, "Valgrind: build the deliberate mistakes", &mut command)?;
     let program = root.join("target/debug/examples/use_after_free");

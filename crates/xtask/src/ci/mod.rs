@@ -13,7 +13,7 @@ use std::{path::Path, process::Command, thread};
 
 use crate::{
     asm, bench, dist, embedded, instr, loom,
-    run::{UNOPTIMISED, has, processor_seconds, report, rustup, skipped, step, test},
+    run::{NIGHTLY_WAYS, UNOPTIMISED, has, host, processor_seconds, report, rustup, skipped, step, test},
     soak, tidy,
 };
 
@@ -26,7 +26,8 @@ pub(crate) enum Gate {
     Full,
 }
 
-/// Feature sets of the library that must compile on their own.
+/// Feature sets of the library that must compile on their own; none is the first, and
+/// all are the last.
 const FEATURE_SETS: &[&str] = &[
     "",
     "alloc",
@@ -72,15 +73,20 @@ pub(crate) fn run(root: &Path, gate: Gate, tested: bool) -> Result<(), String> {
 /// Valgrind, packed, installed, preloaded, counted.
 fn products(root: &Path, gate: Gate) -> Result<(), String> {
     let cargo = |line: &str| step(root, line, Command::new(env!("CARGO")).args(line.split(' ')));
-    for features in FEATURE_SETS {
+    for (number, features) in FEATURE_SETS.iter().enumerate() {
+        // What stands in the library with any of them stands there with none or with all.
+        let is_end = number == 0 || number + 1 == FEATURE_SETS.len();
+        let check: &[&str] = if is_end { &["clippy"] } else { &["rustc", "--profile", "check"] };
         let mut command = Command::new(env!("CARGO"));
-        command.args(["clippy", "-p", "blockwork", "--lib", "--no-default-features"]);
+        command.args(check).args(["-p", "blockwork", "--lib", "--no-default-features"]);
         command.args(["--features", features, "--", "-D", "warnings"]);
-        step(root, &format!("clippy -p blockwork --no-default-features --features '{features}'"), &mut command)?;
+        let name = format!("{} -p blockwork --no-default-features --features '{features}'", check.join(" "));
+        step(root, &name, &mut command)?;
     }
     cargo("clippy -p blockwork-malloc --features debug --all-targets -- -D warnings")?;
-    cargo("test -p blockwork-malloc --features debug --test debug")?;
     preloaded::lint(root)?;
+    // With the features of the workspace, for which all that it needs has been built.
+    cargo("test --workspace --features blockwork-malloc/debug --test debug")?;
     docs(root)?;
     memory::valgrind(root, gate)?;
     package::compiles(root)?;
@@ -155,7 +161,8 @@ fn docs(root: &Path) -> Result<(), String> {
 /// of whole parts; and that what must not compile does not for the reason it is
 /// said to have; skipped, and said so, without a nightly toolchain.
 fn nightly(root: &Path, gate: Gate) -> Result<(), String> {
-    let mut line = "+nightly test -p blockwork --features nightly --test bridge --target-dir target/nightly".to_owned();
+    let common = format!("-p blockwork --features nightly --target-dir {NIGHTLY_WAYS} --target {}", host()?);
+    let mut line = format!("+nightly test {common} --test bridge");
     if gate == Gate::Full {
         line += " --test it";
     }
@@ -167,6 +174,6 @@ fn nightly(root: &Path, gate: Gate) -> Result<(), String> {
     test(root, &line, rustup("cargo").args(line.split(' ')).args(UNOPTIMISED))?;
     // Only nightly looks at the codes of errors that examples are said to have.
     let only: &[&str] = if gate == Gate::Full { &[] } else { &["refused", "escapes"] };
-    let line = "+nightly test -p blockwork --features nightly --doc --target-dir target/nightly";
-    test(root, line, rustup("cargo").args(line.split(' ')).args(UNOPTIMISED).arg("--").args(only))
+    let line = format!("+nightly test {common} --doc");
+    test(root, &line, rustup("cargo").args(line.split(' ')).args(UNOPTIMISED).arg("--").args(only))
 }

@@ -4,7 +4,7 @@
 use std::{path::Path, process::Command};
 
 use super::Gate;
-use crate::run::{UNOPTIMISED, rustflags, rustup, skipped, step, test};
+use crate::run::{OTHER_WAYS, UNOPTIMISED, host, rustflags, rustup, skipped, step, test};
 
 /// Targets, and the features with which the library must compile for them.
 const TARGETS: &[(&str, &str)] = &[
@@ -22,18 +22,19 @@ const TARGETS: &[(&str, &str)] = &[
 /// What `portable-atomic` must be told where there is no compare-exchange.
 const SINGLE_CORE: &[(&str, &str)] = &[("thumbv6m-none-eabi", "--cfg portable_atomic_unsafe_assume_single_core")];
 
-/// Every test without a compare-exchange of 64 bits and without an operating
-/// system, but for those of the edges, which have no such path. Compositions that
-/// were written down are built of the same parts, and only the full gate repeats
-/// them, and every test of the library's own with the atomics of `portable-atomic`.
+/// The library's own tests, and those of whole parts that threads share, without a
+/// compare-exchange of 64 bits and without an operating system. The other tests of
+/// whole parts never get to such a path: only the full gate repeats them, and every
+/// test of the library's own with the atomics of `portable-atomic`.
 pub(super) fn played(root: &Path, gate: Gate) -> Result<(), String> {
-    let cfgs = "--cfg blockwork_no_cas64 --cfg blockwork_no_os";
-    let mut command = Command::new(env!("CARGO"));
-    command.args(["test", "-p", "blockwork", "--lib", "--test", "it", "--target-dir", "target/narrow"]);
+    let mut cfgs = "--cfg blockwork_no_cas64 --cfg blockwork_no_os".to_owned();
     if gate == Gate::Fast {
-        command.args(["--", "--skip", "notation::every_part", "--skip", "notation::random"]);
+        cfgs += " --cfg blockwork_shared";
     }
-    command.env("RUSTFLAGS", rustflags(cfgs));
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["test", "-p", "blockwork", "--lib", "--test", "it"]);
+    command.args(["--target-dir", OTHER_WAYS, "--target", &host()?]);
+    command.env("RUSTFLAGS", rustflags(&cfgs));
     test(root, &format!("tests with {cfgs}"), &mut command)?;
     if gate == Gate::Fast {
         return Ok(());

@@ -30,6 +30,8 @@ pub(super) fn compiles(root: &Path) -> Result<(), String> {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["check", "--quiet", "--config", "patch.crates-io.blockwork.path='../blockwork-0.1.0'"]);
         cargo.args(["--config", "patch.crates-io.blockwork-malloc.path='../blockwork-malloc-0.1.0'"]);
+        // As in the workspace, whose profile is not packed: what has been checked of the dependencies is not once more.
+        cargo.args(["--config", "profile.dev.debug='limited'", "--config", "profile.dev.lto='off'"]);
         step(&folder.join(package), &format!("check {package}"), cargo.arg("--target-dir").arg(root.join("target")))?;
     }
     Ok(())

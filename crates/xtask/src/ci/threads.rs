@@ -7,7 +7,7 @@
 use std::{path::Path, process::Command};
 
 use super::Gate;
-use crate::run::{UNOPTIMISED, has, report, rustflags, rustup, skipped, test};
+use crate::run::{NIGHTLY_WAYS, UNOPTIMISED, has, host, report, rustflags, rustup, skipped, test};
 
 /// The tests whose names say that threads meet in them.
 const SHARED: &[&str] = &["sync::", "locked", "current", "thread", "raw::mail", "malloc::tests::threads"];
@@ -22,10 +22,11 @@ pub(super) fn thread_sanitizer(root: &Path, gate: Gate) -> Result<(), String> {
         skipped("ThreadSanitizer", "no source of std: `rustup component add rust-src --toolchain nightly`");
         return Ok(());
     }
+    let host = host()?;
     let tests = |target: &str, filters: &[&str]| {
         let mut command = rustup("cargo");
         command.args(["+nightly", "test", "-Zbuild-std", "-p", "blockwork"]).args(target.split(' '));
-        command.args(["--target", "x86_64-unknown-linux-gnu", "--target-dir", "target/tsan"]);
+        command.args(["--target", &host, "--target-dir", NIGHTLY_WAYS]);
         if gate == Gate::Fast {
             command.args(UNOPTIMISED);
         }

@@ -8,10 +8,9 @@ use super::*;
 use crate::{
     combine::{counted::Counted, locked::Locked},
     source::system::System,
-    sync::SpinLock,
+    sync::{SpinLock, interleave::schedules},
 };
 
-const SCHEDULES: usize = 2000;
 const BLOCK: Layout = Layout::new::<[usize; 8]>();
 
 type Parent = Locked<Counted<System>, SpinLock>;
@@ -89,15 +88,15 @@ fn fill_and_end(name: usize, [first, second]: [Arc<Cached>; 2], _bucket: &Mutex<
 
 #[test]
 fn four_threads_free_what_others_took() {
-    shuttle::check_random(|| in_threads(pass_on), SCHEDULES);
+    shuttle::check_random(|| in_threads(pass_on), schedules());
 }
 
 #[test]
 fn four_threads_end_while_their_allocators_go() {
-    shuttle::check_random(|| in_threads(fill_and_end), SCHEDULES);
+    shuttle::check_random(|| in_threads(fill_and_end), schedules());
 }
 
 #[test]
 fn four_threads_free_what_others_took_with_few_changes_between_them() {
-    shuttle::check_pct(|| in_threads(pass_on), SCHEDULES, 3);
+    shuttle::check_pct(|| in_threads(pass_on), schedules(), 3);
 }

@@ -35,7 +35,10 @@ impl Drop for Filled {
     fn drop(&mut self) {
         // SAFETY: written when it was made.
         let bytes = unsafe { core::slice::from_raw_parts(self.block.as_ptr(), self.layout.size()) };
-        assert!(bytes.iter().all(|&byte| byte == self.byte), "{:?}", self.layout);
+        // Each is its neighbour: compared at once, where a loop of a debug build takes a minute under `AddressSanitizer`.
+        if let [first, rest @ ..] = bytes {
+            assert!(*first == self.byte && rest == &bytes[..rest.len()], "{:?}", self.layout);
+        }
         // SAFETY: allocated with this layout.
         unsafe { Malloc.deallocate(self.block, self.layout) }
     }
@@ -88,14 +91,14 @@ fn threads_that_come_and_go_free_one_anothers_blocks() {
 #[test]
 fn what_was_freed_elsewhere_is_found_again() {
     // Threads that only free, beside one that only allocates: without the way
-    // home this takes 6 GiB.
-    for _ in 0..20 {
-        let blocks: Vec<_> = (0..30_000).map(|_| Filled::new(10_000, 16, 7)).collect();
+    // home this takes 3 GiB.
+    for _ in 0..40 {
+        let blocks: Vec<_> = (0..7_500).map(|_| Filled::new(10_000, 16, 7)).collect();
         thread::spawn(move || drop(blocks)).join().unwrap();
     }
     let resident = std::fs::read_to_string("/proc/self/statm").unwrap();
     let pages: usize = resident.split(' ').nth(1).unwrap().parse().unwrap();
-    assert!(pages * Pages::page_size() < 2 << 30, "{pages} pages");
+    assert!(pages * Pages::page_size() < 1 << 30, "{pages} pages");
 }
 
 #[test]

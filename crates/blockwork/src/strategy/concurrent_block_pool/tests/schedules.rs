@@ -7,9 +7,10 @@ use heap::sync::Arc;
 use shuttle::thread;
 
 use super::*;
-use crate::sync::atomic::{AtomicBool, Ordering};
-
-const SCHEDULES: usize = 2000;
+use crate::sync::{
+    atomic::{AtomicBool, Ordering},
+    interleave::schedules,
+};
 
 /// Runs `work` in four threads over `pool`, which is whole in the end.
 fn in_threads<A, P>(pool: ConcurrentBlockPool<A, BlockOf<64>, P>, work: impl Fn(&dyn Fn(bool)) + Send + Sync + 'static)
@@ -70,25 +71,25 @@ fn region(size: usize) -> Buffer<'static> {
 fn four_threads_in_a_buffer_with_too_few_blocks() {
     shuttle::check_random(
         || in_threads(ConcurrentBlockPool::new_all(region(64 * 6), BlockOf::<64>), two_and_one),
-        SCHEDULES,
+        schedules(),
     );
 }
 
 #[test]
 fn four_threads_over_a_parent() {
-    shuttle::check_random(|| in_threads(pool(System), two_and_one), SCHEDULES);
+    shuttle::check_random(|| in_threads(pool(System), two_and_one), schedules());
 }
 
 #[test]
 fn four_threads_and_few_changes_between_them() {
     shuttle::check_pct(
         || in_threads(ConcurrentBlockPool::new_all(region(64 * 6), BlockOf::<64>), two_and_one),
-        SCHEDULES,
+        schedules(),
         3,
     );
 }
 
 #[test]
 fn four_threads_that_only_grow() {
-    shuttle::check_random(|| in_threads(pool(System), |step| (0..PER_CHUNK).for_each(|_| step(true))), SCHEDULES);
+    shuttle::check_random(|| in_threads(pool(System), |step| (0..PER_CHUNK).for_each(|_| step(true))), schedules());
 }
