@@ -1,7 +1,8 @@
 //! With the number of live objects, of what stands around a pool: what it costs must not depend on them.
 
 use blockwork::{
-    BlockOf, Checked, Counted, Fallback, Ignore, LastResort, Locked, Quota, Sampled, Scrubbed, SpinLock, ThreadCached,
+    Beside, BlockOf, Checked, Counted, Fallback, Ignore, LastResort, Locked, Quota, Sampled, Scrubbed, SpinLock,
+    System, ThreadCached,
 };
 
 use super::{
@@ -21,7 +22,7 @@ pub(super) const GROWTHS: &[Growth] = &[Growth {
         "Quota" => churn::<Around<Quota<Alone, usize>>>,
         "Scrubbed" => churn::<Around<Scrubbed<Alone>>>,
         "Sampled" => churn::<Around<Sampled<Alone, usize, ()>>>,
-        "Checked" => churn::<Around<Checked<Alone, Ignore>>>,
+        "Checked" => churn::<Around<Checked<Alone, Ignore, Beside<System>>>>,
         "Fallback" => churn::<Around<Fallback<Buffered, Alone>>>,
         "LastResort" => churn::<Around<LastResort<Alone, Buffered>>>,
         "Locked" => churn::<Around<Locked<Alone, SpinLock>>>,

@@ -3,7 +3,7 @@
 use core::alloc::{GlobalAlloc, Layout};
 
 use blockwork::{
-    AllocError, Allocate, BlockOf, BlockPool, BlockPoolConfig, Buffer, Checked, ChunkSize, ConcurrentBlockPool,
+    AllocError, Allocate, Beside, BlockOf, BlockPool, BlockPoolConfig, Buffer, Checked, ChunkSize, ConcurrentBlockPool,
     ConcurrentBlockPoolConfig, Counted, Fallback, Heap, Ignore, LastResort, Locked, Malloc, Memo, Quota, Sampled,
     Scrubbed, SpinLock, System, ThreadCached,
 };
@@ -96,7 +96,7 @@ around! {
     Quota<Inner, usize> => Self::new(inner(), usize::MAX);
     Scrubbed<Inner> => Self::new(inner());
     Sampled<Inner, usize, ()> => Self::new(inner(), 512 << 10, ());
-    Checked<Inner, Ignore> => Self::new(inner(), Ignore);
+    Checked<Inner, Ignore, Beside<System>> => Self::beside(inner(), Ignore, System);
     Locked<Inner, SpinLock> => Self::with_lock(inner(), SpinLock::new());
     Fallback<Buffered, Inner> => Self::new(buffered(), inner());
     LastResort<Inner, Buffered> => Self::new(inner(), buffered());
