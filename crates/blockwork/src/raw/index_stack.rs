@@ -455,16 +455,15 @@ mod schedules {
         threads.into_iter().for_each(|thread| thread.join().unwrap());
     }
 
-    const SCHEDULES: usize = 5000;
-
     #[test]
     fn no_schedule_hands_a_number_out_twice() {
-        shuttle::check_random(pop_and_push::<32>, SCHEDULES);
+        shuttle::check_random(pop_and_push::<32>, 500);
     }
 
     #[test]
     #[should_panic(expected = "two threads have one number")]
     fn without_a_tag_a_schedule_hands_a_number_out_twice() {
-        shuttle::check_random(pop_and_push::<0>, SCHEDULES);
+        // It stops at the first.
+        shuttle::check_random(pop_and_push::<0>, 5000);
     }
 }

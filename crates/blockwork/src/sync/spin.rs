@@ -114,7 +114,7 @@ mod tests {
 
     use super::*;
 
-    /// Planted for ThreadSanitizer: `cargo xtask ci` sets this, and demands that the race is
+    /// Planted for `ThreadSanitizer`: `cargo xtask ci` sets this, and demands that the race is
     /// reported.
     const PLANT: &str = "BLOCKWORK_PLANT_RACE";
 
