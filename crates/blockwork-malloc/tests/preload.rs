@@ -15,10 +15,12 @@
 mod profile;
 
 use std::{
-    env, fs,
+    env, fs, io,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     sync::OnceLock,
+    thread,
+    time::Duration,
 };
 
 /// Seconds that a program may take.
@@ -264,6 +266,52 @@ fn little_address_space_is_used_to_the_end_and_again() {
     ] {
         goes_well(preloaded(&program, sizes, &format!("ulimit -v {kilobytes};")));
     }
+}
+
+/// A group of processes with a limit on memory; gone when this goes.
+struct Group(PathBuf);
+
+impl Group {
+    /// None where groups cannot be made: that takes rights.
+    fn new(bytes: usize) -> Option<Self> {
+        let name = format!("blockwork-{}", std::process::id());
+        [("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")].iter().find_map(
+            |&(root, limit)| {
+                let group = Path::new(root).join(&name);
+                fs::create_dir(&group).ok()?;
+                let group = Self(group);
+                // Where there is no such limit, writing fails.
+                let file = fs::OpenOptions::new().write(true).open(group.0.join(limit));
+                file.and_then(|mut file| io::Write::write_all(&mut file, bytes.to_string().as_bytes())).ok()?;
+                Some(group)
+            },
+        )
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // Whoever was in it has just ended.
+        for _ in 0..100 {
+            if fs::remove_dir(&self.0).is_ok() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+#[test]
+fn a_limit_on_memory_is_lived_within() {
+    const LIMIT: usize = 192 << 20;
+    let Some(group) = Group::new(LIMIT) else {
+        println!("skipped: no group with a limit on memory can be made here");
+        return;
+    };
+    let program = compiled("confined.c", Language::C11);
+    let enter = format!("echo $$ > {}/cgroup.procs;", group.0.display());
+    let rounds = if is_long() { "40" } else { "8" };
+    goes_well(preloaded(&program, &[&(LIMIT / 2).to_string(), rounds], &enter));
 }
 
 #[test]
