@@ -15,11 +15,13 @@
 #[path = "preload/profile.rs"]
 mod profile;
 
+use core::time::Duration;
 use std::{
-    env, fs,
+    env, fs, io,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     sync::OnceLock,
+    thread,
 };
 
 /// Seconds that a program may take.
@@ -68,7 +70,7 @@ fn compiled(source: &str, language: Language) -> PathBuf {
     };
     let at = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{source}.{suffix}"));
     // Two tests may compile the same program at a time.
-    let fresh = at.with_extension(format!("{suffix}.{:?}", std::thread::current().id()));
+    let fresh = at.with_extension(format!("{suffix}.{:?}", thread::current().id()));
     let mut command = Command::new(compiler);
     command.args([standard, "-O1", "-Wall", "-Wextra", "-Werror", "-fno-builtin", "-pthread"]).args(more);
     command.arg(folder().join(source)).arg("-o").arg(&fresh).arg("-ldl");
@@ -313,6 +315,52 @@ fn the_system_may_refuse_any_call() {
     let output = runs("faults.c", Language::C11, &[]);
     let said = text(&output.stdout);
     assert!(said.contains(" refusals") || said.contains("no filters") || said.contains("not for"), "{said}");
+}
+
+/// A group of processes with a limit on memory; gone when this goes.
+struct Group(PathBuf);
+
+impl Group {
+    /// None where groups cannot be made: that takes rights.
+    fn new(bytes: usize) -> Option<Self> {
+        let name = format!("blockwork-{}", std::process::id());
+        [("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")].iter().find_map(
+            |&(root, limit)| {
+                let group = Path::new(root).join(&name);
+                fs::create_dir(&group).ok()?;
+                let group = Self(group);
+                // Where there is no such limit, writing fails.
+                let file = fs::OpenOptions::new().write(true).open(group.0.join(limit));
+                file.and_then(|mut file| io::Write::write_all(&mut file, bytes.to_string().as_bytes())).ok()?;
+                Some(group)
+            },
+        )
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // Whoever was in it has just ended.
+        for _ in 0..100 {
+            if fs::remove_dir(&self.0).is_ok() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+#[test]
+fn a_limit_on_memory_is_lived_within() {
+    const LIMIT: usize = 192 << 20;
+    let Some(group) = Group::new(LIMIT) else {
+        println!("skipped: no group with a limit on memory can be made here");
+        return;
+    };
+    let program = compiled("confined.c", Language::C11);
+    let enter = format!("echo $$ > {}/cgroup.procs;", group.0.display());
+    let rounds = if is_long() { "40" } else { "8" };
+    goes_well(preloaded(&program, &[&(LIMIT / 2).to_string(), rounds], &enter));
 }
 
 #[test]

@@ -22,7 +22,7 @@
 //! | time | a list of free blocks; a compare-exchange for up to 32 blocks freed by another thread; a lock where a heap is taken or left |
 //! | space | 64 KiB at a time, 7 KiB for a heap, 128 bytes out of line for each 64 KiB; addresses, not memory: 8.5 MiB, and 8 MiB for every 4 GiB of addresses in use |
 //! | sharing | any thread, if the parent is for any; one heap is for one thread at a time |
-//! | failure | when the parent or the memory for the books fails |
+//! | failure | when the parent or the memory for the books fails; what heaps keep is not asked for first: [`trim`](HeapPool::trim) in an [`OnFailure`](crate::OnFailure) does |
 //! | granted | the class; beyond the classes whole 64 KiB |
 //! | offers | [`Describe`] |
 //!
@@ -230,31 +230,14 @@ impl<S: Allocate, M: Allocate, C: SlabClasses, const KEEP: usize> HeapPool<S, M,
         match Self::class(layout) {
             Some(class) => match heap.list(class).and_then(FreeList::pop) {
                 Some(block) => Ok(block),
-                None => self.with_room(heap, || self.core.refill(heap, class)),
+                None => self.core.refill(heap, class),
             },
-            None => self.with_room(heap, || self.span_in(heap, layout, false)),
+            None => self.span_in(heap, layout, false),
         }
     }
 
-    /// What `attempt` has, at the second time if need be: something that is kept may be
-    /// what was missing.
-    #[cold]
-    fn with_room(
-        &self,
-        heap: &'static Heap,
-        attempt: impl Fn() -> Result<NonNull<u8>, AllocError>,
-    ) -> Result<NonNull<u8>, AllocError> {
-        attempt().or_else(|AllocError| {
-            self.core.tidy(heap);
-            self.core.give_back_idle();
-            attempt()
-        })
-    }
-
     pub(super) fn allocate_zeroed_in(&self, heap: &'static Heap, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        let Some(class) = Self::class(layout) else {
-            return self.with_room(heap, || self.span_in(heap, layout, true));
-        };
+        let Some(class) = Self::class(layout) else { return self.span_in(heap, layout, true) };
         let block = self.allocate_in(heap, layout)?;
         // SAFETY: a fresh block is valid for writes of its class.
         unsafe { block.write_bytes(0, class_size(class)) }
