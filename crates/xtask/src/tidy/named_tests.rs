@@ -8,6 +8,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::rust_files;
+
 /// Where the documents lie whose tests are looked up.
 const DOCS: &[&str] = &["docs/seeds", "docs/trust.md"];
 
@@ -80,9 +82,13 @@ fn runs(root: &Path, command: &str) -> bool {
     let after = |flag: &str| words.iter().position(|word| *word == flag).and_then(|at| words.get(at + 1));
     match words.as_slice() {
         ["cargo", "xtask", task, flags @ ..] => {
-            let tasks = fs::read_to_string(root.join("crates/xtask/src/main.rs")).unwrap_or_default();
-            let has = |word: &str| tasks.contains(word);
-            has(&format!("[\"{task}\"")) && flags.iter().filter(|flag| flag.starts_with("--")).all(|flag| has(flag))
+            let folder = root.join("crates/xtask/src");
+            let tasks = fs::read_to_string(folder.join("main.rs")).unwrap_or_default();
+            let all: String = rust_files(&folder).iter().filter_map(|file| fs::read_to_string(file).ok()).collect();
+            let flags = flags.iter().filter(|flag| flag.starts_with("--"));
+            // `[FLAG …` is how each says what it takes.
+            tasks.contains(&format!("name: \"{task}\""))
+                && flags.into_iter().all(|flag| usage(&all, task).contains(flag))
         }
         ["cargo", "test", ..] => {
             let Some(package) = after("-p") else { return true };
@@ -93,6 +99,13 @@ fn runs(root: &Path, command: &str) -> bool {
         }
         _ => true,
     }
+}
+
+/// What the task says of its use.
+fn usage<'a>(all: &'a str, task: &str) -> &'a str {
+    let start = all.find(&format!("\ncargo xtask {task}")).or_else(|| all.find(&format!("\"cargo xtask {task}")));
+    let text = start.map_or("", |start| &all[start + 1..]);
+    text.split_once("\";").or_else(|| text.split_once("\",")).map_or(text, |(text, _)| text)
 }
 
 #[cfg(test)]

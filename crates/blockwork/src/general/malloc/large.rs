@@ -132,7 +132,7 @@ impl<S: Allocate, M: Relocate, R: Record> Large<S, M, R> {
         let (len, _) = page.extent();
         // Once it has moved another thread may be given what lies there.
         page.set_extent(block, 0);
-        // SAFETY: the caller's promise.
+        // SAFETY: live, with the layouts that it was asked with, and called once at most.
         let moved = match cover(&|| unsafe { self.blocks.relocate(block, old, new) }) {
             Ok(moved) => moved,
             Err(AllocError) => {

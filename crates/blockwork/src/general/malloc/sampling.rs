@@ -260,7 +260,7 @@ fn cut(list: &FreeList, rest: &FreeList, most: u32) -> u32 {
     rest.swap(list);
     // In the order in which they were.
     while let Some(block) = kept.pop() {
-        // SAFETY: as above.
+        // SAFETY: popped off the list of the other, which is of the same kind.
         unsafe { list.push(block) }
     }
     count

@@ -328,7 +328,7 @@ unsafe impl<S: Allocate, M: Allocate, C: SlabClasses, const KEEP: usize> Allocat
         if layout.size() == 0 {
             return;
         }
-        // SAFETY: the caller's promise.
+        // SAFETY: not empty, so live and from this pool, says the caller; the heap is borrowed.
         let freed = self.borrowed(|heap| unsafe { self.deallocate_in(heap, block) });
         if freed.is_ok() {
             return;
@@ -471,7 +471,7 @@ impl<S: Allocate, M: Allocate, C: SlabClasses, const KEEP: usize> Drop for HeapP
             // SAFETY: from there with this layout, and nobody looks at it any more.
             unsafe { self.core.books.deallocate(leaf, PageMap::<Page>::leaf()) }
         }
-        // SAFETY: as above.
+        // SAFETY: asked of the books with this layout, and nobody looks at it any more.
         unsafe { self.core.books.deallocate(NonNull::from(map).cast(), Layout::new::<PageMap<Page>>()) }
     }
 }
@@ -536,7 +536,7 @@ unsafe impl<S: Allocate, M: Allocate, C: SlabClasses, const KEEP: usize> Allocat
     }
 
     unsafe fn resize(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<(), AllocError> {
-        // SAFETY: the caller's promise.
+        // SAFETY: live, from here, so from the pool, with `old`, says the caller.
         unsafe { self.pool.resize(block, old, new) }
     }
 

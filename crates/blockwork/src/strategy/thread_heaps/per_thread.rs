@@ -163,7 +163,7 @@ unsafe impl<S: Allocate, M: Allocate, C: SlabClasses, const KEEP: usize> Allocat
         match self.heap() {
             // SAFETY: the caller's promise; the heap is this thread's.
             Ok(Some(heap)) => unsafe { self.pool.deallocate_in(heap, block) },
-            // SAFETY: the caller's promise.
+            // SAFETY: live, and from the pool with a layout that fits, says the caller.
             _ => unsafe { self.pool.deallocate(block, layout) },
         }
     }
@@ -174,7 +174,7 @@ unsafe impl<S: Allocate, M: Allocate, C: SlabClasses, const KEEP: usize> Allocat
     }
 
     unsafe fn resize(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<(), AllocError> {
-        // SAFETY: the caller's promise.
+        // SAFETY: live, from here, so from the pool, with `old`, says the caller.
         unsafe { self.pool.resize(block, old, new) }
     }
 
