@@ -1,6 +1,7 @@
 //! The project's tasks: `cargo xtask <task>`.
 
 mod asm;
+mod attacks;
 mod bench;
 mod callgrind;
 mod ci;
@@ -38,6 +39,9 @@ cargo xtask <task>
   peers                    builds other mallocs to preload, into target/peers
   malloc-bench [--quick | --passes N] [--library [NAME=]FILE] [--only NAME,NAME] [FILTER]
                            mallocs by preload: times, memory, instructions; all of it into bench/RESULTS-malloc.md
+  attacks [--runs N] [--library [NAME=]FILE] [--only NAME,NAME] [FILTER]
+                           attacks on mallocs, and who stops them; all of it into bench/RESULTS-attacks.md
+  attacks --check [--bless]   those on this library's own against bench/attacks/expected.txt
   programs [LIBRARY] [--full] [--only NAME]
                            real programs with a malloc preloaded print what they print without
 ";
@@ -65,6 +69,9 @@ fn main() -> ExitCode {
         ["bench", rest @ ..] => bench::run(&root(), rest),
         ["peers"] => peers::run(&root()),
         ["malloc-bench", rest @ ..] => malloc::run(&root(), rest),
+        ["attacks", "--check"] => attacks::check(&root()),
+        ["attacks", "--check", "--bless"] => attacks::bless(&root()),
+        ["attacks", rest @ ..] => attacks::run(&root(), rest),
         ["programs", rest @ ..] => programs::run(&root(), rest),
         _ => Err(USAGE.to_owned()),
     };

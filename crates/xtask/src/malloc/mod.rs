@@ -14,10 +14,13 @@ use std::{
 };
 
 pub(crate) use launch::bindings;
+pub(crate) use report::{Table, machine, said_by};
 
-use crate::peers::{self, Malloc};
+use crate::{
+    callgrind,
+    peers::{self, Malloc},
+};
 use launch::Usage;
-use report::Table;
 use statistics::Ratio;
 use workloads::{Clock, Workload};
 
@@ -83,6 +86,13 @@ pub(crate) fn run(root: &Path, args: &[&str]) -> Result<(), String> {
         fs::write(root.join(RESULTS), text).map_err(|error| format!("{RESULTS}: {error}"))?;
     }
     if failed.is_empty() { Ok(()) } else { Err(failed.join("\n")) }
+}
+
+/// Instructions of a pair of 16 bytes, one block live at a time, under each malloc; and what to know of them.
+pub(crate) fn instructions_of_a_pair(root: &Path, mallocs: &[Malloc]) -> Result<(Vec<String>, String), String> {
+    launch::compile(root)?;
+    callgrind::needed()?;
+    Ok((pairs::cells(root, mallocs, "lifo1", "16")?, pairs::stepping()))
 }
 
 fn plan(root: &Path, args: &[&str]) -> Result<Plan, String> {

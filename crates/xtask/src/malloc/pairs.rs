@@ -40,26 +40,31 @@ pub(super) fn table(root: &Path, mallocs: &[Malloc], filter: &str) -> Result<Str
     let mut table = Table::new("Instructions of a pair", "malloc and free, the loop subtracted", &names);
     for (meaning, pattern, size) in chosen {
         println!("pairs/{pattern}/{size}");
-        let empty = called(root, None, pattern, size)?;
-        let mut cells = Vec::new();
-        for malloc in mallocs {
-            cells.push(match called(root, Some(malloc), pattern, size) {
-                Ok(count) => format!("{:.0}", per_pair(count, empty, PAIRS * (ROUNDS[1] - ROUNDS[0]))),
-                Err(_) => {
-                    let (all, empty) = (stepped(root, Some(malloc), pattern, size), stepped(root, None, pattern, size));
-                    let count = per_pair(all?, empty?, PAIRS_STEPPED);
-                    format!("{count:.0}~")
-                }
-            });
-        }
-        table.row(meaning, cells);
+        table.row(meaning, cells(root, mallocs, pattern, size)?);
     }
-    let stepped = format!(
+    Ok(table.finish() + &stepping() + "\n")
+}
+
+/// Instructions of a pair of `pattern` and `size` under each malloc; with a mark if [stepped].
+pub(super) fn cells(root: &Path, mallocs: &[Malloc], pattern: &str, size: &str) -> Result<Vec<String>, String> {
+    let empty = called(root, None, pattern, size)?;
+    let cell = |malloc| match called(root, Some(malloc), pattern, size) {
+        Ok(count) => Ok(format!("{:.0}", per_pair(count, empty, PAIRS * (ROUNDS[1] - ROUNDS[0])))),
+        Err(_) => {
+            let (all, empty) = (stepped(root, Some(malloc), pattern, size), stepped(root, None, pattern, size));
+            Ok(format!("{:.0}~", per_pair(all?, empty?, PAIRS_STEPPED)))
+        }
+    };
+    mallocs.iter().map(cell).collect()
+}
+
+/// What the mark means.
+pub(super) fn stepping() -> String {
+    format!(
         "`~`: does not start under Valgrind, so counted by single steps over the last {PAIRS_STEPPED} of {} pairs, \
-         which seldom meet a refill.\n\n",
+         which seldom meet a refill.\n",
         PAIRS_STEPPED * ROUNDS_STEPPED
-    );
-    Ok(table.finish() + &stepped)
+    )
 }
 
 /// The difference of two run lengths, without a malloc where none is given.

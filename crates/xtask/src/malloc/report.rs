@@ -15,8 +15,8 @@ pub(super) fn head(mallocs: &[Malloc], passes: usize, args: &[&str]) -> String {
         if args.is_empty() { "" } else { " " },
         args.join(" "),
         machine(),
-        of("git", &["rev-parse", "--short", "HEAD"]),
-        of("date", &["-u", "+%Y-%m-%d"]),
+        said_by("git", &["rev-parse", "--short", "HEAD"]),
+        said_by("date", &["-u", "+%Y-%m-%d"]),
     );
     for malloc in mallocs {
         writeln!(text, "| {} | {} |", malloc.name, malloc.version).expect("writing to a string");
@@ -25,17 +25,17 @@ pub(super) fn head(mallocs: &[Malloc], passes: usize, args: &[&str]) -> String {
     text
 }
 
-fn machine() -> String {
+pub(crate) fn machine() -> String {
     let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = processor.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let huge = fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled").unwrap_or_default();
     let huge = huge.split(['[', ']']).nth(1).unwrap_or("unknown").to_owned();
     let model = model.map_or("an unknown processor", |(_, model)| model);
-    format!("{model}, Linux {}, huge pages in mode `{huge}`", of("uname", &["-r"]))
+    format!("{model}, Linux {}, huge pages in mode `{huge}`", said_by("uname", &["-r"]))
 }
 
 /// What a program prints, if it can be run.
-fn of(program: &str, args: &[&str]) -> String {
+pub(crate) fn said_by(program: &str, args: &[&str]) -> String {
     let output = Command::new(program).args(args).output();
     output.map_or_else(|_| String::new(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
@@ -57,12 +57,12 @@ pub(super) fn disturbance(runs: &[Runs<'_>]) -> String {
 }
 
 /// A table with a name for each row.
-pub(super) struct Table {
+pub(crate) struct Table {
     text: String,
 }
 
 impl Table {
-    pub(super) fn new(title: &str, corner: &str, columns: &[&str]) -> Self {
+    pub(crate) fn new(title: &str, corner: &str, columns: &[&str]) -> Self {
         let mut text = format!("## {title}\n\n| {corner} |");
         for column in columns {
             write!(text, " {column} |").expect("writing to a string");
@@ -73,11 +73,11 @@ impl Table {
         Self { text }
     }
 
-    pub(super) fn row(&mut self, name: &str, cells: Vec<String>) {
+    pub(crate) fn row(&mut self, name: &str, cells: Vec<String>) {
         writeln!(self.text, "| {name} | {} |", cells.join(" | ")).expect("writing to a string");
     }
 
-    pub(super) fn finish(mut self) -> String {
+    pub(crate) fn finish(mut self) -> String {
         self.text.push('\n');
         self.text
     }
