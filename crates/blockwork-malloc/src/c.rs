@@ -21,6 +21,11 @@ use crate::{
 
 functions!(Malloc);
 
+/// They have one byte here.
+const fn nothing(_align: usize) -> Option<NonNull<u8>> {
+    None
+}
+
 /// As `malloc_trim` of glibc: whether memory may have gone back. There is no top
 /// of a heap that could keep `_pad` bytes.
 #[must_use]

@@ -5,6 +5,9 @@
 
 /// The allocation functions of C, POSIX and glibc over `$malloc`, and what they are
 /// made of; the rest of a module may use that, too.
+///
+/// The module has a function `nothing`, which makes blocks of no bytes of an alignment, if they are
+/// other than those of one.
 macro_rules! functions {
     ($malloc:expr) => {
         use core::{
@@ -56,7 +59,10 @@ macro_rules! functions {
         #[inline]
         #[must_use]
         pub fn calloc(count: usize, size: usize) -> *mut u8 {
-            let layout = count.checked_mul(size).and_then(|size| Layout::from_size_align(size.max(1), ALIGN).ok());
+            if count == 0 || size == 0 {
+                return malloc(0);
+            }
+            let layout = count.checked_mul(size).and_then(|size| Layout::from_size_align(size, ALIGN).ok());
             or_fail(layout.and_then(|layout| $malloc.allocate_zeroed(layout).ok()))
         }
 
@@ -104,7 +110,8 @@ macro_rules! functions {
         /// A block of `size` bytes at a multiple of `align`, a power of two.
         fn aligned(align: usize, size: usize) -> Option<NonNull<u8>> {
             let layout = Layout::from_size_align(size.max(1), align.max(ALIGN)).ok()?;
-            $malloc.allocate(layout).ok()
+            let nothing = if size == 0 { nothing(layout.align()) } else { None };
+            nothing.or_else(|| $malloc.allocate(layout).ok())
         }
 
         /// As `memalign` of glibc: an alignment is rounded up to a power of two.

@@ -9,6 +9,11 @@ use crate::functions::functions;
 
 functions!(HardenedMalloc);
 
+/// Blocks of no bytes, where nobody may read or write.
+fn nothing(align: usize) -> Option<NonNull<u8>> {
+    HardenedMalloc.nothing(align).ok()
+}
+
 /// As `free_sized` of C: another size than the block was allocated with ends the
 /// program, if it is of another class.
 ///

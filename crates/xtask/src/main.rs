@@ -2,6 +2,7 @@
 
 mod args;
 mod asm;
+mod attacks;
 mod bench;
 mod callgrind;
 mod census;
@@ -123,6 +124,12 @@ cargo xtask ci [--full | --tested]
         about: "mallocs by preload: times, memory, instructions, and the page of them",
         usage: malloc::USAGE,
         run: malloc::run,
+    },
+    Task {
+        name: "attacks",
+        about: "attacks on mallocs, and who stops them",
+        usage: attacks::USAGE,
+        run: attacks::command,
     },
     Task {
         name: "programs",

@@ -33,16 +33,21 @@ const SOURCES: &[Source] = &[
     Source {
         name: "mimalloc3",
         package: "libmimalloc-sys",
-        build: |source, library| mimalloc(source, "v3", library),
+        build: |source, library| mimalloc(source, "v3", &[], library),
         version: |source, _| mimalloc_version(source, "v3"),
     },
     Source {
         name: "mimalloc2",
         package: "libmimalloc-sys",
-        build: |source, library| mimalloc(source, "v2", library),
+        build: |source, library| mimalloc(source, "v2", &[], library),
         version: |source, _| mimalloc_version(source, "v2"),
     },
-    Source { name: "snmalloc", package: "snmalloc-sys", build: snmalloc, version: |_, package| package.to_owned() },
+    Source {
+        name: "snmalloc",
+        package: "snmalloc-sys",
+        build: |source, library| snmalloc(source, &["malloc.cc", "new.cc"], &[], library),
+        version: |_, package| package.to_owned(),
+    },
     Source {
         name: "rpmalloc",
         package: "rpmalloc-sys",
@@ -54,6 +59,32 @@ const SOURCES: &[Source] = &[
         package: "tikv-jemalloc-sys",
         build: jemalloc,
         version: |_, package| jemalloc_version(package).split('-').next().unwrap_or_default().to_owned(),
+    },
+];
+
+/// The hardened builds of some of them, as their own build scripts make those.
+const HARDENED: &[Source] = &[
+    Source {
+        name: "mimalloc3-secure",
+        package: "libmimalloc-sys",
+        build: |source, library| mimalloc(source, "v3", &["-DMI_SECURE=4"], library),
+        version: |source, _| mimalloc_version(source, "v3"),
+    },
+    Source {
+        name: "mimalloc2-secure",
+        package: "libmimalloc-sys",
+        build: |source, library| mimalloc(source, "v2", &["-DMI_SECURE=4"], library),
+        version: |source, _| mimalloc_version(source, "v2"),
+    },
+    Source {
+        name: "snmalloc-checks",
+        package: "snmalloc-sys",
+        build: |source, library| {
+            // With a `memcpy` that looks at the ends of blocks.
+            let checks = ["-DSNMALLOC_CHECK_CLIENT", "-DSNMALLOC_CHECK_LOADS=false"];
+            snmalloc(source, &["malloc.cc", "new.cc", "memcpy.cc"], &checks, library)
+        },
+        version: |_, package| package.to_owned(),
     },
 ];
 
@@ -74,10 +105,16 @@ pub(crate) fn own(root: &Path) -> Result<Option<Malloc>, String> {
     Ok(Some(Malloc { name: "blockwork".to_owned(), version: "this commit".to_owned(), library }))
 }
 
+/// The hardened malloc of this library, which is built with the [plain](own) one.
+pub(crate) fn own_hardened(own: &Malloc) -> Malloc {
+    let library = own.library.with_file_name("libblockwork_preload_hardened.so");
+    Malloc { name: format!("{}-hardened", own.name), version: own.version.clone(), library }
+}
+
 /// Builds what is not there yet, and says what there is.
 pub(crate) fn run(root: &Path) -> Result<(), String> {
-    for malloc in all(root)? {
-        println!("{:<10} {:<12} {}", malloc.name, malloc.version, malloc.library.display());
+    for malloc in all(root)?.into_iter().chain(hardened(root)?) {
+        println!("{:<16} {:<12} {}", malloc.name, malloc.version, malloc.library.display());
     }
     Ok(())
 }
@@ -85,11 +122,26 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
 /// The C library's malloc and every peer, built if need be; what cannot be had
 /// is said and left out.
 pub(crate) fn all(root: &Path) -> Result<Vec<Malloc>, String> {
+    let mut found: Vec<Malloc> = glibc().into_iter().collect();
+    found.extend(built_from(root, SOURCES)?);
+    match installed("libtcmalloc_minimal.so.4") {
+        Some(library) => found.push(Malloc { name: "tcmalloc".to_owned(), version: tcmalloc_version(), library }),
+        None => println!("tcmalloc is not installed (Debian: libtcmalloc-minimal4); left out"),
+    }
+    Ok(found)
+}
+
+/// The hardened builds of peers, likewise.
+pub(crate) fn hardened(root: &Path) -> Result<Vec<Malloc>, String> {
+    built_from(root, HARDENED)
+}
+
+fn built_from(root: &Path, sources: &[Source]) -> Result<Vec<Malloc>, String> {
     let folder = root.join("target/peers");
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let packages = packages(root)?;
-    let mut found: Vec<Malloc> = glibc().into_iter().collect();
-    for Source { name, package, build, version } in SOURCES {
+    let mut found = Vec::new();
+    for Source { name, package, build, version } in sources {
         let Some((source, package_version)) = packages.iter().find_map(|folder| of_package(folder, package)) else {
             println!("{name}: cargo did not fetch `{package}`; left out");
             continue;
@@ -102,10 +154,6 @@ pub(crate) fn all(root: &Path) -> Result<Vec<Malloc>, String> {
             Ok(()) => found.push(Malloc { name: (*name).to_owned(), version, library }),
             Err(error) => println!("{name} {version} cannot be built, and is left out:\n{error}"),
         }
-    }
-    match installed("libtcmalloc_minimal.so.4") {
-        Some(library) => found.push(Malloc { name: "tcmalloc".to_owned(), version: tcmalloc_version(), library }),
-        None => println!("tcmalloc is not installed (Debian: libtcmalloc-minimal4); left out"),
     }
     Ok(found)
 }
@@ -152,18 +200,20 @@ fn compiler(name: &str) -> Command {
     command
 }
 
-fn mimalloc(source: &Path, version: &str, library: &Path) -> Result<(), String> {
+fn mimalloc(source: &Path, version: &str, defined: &[&str], library: &Path) -> Result<(), String> {
     let source = source.join("c_src/mimalloc").join(version);
     let mut cc = compiler("cc");
+    cc.args(defined);
     cc.args(["-std=gnu11", "-fvisibility=hidden", "-fno-builtin-malloc"]);
     cc.args(["-DMI_MALLOC_OVERRIDE", "-DMI_SHARED_LIB", "-DMI_SHARED_LIB_EXPORT"]);
     cc.arg("-I").arg(source.join("include")).arg("-I").arg(source.join("src"));
     built(cc.arg(source.join("src/static.c")), library)
 }
 
-fn snmalloc(source: &Path, library: &Path) -> Result<(), String> {
+fn snmalloc(source: &Path, files: &[&str], defined: &[&str], library: &Path) -> Result<(), String> {
     let source = source.join("upstream/src");
     let mut cc = compiler("c++");
+    cc.args(defined);
     cc.args(["-std=c++20", "-fvisibility=hidden", "-fomit-frame-pointer", "-ffunction-sections", "-static-libstdc++"]);
     cc.arg("-DSNMALLOC_EXPORT=__attribute__((visibility(\"default\")))");
     cc.args(["-DSNMALLOC_USE_CXX11_DESTRUCTORS", "-DSNMALLOC_USE_WAIT_ON_ADDRESS=1"]);
@@ -171,7 +221,7 @@ fn snmalloc(source: &Path, library: &Path) -> Result<(), String> {
         cc.args(["-mcx16", "-mprfchw"]);
     }
     cc.arg("-I").arg(&source);
-    built(cc.args(["malloc.cc", "new.cc"].map(|file| source.join("snmalloc/override").join(file))), library)
+    built(cc.args(files.iter().map(|file| source.join("snmalloc/override").join(file))), library)
 }
 
 fn rpmalloc(source: &Path, library: &Path) -> Result<(), String> {

@@ -95,6 +95,13 @@ impl FreeList {
         self.head.set(next);
     }
 
+    /// The same, null if the list is empty.
+    #[cfg(all(feature = "malloc", target_os = "linux", not(any(loom, shuttle, blockwork_no_os))))]
+    #[inline(always)]
+    pub(crate) fn front(&self) -> *mut u8 {
+        self.head.get().map_or(core::ptr::null_mut(), |link| link.as_ptr().cast())
+    }
+
     /// The block in front, the last one pushed.
     #[inline]
     pub(crate) fn first(&self) -> Option<NonNull<u8>> {

@@ -5,11 +5,11 @@ use std::{path::Path, process::Command};
 
 use super::Gate;
 use crate::{
-    programs,
+    attacks, programs,
     run::{report, step, test},
 };
 
-/// Looks at the library's source, and runs real programs under it. Those in C and
+/// Looks at the library's source, attacks it, and runs real programs under it. Those in C and
 /// C++ are among the tests of the workspace; in `--full` they run for longer.
 pub(super) fn check(root: &Path, gate: Gate) -> Result<(), String> {
     let folder = root.join("crates/blockwork-preload");
@@ -18,6 +18,7 @@ pub(super) fn check(root: &Path, gate: Gate) -> Result<(), String> {
     cargo("fmt --check")?;
     cargo("clippy --release -- -D warnings")?;
     let programs = |args: &[&str]| report("programs", || programs::run(root, args));
+    report("attacks", || attacks::check(root))?;
     if gate == Gate::Fast {
         return programs(&["--quick"]);
     }

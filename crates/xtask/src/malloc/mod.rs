@@ -18,9 +18,11 @@ use std::{
 };
 
 pub(crate) use launch::bindings;
+pub(crate) use report::{Table, machine, said_by};
 
 use crate::{
     args::Args,
+    callgrind,
     json::Json,
     peers::{self, Malloc},
 };
@@ -113,6 +115,13 @@ fn measured(root: &Path, plan: &Plan, args: &[&str]) -> Result<Results, String> 
         pairs: pairs::measured(root, &plan.mallocs, &plan.filter)?,
         hit: own.and_then(|own| hit::lengths(root, &own.library)),
     })
+}
+
+/// Instructions of a pair of 16 bytes, one block live at a time, under each malloc; and what to know of them.
+pub(crate) fn instructions_of_a_pair(root: &Path, mallocs: &[Malloc]) -> Result<(Vec<String>, String), String> {
+    launch::compile(root)?;
+    callgrind::needed()?;
+    Ok((pairs::of(root, mallocs, "lifo1", "16")?.iter().map(pairs::cell).collect(), pairs::stepping()))
 }
 
 fn plan(root: &Path, mut args: Args<'_>) -> Result<Plan, String> {

@@ -39,22 +39,23 @@ pub(super) fn measured(root: &Path, mallocs: &[Malloc], filter: &str) -> Result<
     for (meaning, pattern, size) in chosen {
         let name = format!("{pattern}/{size}");
         println!("pairs/{name}");
-        let empty = called(root, None, pattern, size)?;
-        let mut pairs = Pairs { name, meaning: (*meaning).to_owned(), counts: Vec::new(), stepped: Vec::new() };
-        for malloc in mallocs {
-            let counted = called(root, Some(malloc), pattern, size);
-            pairs.stepped.push(counted.is_err());
-            pairs.counts.push(match counted {
-                Ok(count) => per_pair(count, empty, PAIRS * (ROUNDS[1] - ROUNDS[0])),
-                Err(_) => {
-                    let (all, empty) = (stepped(root, Some(malloc), pattern, size), stepped(root, None, pattern, size));
-                    per_pair(all?, empty?, PAIRS_STEPPED)
-                }
-            });
-        }
-        all.push(pairs);
+        let (counts, stepped) = of(root, mallocs, pattern, size)?.into_iter().unzip();
+        all.push(Pairs { name, meaning: (*meaning).to_owned(), counts, stepped });
     }
     Ok(all)
+}
+
+/// Instructions of a pair of `pattern` and `size` under each malloc, and whether they were stepped.
+pub(super) fn of(root: &Path, mallocs: &[Malloc], pattern: &str, size: &str) -> Result<Vec<(f64, bool)>, String> {
+    let empty = called(root, None, pattern, size)?;
+    let count = |malloc| match called(root, Some(malloc), pattern, size) {
+        Ok(count) => Ok((per_pair(count, empty, PAIRS * (ROUNDS[1] - ROUNDS[0])), false)),
+        Err(_) => {
+            let (all, empty) = (stepped(root, Some(malloc), pattern, size), stepped(root, None, pattern, size));
+            Ok((per_pair(all?, empty?, PAIRS_STEPPED), true))
+        }
+    };
+    mallocs.iter().map(count).collect()
 }
 
 /// The same as Markdown.
@@ -64,15 +65,24 @@ pub(super) fn table(pairs: &[Pairs], names: &[&str]) -> String {
     }
     let mut table = Table::new("Instructions of a pair", "malloc and free, the loop subtracted", names);
     for pairs in pairs {
-        let cell = |(count, stepped): (&f64, &bool)| format!("{count:.0}{}", if *stepped { "~" } else { "" });
-        table.row(&pairs.meaning, pairs.counts.iter().zip(&pairs.stepped).map(cell).collect());
+        let counts = pairs.counts.iter().copied().zip(pairs.stepped.iter().copied());
+        table.row(&pairs.meaning, counts.map(|count| cell(&count)).collect());
     }
-    let stepped = format!(
+    table.finish() + &stepping() + "\n"
+}
+
+/// A count, with a mark if it was stepped.
+pub(super) fn cell((count, stepped): &(f64, bool)) -> String {
+    format!("{count:.0}{}", if *stepped { "~" } else { "" })
+}
+
+/// What the mark means.
+pub(super) fn stepping() -> String {
+    format!(
         "`~`: does not start under Valgrind, so counted by single steps over the last {PAIRS_STEPPED} of {} pairs, \
-         which seldom meet a refill.\n\n",
+         which seldom meet a refill.\n",
         PAIRS_STEPPED * ROUNDS_STEPPED
-    );
-    table.finish() + &stepped
+    )
 }
 
 /// The difference of two run lengths, without a malloc where none is given.

@@ -14,25 +14,25 @@ pub(super) fn about(passes: usize, args: &[&str]) -> Vec<(String, String)> {
     let command = ["cargo xtask malloc-bench"].iter().chain(args).copied().collect::<Vec<_>>().join(" ");
     let rows = [
         ("command", format!("`{command}`: {passes} passes")),
-        ("date", of("date", &["-u", "+%Y-%m-%d %H:%M UTC"])),
-        ("commit", of("git", &["describe", "--always", "--dirty", "--abbrev=12"])),
+        ("date", said_by("date", &["-u", "+%Y-%m-%d %H:%M UTC"])),
+        ("commit", said_by("git", &["describe", "--always", "--dirty", "--abbrev=12"])),
         ("machine", machine()),
     ];
     rows.map(|(what, value)| (what.to_owned(), value)).into()
 }
 
-fn machine() -> String {
+pub(crate) fn machine() -> String {
     let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let cores = processor.lines().filter(|line| line.starts_with("processor")).count();
     let model = processor.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let huge = fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled").unwrap_or_default();
     let huge = huge.split(['[', ']']).nth(1).unwrap_or("unknown").to_owned();
     let model = model.map_or("an unknown processor", |(_, model)| model);
-    format!("{model}, {cores} processors, Linux {}, huge pages in mode `{huge}`", of("uname", &["-r"]))
+    format!("{model}, {cores} processors, Linux {}, huge pages in mode `{huge}`", said_by("uname", &["-r"]))
 }
 
 /// What a program prints, if it can be run.
-fn of(program: &str, args: &[&str]) -> String {
+pub(crate) fn said_by(program: &str, args: &[&str]) -> String {
     let output = Command::new(program).args(args).output();
     output.map_or_else(|_| String::new(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
@@ -120,12 +120,12 @@ fn by_workload(
 }
 
 /// A table with a name for each row.
-pub(super) struct Table {
+pub(crate) struct Table {
     text: String,
 }
 
 impl Table {
-    pub(super) fn new(title: &str, corner: &str, columns: &[&str]) -> Self {
+    pub(crate) fn new(title: &str, corner: &str, columns: &[&str]) -> Self {
         let mut text = format!("## {title}\n\n| {corner} |");
         for column in columns {
             write!(text, " {column} |").expect("writing to a string");
@@ -136,11 +136,11 @@ impl Table {
         Self { text }
     }
 
-    pub(super) fn row(&mut self, name: &str, cells: Vec<String>) {
+    pub(crate) fn row(&mut self, name: &str, cells: Vec<String>) {
         writeln!(self.text, "| {name} | {} |", cells.join(" | ")).expect("writing to a string");
     }
 
-    pub(super) fn finish(mut self) -> String {
+    pub(crate) fn finish(mut self) -> String {
         self.text.push('\n');
         self.text
     }

@@ -21,7 +21,7 @@
 //! is made of its address and of secrets. Who can write a link chooses between
 //! free blocks of one class; and the seal tells of most who do.
 //!
-//! The *canary* is the last word of every block, of another secret. A free looks
+//! The *canary* is the last word of every block: its seal once more. A free looks
 //! at it: who wrote beyond the end of a block is found then.
 
 use core::{
@@ -31,6 +31,7 @@ use core::{
 };
 
 use super::{
+    heap::CLASSES,
     page::{Page, Record},
     policy::Policy,
 };
@@ -61,16 +62,29 @@ const INSIDE: usize = PAGE - 1;
 /// The most blocks that are made at a time: 4 KiB of them.
 const BATCH: usize = 4096 / SMALLEST;
 
-/// What a block is. Zero is what was never made.
+/// What a block is, in a byte. Zero is what was never made.
+///
+/// A free block's is its class, so that one comparison tells whether it is free and of the
+/// class that is asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum State {
-    Fresh = 0,
-    /// In a list of its heap, or kept from it for a while.
-    Free = 1,
+pub(crate) struct State(u8);
+
+impl State {
+    pub(crate) const FRESH: Self = Self(0);
     /// On its way to its heap.
-    Away = 2,
-    Live = 3,
+    pub(crate) const AWAY: Self = Self(0xFE);
+    pub(crate) const LIVE: Self = Self(0xFF);
+
+    /// In a list of its heap, or kept from it for a while.
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "asserted below")]
+    pub(crate) const fn free(class: usize) -> Self {
+        Self(class as u8)
+    }
 }
+
+// A class is a state of its own, and none is zero.
+const _: () = assert!(CLASSES < 0xFE && Hardened::LEAST > 0);
 
 /// A record of hardened heaps; see the [module](self).
 #[repr(C, align(128))]
@@ -85,6 +99,8 @@ pub(crate) struct Ward {
     spare: AtomicBool,
     /// Whether inaccessible memory lies behind what begins here.
     railed: AtomicBool,
+    /// Bytes of a freed span that begins here, and waits.
+    waiting: Cell<usize>,
     states: [AtomicU8; BLOCKS],
     /// Records of neighbours begin in other sets of a cache.
     apart: [u8; 128],
@@ -131,20 +147,26 @@ impl Ward {
         // Of two threads that free it both may find it live: then it comes
         // back twice, and the second time its owner finds it free already.
         let now = unsafe { self.state_at(number).as_ptr().read() };
-        now == state as u8
+        now == state.0
+    }
+
+    /// What a free block of this slab is.
+    #[inline(always)]
+    pub(crate) fn free(&self) -> State {
+        State::free(self.page.class())
     }
 
     /// Says that the block of this number is in `state`.
     #[inline(always)]
     pub(crate) fn set(&self, number: usize, state: State) {
         // Relaxed: as in `is`.
-        self.state_at(number).store(state as u8, Ordering::Relaxed);
+        self.state_at(number).store(state.0, Ordering::Relaxed);
     }
 
     /// The same, and whether it was live: of two who ask one is told so.
     pub(crate) fn leave(&self, number: usize, state: State) -> bool {
         // Relaxed: the mail orders what is done with the block.
-        self.state_at(number).swap(state as u8, Ordering::Relaxed) == State::Live as u8
+        self.state_at(number).swap(state.0, Ordering::Relaxed) == State::LIVE.0
     }
 
     /// The bytes of a block of this slab that its holder has.
@@ -165,27 +187,32 @@ impl Ward {
     /// - `block` is the start of a block of this slab, which was made.
     #[inline(always)]
     pub(crate) unsafe fn is_whole(&self, block: NonNull<u8>) -> bool {
-        // SAFETY: the last word of the block.
-        let canary = unsafe { self.canary_of(block) };
-        // SAFETY: written when the block was made.
-        let found = unsafe { canary.read() };
-        found == SECRETS.canary(block)
+        // SAFETY: the caller's promise.
+        unsafe { self.canary(block) == SECRETS.seal(block) }
     }
 
-    /// The same in haste: false too while [wiping](set_wiping), so that there is one question
-    /// instead of two.
+    /// The seal of `block` if it ends with its canary, in haste: none too while
+    /// [wiping](set_wiping), so that there is one question instead of two.
     ///
     /// # Safety
     ///
     /// - As for [`is_whole`](Self::is_whole).
     #[inline(always)]
-    pub(crate) unsafe fn seems_whole(&self, block: NonNull<u8>) -> bool {
-        // SAFETY: a block of this slab, says the caller.
+    pub(crate) unsafe fn seal_of_whole(&self, block: NonNull<u8>) -> Option<usize> {
+        let seal = SECRETS.hasty_seal(block);
+        // SAFETY: a block of this slab that was made, says the caller.
+        (unsafe { self.canary(block) } == seal).then_some(seal)
+    }
+
+    /// # Safety
+    ///
+    /// - As for [`is_whole`](Self::is_whole).
+    #[inline(always)]
+    unsafe fn canary(&self, block: NonNull<u8>) -> usize {
+        // SAFETY: the last word of the block.
         let canary = unsafe { self.canary_of(block) };
         // SAFETY: written when the block was made.
-        let found = unsafe { canary.read() };
-        // Relaxed: as in `set_canary`.
-        found == block.addr().get() ^ SECRETS.canary.load(Ordering::Relaxed)
+        unsafe { canary.read() }
     }
 
     /// # Safety
@@ -197,21 +224,37 @@ impl Ward {
         unsafe { block.add(self.granted()) }.cast()
     }
 
+    /// Whether `block` is as it was wiped, but for its first two words; true if blocks are not.
+    ///
+    /// # Safety
+    ///
+    /// - `block` is a block of this slab, and free.
+    pub(crate) unsafe fn seems_wiped(&self, block: NonNull<u8>) -> bool {
+        if !wipes() {
+            return true;
+        }
+        // SAFETY: the bytes of a free block.
+        let bytes = unsafe { core::slice::from_raw_parts(block.as_ptr(), self.granted()) };
+        bytes.iter().skip(size_of::<[usize; 2]>()).all(|&byte| byte == 0)
+    }
+
     /// Makes a block of this slab live, if it is free, sealed, and of `class`.
     ///
-    /// Any address will do: only memory of blocks is read.
+    /// Any address will do, null too: only memory of blocks is read.
     #[inline(always)]
-    pub(crate) fn grant(&self, block: NonNull<u8>, class: usize) -> bool {
-        let Some(number) = self.number(block.addr().get()) else { return false };
-        if self.page.class() != class || !self.is(number, State::Free) {
-            return false;
+    pub(crate) fn grant(&self, block: *mut u8, class: usize) -> Option<NonNull<u8>> {
+        let number = self.number(block.addr())?;
+        if !self.is(number, State::free(class)) {
+            return None;
         }
+        // SAFETY: no slab is at zero.
+        let block = unsafe { NonNull::new_unchecked(block) };
         // SAFETY: the start of a free block.
         if unsafe { !is_sealed(block) } {
-            return false;
+            return None;
         }
-        self.set(number, State::Live);
-        true
+        self.set(number, State::LIVE);
+        Some(block)
     }
 
     /// The `turn`-th block of this slab that is made, and its number.
@@ -221,6 +264,11 @@ impl Ward {
         let number = if number < page.capacity() { number } else { number.wrapping_sub(page.capacity()) } as usize;
         // SAFETY: below the capacity, so inside of the page.
         (unsafe { page.base().add(number.wrapping_mul(page.block_size())) }, number)
+    }
+
+    /// Bytes of the freed span that begins here, for who has it.
+    pub(crate) const fn waiting(&self) -> &Cell<usize> {
+        &self.waiting
     }
 
     /// Whether inaccessible memory lies behind what begins here.
@@ -252,8 +300,19 @@ impl Ward {
 pub(crate) unsafe fn seal(block: NonNull<u8>) -> usize {
     let seal = SECRETS.seal(block);
     // SAFETY: two words that are aligned and nobody else's, says the caller.
-    unsafe { block.cast::<[usize; 2]>().write([seal; 2]) }
+    unsafe { seal_with(block, seal) }
     seal
+}
+
+/// The same with the seal that it is known to have.
+///
+/// # Safety
+///
+/// - As for [`seal`].
+#[inline(always)]
+pub(crate) unsafe fn seal_with(block: NonNull<u8>, seal: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { block.cast::<[usize; 2]>().write([seal; 2]) }
 }
 
 /// Whether the word of `block` that a link is not in is its seal.
@@ -287,8 +346,8 @@ struct Secrets {
     lock: FutexLock,
     made: AtomicBool,
     words: UnsafeCell<Words>,
-    /// The same as `words.canary`, or wrong so that nothing [seems whole](Ward::seems_whole).
-    canary: AtomicUsize,
+    /// The same as `words.mask`, or wrong so that no [canary](Ward::seal_of_whole) is right.
+    mask: AtomicUsize,
     drawn: AtomicUsize,
 }
 
@@ -298,7 +357,6 @@ struct Words {
     root: usize,
     mask: usize,
     factor: usize,
-    canary: usize,
 }
 
 // SAFETY: the words are written once, inside the lock, and read by threads that
@@ -308,8 +366,8 @@ unsafe impl Sync for Secrets {}
 static SECRETS: Secrets = Secrets {
     lock: FutexLock::new(),
     made: AtomicBool::new(false),
-    words: UnsafeCell::new(Words { root: 0, mask: 0, factor: 0, canary: 0 }),
-    canary: AtomicUsize::new(0),
+    words: UnsafeCell::new(Words { root: 0, mask: 0, factor: 0 }),
+    mask: AtomicUsize::new(0),
     drawn: AtomicUsize::new(0),
 };
 
@@ -326,10 +384,14 @@ impl Secrets {
         (block.addr().get() ^ mask).wrapping_mul(factor)
     }
 
+    /// The same, or another while wiping.
     #[inline(always)]
-    fn canary(&self, block: NonNull<u8>) -> usize {
+    fn hasty_seal(&self, block: NonNull<u8>) -> usize {
+        // Relaxed: as in `set_mask`.
+        let mask = self.mask.load(Ordering::Relaxed);
         // SAFETY: written before there was a block.
-        block.addr().get() ^ unsafe { self.words().read() }.canary
+        let Words { factor, .. } = unsafe { self.words().read() };
+        (block.addr().get() ^ mask).wrapping_mul(factor)
     }
 
     /// Makes the words, unless they are made.
@@ -343,26 +405,26 @@ impl Secrets {
             // SAFETY: written inside the lock only.
             if unsafe { self.words().read() }.root == 0 {
                 let root = random() | 1;
-                let [mask, factor, canary] = [1, 2, 3].map(|turn| mixed(root, turn));
+                let [mask, factor] = [1, 2].map(|turn| mixed(root, turn));
                 // A factor without an inverse would lose addresses.
-                let words = Words { root, mask, factor: factor | 1, canary };
+                let words = Words { root, mask, factor: factor | 1 };
                 // SAFETY: nobody reads them yet.
                 unsafe { self.words.get().write(words) }
-                self.set_canary();
+                self.set_mask();
                 // Release: publishes the words; pairs with Acquire above.
                 self.made.store(true, Ordering::Release);
             }
         });
     }
 
-    /// Sets the hasty canary, inside the lock.
-    fn set_canary(&self) {
+    /// Sets the hasty mask, inside the lock.
+    fn set_mask(&self) {
         // SAFETY: written inside the lock only.
-        let Words { canary, .. } = unsafe { self.words().read() };
+        let Words { mask, .. } = unsafe { self.words().read() };
         // Relaxed: all that is decided by it is which way is gone.
-        let canary = if WIPES.load(Ordering::Relaxed) { !canary } else { canary };
+        let mask = if WIPES.load(Ordering::Relaxed) { !mask } else { mask };
         // Relaxed: as above.
-        self.canary.store(canary, Ordering::Relaxed);
+        self.mask.store(mask, Ordering::Relaxed);
     }
 
     /// A number that cannot be foretold.
@@ -402,12 +464,12 @@ pub(crate) fn prepare() {
 /// Whether what is freed is wiped.
 static WIPES: AtomicBool = AtomicBool::new(false);
 
-/// Has blocks [seem](Ward::seems_whole) broken, so that whoever frees them takes a closer look.
+/// Has blocks [seem](Ward::seal_of_whole) broken, so that whoever frees them takes a closer look.
 pub(crate) fn set_wiping(wipes: bool) {
     SECRETS.lock.with(|| {
         // Relaxed: about blocks that are freed by whoever knows of it.
         WIPES.store(wipes, Ordering::Relaxed);
-        SECRETS.set_canary();
+        SECRETS.set_mask();
     });
 }
 
@@ -443,7 +505,7 @@ impl Policy for Hardened {
         let page = ward.page();
         let (size, capacity) = (page.block_size(), page.capacity());
         // SAFETY: no block is there yet, so they are nobody else's.
-        unsafe { ward.states.as_ptr().cast::<u8>().cast_mut().write_bytes(State::Fresh as u8, capacity as usize) }
+        unsafe { ward.states.as_ptr().cast::<u8>().cast_mut().write_bytes(State::FRESH.0, capacity as usize) }
         ward.first.set(SECRETS.below(capacity));
         // Relaxed: this heap's own word.
         ward.spare.store(false, Ordering::Relaxed);
@@ -478,12 +540,12 @@ impl Policy for Hardened {
         for number in numbers.clone() {
             let (block, number) = ward.block(number);
             // SAFETY: new, and large enough.
-            unsafe { seal(block) };
+            let seal = unsafe { seal(block) };
             // SAFETY: of this slab.
             let canary = unsafe { ward.canary_of(block) };
             // SAFETY: the last word of a new block.
-            unsafe { canary.write(SECRETS.canary(block)) }
-            ward.set(number, State::Free);
+            unsafe { canary.write(seal) }
+            ward.set(number, ward.free());
         }
         for number in order.iter().take(count) {
             let (block, _) = ward.block(u32::from(*number));
@@ -499,8 +561,12 @@ impl Policy for Hardened {
             if (block.addr().get() ^ ward.page().base().addr().get()) > INSIDE {
                 broken(block);
             }
-            let Some(number) = ward.sealed(block, State::Away) else { broken(block) };
-            ward.set(number, State::Free);
+            let Some(number) = ward.sealed(block, State::AWAY) else { broken(block) };
+            // SAFETY: a free block of this slab.
+            if unsafe { !ward.seems_wiped(block) } {
+                broken(block);
+            }
+            ward.set(number, ward.free());
             let _same = blocks.pop();
             // SAFETY: a block of this slab, taken from the mail.
             unsafe { received.push(block) }
@@ -512,7 +578,8 @@ impl Policy for Hardened {
     }
 
     fn vet(map: &'static PageMap<Ward>, block: NonNull<u8>) {
-        if Ward::of(map, block.addr().get()).sealed(block, State::Free).is_none() {
+        let ward = Ward::of(map, block.addr().get());
+        if ward.sealed(block, ward.free()).is_none() {
             broken(block);
         }
     }
@@ -568,12 +635,11 @@ mod tests {
     }
 
     #[test]
-    fn seals_and_canaries_differ_by_block() {
+    fn seals_differ_by_block() {
         prepare();
         let at = |address| NonNull::new(core::ptr::without_provenance_mut(address)).unwrap();
         assert_ne!(SECRETS.seal(at(32)), SECRETS.seal(at(64)));
-        assert_ne!(SECRETS.canary(at(32)), SECRETS.canary(at(64)));
-        assert_ne!(SECRETS.seal(at(32)), SECRETS.canary(at(32)));
+        assert_eq!(SECRETS.seal(at(32)), SECRETS.hasty_seal(at(32)));
     }
 
     #[test]
@@ -589,9 +655,9 @@ mod tests {
     #[test]
     fn of_two_frees_one_finds_the_block_live() {
         let ward = ward(32);
-        ward.set(5, State::Live);
-        assert!(ward.leave(5, State::Away));
-        assert!(!ward.leave(5, State::Away));
-        assert!(ward.is(5, State::Away));
+        ward.set(5, State::LIVE);
+        assert!(ward.leave(5, State::AWAY));
+        assert!(!ward.leave(5, State::AWAY));
+        assert!(ward.is(5, State::AWAY));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Fenced   [ none | block | none ]           mappings: chunks, books, the largest blocks
-//! Railed   [ block ················ | none ] spans: always if they are long
+//! Railed   [ block ················ | none ] spans, which wait as a whole when they are freed
 //! Gapped   [ slab | slab | none | slab ]     between slabs, at random
 //! ```
 //!
@@ -124,25 +124,26 @@ unsafe fn open(map: &'static PageMap<Ward>, base: NonNull<u8>, behind: usize, si
     if unsafe { memory::commit(start, size) }.is_err() {
         return false;
     }
-    Ward::of(map, base.addr().get()).set_railed(false);
-    // Relaxed: as in `close`.
-    COUNT.fetch_sub(1, Ordering::Relaxed);
+    forget(Ward::of(map, base.addr().get()));
     true
 }
 
-/// Spans that end with a page of the system of their own, which is often
-/// inaccessible.
+/// Counts what was closed behind `ward`'s page, if something was, as open.
+fn forget(ward: &Ward) {
+    if ward.is_railed() {
+        ward.set_railed(false);
+        // Relaxed: as in `close`.
+        COUNT.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Spans that end with a page of the system of their own, which is
+/// inaccessible unless there are too many.
 #[derive(Debug)]
 pub(super) struct Railed<S> {
     map: &'static PageMap<Ward>,
     spans: S,
 }
-
-/// Spans of so many bytes always have a rail: to fill them takes longer.
-const ALWAYS: usize = 256 << 10;
-
-/// Others have one once in so many times.
-const SELDOM: u32 = 8;
 
 impl<S: Allocate> Railed<S> {
     pub(super) const fn new(map: &'static PageMap<Ward>, spans: S) -> Self {
@@ -157,16 +158,14 @@ impl<S: Allocate> Railed<S> {
 
     /// Puts up a rail behind a new span.
     fn rail(&self, block: NonNull<u8>, layout: Layout) -> NonNull<u8> {
-        if layout.size() >= ALWAYS || once_in(SELDOM) {
-            // SAFETY: the last page of the span, which its holder is not told of.
-            unsafe { close(self.map, block, self.granted(layout), Pages::page_size()) };
-        }
+        // SAFETY: the last page of the span, which its holder is not told of.
+        unsafe { close(self.map, block, self.granted(layout), Pages::page_size()) };
         block
     }
 }
 
 // SAFETY: the spans are the parent's, one for one, and a page longer than what
-// is told; nothing panics.
+// is told; the parent opens what it has back. Nothing panics.
 unsafe impl<S: Allocate> Allocate for Railed<S> {
     fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         let block = self.spans.allocate(Self::inner(layout)?)?;
@@ -175,11 +174,7 @@ unsafe impl<S: Allocate> Allocate for Railed<S> {
 
     unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
         let Ok(inner) = Self::inner(layout) else { return };
-        let railed = Ward::of(self.map, block.addr().get()).is_railed();
-        // SAFETY: as it was closed. What cannot be opened can be nobody's either.
-        if railed && unsafe { !open(self.map, block, self.granted(layout), Pages::page_size()) } {
-            return;
-        }
+        forget(Ward::of(self.map, block.addr().get()));
         // SAFETY: the parent gave it for `inner` of a layout of this class, says the caller.
         unsafe { self.spans.deallocate(block, inner) }
     }

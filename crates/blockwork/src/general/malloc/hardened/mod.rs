@@ -11,7 +11,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | time | three times the instructions of [`Malloc`](crate::Malloc) where that has a block in hand |
+//! | time | two and a half times the instructions of [`Malloc`](crate::Malloc) where that has a block in hand |
 //! | space | a word at the end of each block, 2 KiB for every 64 KiB of blocks, 32 blocks of each thread that wait |
 //! | sharing | any thread |
 //! | failure | when the system has no memory left |
@@ -25,7 +25,7 @@
 //! and one of a block that was written beyond its end. Found before they do
 //! harm: writes to a freed block's first words. Stopped by the processor,
 //! wherever there is a fence: writes beyond large blocks, mappings and the
-//! books.
+//! books, uses of large blocks that were freed, and of [blocks of no bytes](HardenedMalloc::nothing).
 //!
 //! # When not to use it
 //!
@@ -62,18 +62,22 @@ use crate::{
         span_pool::SpanPool,
         thread_heaps::{
             Heap, LISTED_MAX, Record, SLAB_MAX, ThreadHeaps, class_of,
-            ward::{self, CANARY, Hardened, SMALLEST, State, Ward, broken, is_untouched, seal, wipes},
+            ward::{self, CANARY, Hardened, SMALLEST, State, Ward, broken, is_untouched, seal, seal_with, wipes},
         },
     },
 };
 
 mod fences;
+mod nothing;
 mod quarantine;
 mod threads;
+mod waiting;
 
 use self::{
     fences::{Fenced, Gapped, Railed},
+    nothing::Nothing,
     quarantine::{Held, Quarantine},
+    waiting::{Parent, Waiting},
 };
 
 /// The spans that all heaps share.
@@ -91,7 +95,16 @@ static SHARED_SPANS: Spans = {
 static HEAPS: ThreadHeaps<Gapped<&'static Spans>, Fenced, Hardened> =
     ThreadHeaps::new(&MAP, Gapped::new(&MAP, &SHARED_SPANS), Fenced);
 
-static LARGE: Large<Railed<&'static Spans>, Fenced, Ward> = Large::new(&MAP, Railed::new(&MAP, &SHARED_SPANS), Fenced);
+static FREED_SPANS: Waiting<&'static Spans> = Waiting::new(&MAP, &SHARED_SPANS, Parent::Keeps);
+
+static FREED_MAPPINGS: Waiting<Fenced> = Waiting::new(&MAP, Fenced, Parent::Unmaps);
+
+type Mappings = &'static Waiting<Fenced>;
+
+static LARGE: Large<Railed<&'static Waiting<&'static Spans>>, Mappings, Ward> =
+    Large::new(&MAP, Railed::new(&MAP, &FREED_SPANS), &FREED_MAPPINGS);
+
+static NOTHING: Nothing = Nothing::new();
 
 /// The heap of threads that have none: every request misses, and no slab is its.
 static NOBODYS: Heap = Heap::new();
@@ -119,8 +132,8 @@ impl HardenedMalloc {
     #[must_use]
     pub fn hit(self, size: usize) -> Option<NonNull<u8>> {
         let heap = slot::get();
-        // What has no class in the table may as well be calculated.
-        if size > LISTED_MAX.wrapping_sub(CANARY) {
+        // What has no class in the table may as well be calculated; no bytes are not of slabs.
+        if size.wrapping_sub(1) >= LISTED_MAX.wrapping_sub(CANARY) {
             return None;
         }
         let (class, list) = heap.list_for(size.wrapping_add(CANARY))?;
@@ -136,7 +149,22 @@ impl HardenedMalloc {
     #[cold]
     #[inline(never)]
     pub fn miss(self, size: usize) -> Result<NonNull<u8>, AllocError> {
+        if size == 0
+            && let Ok(block) = self.nothing(ALIGN)
+        {
+            return Ok(block);
+        }
         self.allocate(Layout::from_size_align(size.max(1), ALIGN).map_err(|_| AllocError)?)
+    }
+
+    /// Returns a block of no bytes, to be freed, aligned to the power of two `align`: nobody may read
+    /// or write there.
+    ///
+    /// # Errors
+    ///
+    /// [`AllocError`] when there are a million of them, or of that alignment none.
+    pub fn nothing(self, align: usize) -> Result<NonNull<u8>, AllocError> {
+        NOTHING.allocate(align)
     }
 
     /// Takes back a block, whatever its layout; null is none.
@@ -153,24 +181,21 @@ impl HardenedMalloc {
         let heap = slot::get();
         let ward = Ward::of(&MAP, block.addr());
         if let Some(number) = ward.number(block.addr())
-            && ward.is(number, State::Live)
+            && ward.is(number, State::LIVE)
             // SAFETY: live, as was just seen.
             && ptr::eq(unsafe { ward.page().owner_of_live() }, heap)
         {
             // SAFETY: no slab is at zero.
             let block = unsafe { NonNull::new_unchecked(block) };
             // SAFETY: a block that is live, so it was made.
-            if unsafe { ward.seems_whole(block) } {
-                ward.set(number, State::Free);
+            if let Some(seal) = unsafe { ward.seal_of_whole(block) } {
+                ward.set(number, ward.free());
                 // SAFETY: just given up.
-                let seal = unsafe { seal(block) };
+                unsafe { seal_with(block, seal) }
                 // SAFETY: the annex of a heap that has slabs.
                 let quarantine = unsafe { Quarantine::of(heap) };
-                if let Some(held) = quarantine.swap(Held { block, ward }, seal) {
-                    // SAFETY: from the quarantine of this thread's heap.
-                    unsafe { release(held) }
-                }
-                return;
+                // SAFETY: from the quarantine of this thread's heap.
+                return unsafe { release(quarantine.swap(Held { block, ward }, seal)) };
             }
         }
         // SAFETY: live and from this allocator, or null, says the caller.
@@ -207,6 +232,9 @@ impl HardenedMalloc {
     #[inline(never)]
     fn fits_as_described(self, block: NonNull<u8>, layout: Layout) -> bool {
         let Some(granted) = self.describe(block).map(|described| described.size()) else { return true };
+        if granted == 0 {
+            return layout.size() <= 1;
+        }
         granted == self.granted(layout) || (granted / 2..=granted).contains(&layout.size())
     }
 
@@ -232,6 +260,11 @@ impl HardenedMalloc {
     /// - `block` is live and came from this allocator.
     pub unsafe fn reallocate(self, block: NonNull<u8>, new: Layout) -> Result<NonNull<u8>, AllocError> {
         let Some(old) = self.describe(block) else { diagnose(block) };
+        if old.size() == 0 {
+            let moved = self.allocate(new)?;
+            NOTHING.deallocate(block);
+            return Ok(moved);
+        }
         let fits = new.size() <= old.size() && new.align() <= old.align();
         if fits && old.size() / 2 <= new.size() {
             return Ok(block);
@@ -249,6 +282,8 @@ impl HardenedMalloc {
             HEAPS.give_back(heap);
         }
         HEAPS.give_back_idle();
+        FREED_SPANS.empty();
+        FREED_MAPPINGS.empty();
         SHARED_SPANS.with_parent(|spans| {
             spans.parent().trim();
             spans.purge();
@@ -266,16 +301,21 @@ fn inner(layout: Layout) -> Option<Layout> {
 /// Takes the first block of `list`, of `class`, if there is one.
 #[inline(always)]
 fn take(list: &FreeList, class: usize) -> Option<NonNull<u8>> {
-    let block = list.first()?;
-    // What comes next is only read once the block is known to be one of ours.
-    if !Ward::of(&MAP, block.addr().get()).grant(block, class) {
-        broken(block);
-    }
+    let front = list.front();
+    // What comes next is only read once the block is known to be one of ours. If there is
+    // none it is at zero, where nobody has a slab.
+    let Some(block) = Ward::of(&MAP, front.addr()).grant(front, class) else { return none_of(front) };
     // SAFETY: as was asked above.
     unsafe { list.pop_known(block) }
     // SAFETY: a block that is the caller's from now on.
     unsafe { unveil(block) }
     Some(block)
+}
+
+/// No block, because a list is empty; else its `front` is none that may be handed out.
+#[inline(always)]
+fn none_of(front: *mut u8) -> Option<NonNull<u8>> {
+    broken(NonNull::new(front)?)
 }
 
 /// Clears what was said in `block` of secrets and of other blocks.
@@ -315,10 +355,9 @@ fn allocate_far(layout: Layout) -> Result<NonNull<u8>, AllocError> {
     let heap = threads::heap()?;
     let attempt = || match inner(layout).and_then(class_of) {
         Some(class) => {
-            let block = HEAPS.refill(heap, class)?;
-            if !Ward::of(&MAP, block.addr().get()).grant(block, class) {
-                broken(block);
-            }
+            let front = HEAPS.refill(heap, class)?;
+            let block = Ward::of(&MAP, front.addr().get()).grant(front.as_ptr(), class);
+            let block = block.unwrap_or_else(|| broken(front));
             // SAFETY: just taken from its list.
             unsafe { unveil(block) }
             Ok(block)
@@ -342,7 +381,7 @@ fn see_to(block: NonNull<u8>) {
 /// Frees all that waits in the quarantine of `heap`, this thread's.
 fn empty_quarantine(heap: &'static Heap) {
     // SAFETY: a heap of a thread, which has one.
-    for held in unsafe { Quarantine::of(heap) }.empty() {
+    for held in unsafe { Quarantine::of(heap) }.empty(heap) {
         check_wiped(&held);
         // SAFETY: from the quarantine of this thread's heap, where it is no more.
         unsafe { release(held) }
@@ -363,13 +402,14 @@ unsafe fn free_far(block: *mut u8) {
         return match LARGE.layout_at(ward.page(), block) {
             // SAFETY: live, as the page says.
             Some(layout) => unsafe { LARGE.deallocate(ward.page(), block, layout) },
+            None if NOTHING.deallocate(block) => {}
             None => diagnose(block),
         };
     }
     let Some(number) = ward.number(block.addr().get()) else { diagnose(block) };
     let own = threads::own().filter(|&heap| ptr::eq(ward.page().owner(), heap));
-    let next = if own.is_some() { State::Free } else { State::Away };
-    if !ward.is(number, State::Live) || !ward.leave(number, next) {
+    let next = if own.is_some() { ward.free() } else { State::AWAY };
+    if !ward.is(number, State::LIVE) || !ward.leave(number, next) {
         diagnose(block);
     }
     // SAFETY: a block that was live, so it was made.
@@ -385,11 +425,10 @@ unsafe fn free_far(block: *mut u8) {
     match own {
         Some(heap) => {
             // SAFETY: a heap of a thread, which has one.
-            if let Some(held) = unsafe { Quarantine::of(heap) }.swap(Held { block, ward }, seal) {
-                check_wiped(&held);
-                // SAFETY: from the quarantine of this thread's heap, where it is no more.
-                unsafe { release(held) }
-            }
+            let held = unsafe { Quarantine::of(heap) }.swap(Held { block, ward }, seal);
+            check_wiped(&held);
+            // SAFETY: from the quarantine of this thread's heap, where it is no more.
+            unsafe { release(held) }
         }
         // SAFETY: a block of a slab, given up.
         None => unsafe { HEAPS.free_far(threads::own(), ward.page(), block) },
@@ -398,15 +437,9 @@ unsafe fn free_far(block: *mut u8) {
 
 /// Ends the process if a block was wiped, and is not as it was left.
 fn check_wiped(held: &Held) {
-    if !wipes() {
-        return;
-    }
-    let Held { block, ward } = held;
-    // SAFETY: the bytes of a free block.
-    let bytes = unsafe { core::slice::from_raw_parts(block.as_ptr(), ward.granted()) };
-    // But for its seals.
-    if bytes.iter().skip(size_of::<[usize; 2]>()).any(|&byte| byte != 0) {
-        broken(*block);
+    // SAFETY: free, and nobody's but ours.
+    if unsafe { !held.ward.seems_wiped(held.block) } {
+        broken(held.block);
     }
 }
 
@@ -422,7 +455,7 @@ fn not_of_size(block: NonNull<u8>) -> ! {
 fn diagnose(block: NonNull<u8>) -> ! {
     let ward = Ward::of(&MAP, block.addr().get());
     let what = match ward.number(block.addr().get()) {
-        Some(number) if ward.is(number, State::Fresh) => "free of a block that was never allocated",
+        Some(number) if ward.is(number, State::FRESH) => "free of a block that was never allocated",
         Some(_) => "double free",
         None if ward.page().owner().is_null() => "free of what is no live block of this allocator",
         None => "free of an address inside of a block",
@@ -507,10 +540,11 @@ unsafe impl Describe for HardenedMalloc {
     fn describe(&self, address: NonNull<u8>) -> Option<Layout> {
         let ward = Ward::of(&MAP, address.addr().get());
         if ward.page().owner().is_null() {
-            return LARGE.layout_at(ward.page(), address);
+            let nothing = || NOTHING.has(address).then(Layout::new::<()>);
+            return LARGE.layout_at(ward.page(), address).or_else(nothing);
         }
         let number = ward.number(address.addr().get())?;
-        if !ward.is(number, State::Live) {
+        if !ward.is(number, State::LIVE) {
             return None;
         }
         let granted = ward.granted();

@@ -13,8 +13,8 @@ fn furnish(heap: &Heap) -> Result<(), AllocError> {
     ward::prepare();
     if heap.annex().is_null() {
         let annex = Fenced.allocate(Layout::new::<Quarantine>())?;
-        // SAFETY: just allocated for one.
-        unsafe { annex.cast().write(Quarantine::new()) }
+        // SAFETY: just allocated for one, for good.
+        unsafe { Quarantine::make(annex.cast(), heap) }
         heap.set_annex(annex);
     }
     Ok(())
