@@ -9,6 +9,7 @@ mod embedded;
 mod instr;
 mod loom;
 mod malloc;
+mod mutants;
 mod peers;
 mod programs;
 mod run;
@@ -38,6 +39,9 @@ cargo xtask <task>
   peers                    builds other mallocs to preload, into target/peers
   malloc-bench [--quick | --passes N] [--library [NAME=]FILE] [--only NAME,NAME] [FILTER]
                            mallocs by preload: times, memory, instructions; all of it into bench/RESULTS-malloc.md
+  mutants [LAYER [OPTION...]]
+                           what the unit tests of math, raw, alloc, strategy, combine, or of a folder of one, do not
+                           notice when it is changed; options are those of cargo-mutants
   programs [LIBRARY] [--full] [--only NAME]
                            real programs with a malloc preloaded print what they print without
 ";
@@ -63,6 +67,7 @@ fn main() -> ExitCode {
         ["bench", "--count", filter] => bench::count(&root(), filter),
         ["bench", "--threads", rest @ ..] => bench::threads(&root(), rest),
         ["bench", rest @ ..] => bench::run(&root(), rest),
+        ["mutants", rest @ ..] => mutants::run(&root(), rest),
         ["peers"] => peers::run(&root()),
         ["malloc-bench", rest @ ..] => malloc::run(&root(), rest),
         ["programs", rest @ ..] => programs::run(&root(), rest),
