@@ -13,6 +13,7 @@ mod instr;
 mod json;
 mod loom;
 mod malloc;
+mod mutants;
 mod peers;
 mod picture;
 mod programs;
@@ -130,6 +131,12 @@ cargo xtask ci [--full | --tested]
         about: "attacks on mallocs, and who stops them",
         usage: attacks::USAGE,
         run: attacks::command,
+    },
+    Task {
+        name: "mutants",
+        about: "what the unit tests of a layer do not notice when it is changed",
+        usage: mutants::USAGE,
+        run: mutants::run,
     },
     Task {
         name: "programs",

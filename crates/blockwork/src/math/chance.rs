@@ -90,6 +90,15 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_those_of_splitmix() {
+        // The first of seed 0, as every implementation has them.
+        let (first, state) = next_random(0);
+        let (second, state) = next_random(state);
+        let (third, _) = next_random(state);
+        assert_eq!([first, second, third], [0xE220_A839_7B1D_CDAF, 0x6E78_9E6A_A1B9_65F4, 0x06C4_5D18_8009_454F]);
+    }
+
+    #[test]
     fn logarithms_are_those_of_std() {
         for exponent in 0..60 {
             for step in 1_u32..200 {

@@ -115,6 +115,11 @@ mod tests {
     }
 
     #[test]
+    fn steps_end_at_a_quarter_a_half_and_seven_eighths() {
+        assert_eq!([Fill::Half, Fill::High, Fill::Brim].map(|step| step.floor(80)), [20, 40, 70]);
+    }
+
+    #[test]
     fn more_live_is_never_a_lower_step() {
         for capacity in 1..300 {
             assert!((0..=capacity).map(|live| Fill::of(live, capacity)).is_sorted());
