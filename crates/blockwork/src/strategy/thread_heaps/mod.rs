@@ -31,7 +31,8 @@ mod page;
 pub mod per_thread;
 mod policy;
 mod spares;
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod tests;
 pub(crate) mod ward;
 

@@ -1,6 +1,7 @@
 //! Heaps that are taken, left, and free one another's blocks: in the library, so that
 //! `ThreadSanitizer` sees them.
 
+use core::{alloc::Layout, mem::ManuallyDrop, ptr::NonNull};
 use std::{sync::mpsc, thread};
 
 use heap::vec::Vec;
@@ -12,7 +13,6 @@ use crate::{
     raw::page_map::PAGE,
     testing::{Failing, When},
 };
-use core::{alloc::Layout, ptr::NonNull};
 
 type Spans = Locked<Counted<Pages>, FutexLock>;
 type Small = HeapPool<Spans, Pages, Quad<8192>, 2>;
@@ -122,7 +122,7 @@ fn a_pool_that_goes_gives_everything_back_live_blocks_and_large_ones_too() {
     assert_eq!(pool.granted(layout(17)), 32);
     assert_eq!(pool.granted(layout(4097)), PAGE);
     drop(one);
-    core::mem::forget(other);
+    let _forgotten = ManuallyDrop::new(other);
     drop(pool);
     assert_eq!((parent.counts().blocks_live, books.counts().blocks_live), (0, 0));
 }

@@ -187,7 +187,7 @@ impl Ward {
     /// - `block` is the start of a block of this slab, which was made.
     #[inline(always)]
     pub(crate) unsafe fn is_whole(&self, block: NonNull<u8>) -> bool {
-        // SAFETY: the caller's promise.
+        // SAFETY: a block of this slab that was made, says the caller.
         unsafe { self.canary(block) == SECRETS.seal(block) }
     }
 
@@ -311,7 +311,7 @@ pub(crate) unsafe fn seal(block: NonNull<u8>) -> usize {
 /// - As for [`seal`].
 #[inline(always)]
 pub(crate) unsafe fn seal_with(block: NonNull<u8>, seal: usize) {
-    // SAFETY: the caller's promise.
+    // SAFETY: two words that are aligned and nobody else's, says the caller.
     unsafe { block.cast::<[usize; 2]>().write([seal; 2]) }
 }
 

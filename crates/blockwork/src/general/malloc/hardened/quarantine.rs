@@ -69,7 +69,7 @@ impl Quarantine {
     pub(super) unsafe fn make(place: NonNull<Self>, heap: &Heap) {
         // SAFETY: inside of it.
         let own = unsafe { place.byte_add(offset_of!(Self, own)) }.cast::<Own>();
-        // SAFETY: the caller's promise.
+        // SAFETY: a part of what may be written, says the caller.
         unsafe { own.write_bytes(0, 1) }
         // SAFETY: zero bytes are words and a record.
         let own: &'static Own = unsafe { own.as_ref() };

@@ -104,7 +104,7 @@ unsafe impl<S: Allocate> Allocate for Waiting<S> {
         let size = self.granted(layout);
         let empties = self.parent == Parent::Unmaps || wipes();
         if size > KEPT && !empties {
-            // SAFETY: the caller's promise.
+            // SAFETY: live, with this layout, and given up, says the caller.
             return unsafe { self.free(block, layout) };
         }
         let ward = Ward::of(self.map, block.addr().get());
@@ -128,7 +128,7 @@ unsafe impl<S: Allocate> Allocate for Waiting<S> {
     }
 
     unsafe fn resize(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<(), AllocError> {
-        // SAFETY: the caller's promise.
+        // SAFETY: live, of these blocks, and both layouts are as they must be, says the caller.
         unsafe { self.blocks.resize(block, old, new) }
     }
 
