@@ -363,6 +363,18 @@ fn a_limit_on_memory_is_lived_within() {
     goes_well(preloaded(&program, &[&(LIMIT / 2).to_string(), rounds], &enter));
 }
 
+/// A malloc that loses a block when it has no memory for another.
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn a_malloc_that_loses_a_block_then_is_caught() {
+    let loses = compiled("loses.c", Language::Shared);
+    let mut program = Command::new("sh");
+    program.args(["-c", "ulimit -c 0; LD_PRELOAD=$0 exec \"$@\""]).arg(loses);
+    let output = program.arg(compiled("faults.c", Language::C11)).arg("7").output().unwrap();
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert!(out.contains("no filters") || (!output.status.success() && err.contains(" refused: status")), "{output:?}");
+}
+
 #[test]
 fn memory_goes_back() {
     let program = compiled("giveback.c", Language::C11);
