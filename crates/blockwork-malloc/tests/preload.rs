@@ -14,13 +14,13 @@
 #[path = "preload/profile.rs"]
 mod profile;
 
+use core::time::Duration;
 use std::{
     env, fs, io,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     sync::OnceLock,
     thread,
-    time::Duration,
 };
 
 /// Seconds that a program may take.
@@ -64,7 +64,7 @@ fn compiled(source: &str, language: Language) -> PathBuf {
     };
     let at = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{source}.{suffix}"));
     // Two tests may compile the same program at a time.
-    let fresh = at.with_extension(format!("{suffix}.{:?}", std::thread::current().id()));
+    let fresh = at.with_extension(format!("{suffix}.{:?}", thread::current().id()));
     let mut command = Command::new(compiler);
     command.args([standard, "-O1", "-Wall", "-Wextra", "-Werror", "-fno-builtin", "-pthread"]).args(more);
     command.arg(folder().join(source)).arg("-o").arg(&fresh).arg("-ldl");

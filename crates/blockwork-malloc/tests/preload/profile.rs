@@ -1,9 +1,9 @@
 //! The heap profiles that programs leave, read by others' code: `prost`, from what
 //! `profile.proto` says.
 
+use core::ops::Range;
 use std::{
     fs,
-    ops::Range,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -65,7 +65,7 @@ impl Profile {
             let place = self.location.iter().find(|place| place.id == *id).unwrap();
             let file = self.mapping.iter().find(|mapping| mapping.id == place.mapping_id)?;
             assert!((file.memory_start..file.memory_limit).contains(&place.address));
-            let name = &self.string_table[usize::try_from(file.filename).unwrap()];
+            let name = self.string_table.get(usize::try_from(file.filename).unwrap()).unwrap();
             (Path::new(name) == program).then(|| place.address - file.memory_start + file.file_offset)
         });
         places.collect()
