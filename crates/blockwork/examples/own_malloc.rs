@@ -9,6 +9,7 @@
 //! Powers of two in place of four classes to each doubling; a thread keeps no free
 //! slab, and the spans no memory beyond 256 KiB: for a program of many threads that
 //! must be small.
+#![expect(clippy::print_stdout, reason = "an example")]
 
 use std::thread;
 
