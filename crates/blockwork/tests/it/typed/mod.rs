@@ -16,3 +16,4 @@ mod panics;
 mod pool;
 mod seeds;
 mod slice;
+mod steps;
