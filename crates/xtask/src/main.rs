@@ -6,6 +6,7 @@ mod callgrind;
 mod ci;
 mod dist;
 mod embedded;
+mod fuzz;
 mod instr;
 mod loom;
 mod malloc;
@@ -27,6 +28,8 @@ cargo xtask <task>
                            --tested leaves out `cargo test --workspace`, which has just passed
   tidy                     layer order, banned spellings, complete lists
   asm                      the machine code of compositions beside the same by hand
+  fuzz [TARGET] [--minutes N]   the fuzzers, one minute each unless told otherwise (needs cargo-fuzz)
+  fuzz --bless [TARGET]    their corpora, minimised, into fuzz/corpora
   instr [--bless]          instructions per operation against bench/instructions.txt
   loom [--full]            the models of what threads share, and random schedules of them;
                            --full interrupts the models more often
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         ["dist", "--check"] => dist::check(&root()),
         ["embedded"] => embedded::check(&root()),
         ["embedded", "--bless"] => embedded::bless(&root()),
+        ["fuzz", rest @ ..] => fuzz::run(&root(), rest),
         ["loom"] => loom::run(&root(), ci::Gate::Fast),
         ["loom", "--full"] => loom::run(&root(), ci::Gate::Full),
         ["bench", "--count"] => bench::count(&root(), ""),
