@@ -11,8 +11,8 @@ use std::{env, process::ExitCode};
 
 use blockwork::{
     Allocate, Arena, ArenaConfig, BlockOf, BlockPool, BlockPoolConfig, Bump, ChunkSize, ConcurrentBlockPool,
-    ConcurrentBlockPoolConfig, Const, Memo, MixedSlab, PerChunk, Pool, Quad, Reset, SizeClasses, Slab, SlabConfig,
-    SlabHead, SlabPolicy, SpanPool, SpanPoolConfig, System,
+    ConcurrentBlockPoolConfig, Const, Decommit, Memo, MixedSlab, Pages, PerChunk, Pool, Quad, Reset, SizeClasses, Slab,
+    SlabConfig, SlabHead, SlabPolicy, SpanPool, SpanPoolConfig, System,
 };
 
 /// Every block.
@@ -58,6 +58,9 @@ fn go(part: &str, trip: Trip) -> bool {
         }
         "span_pool" => SpanPool::try_new(System, SpanPoolConfig { block: 64, ..SpanPoolConfig::DEFAULT })
             .is_ok_and(|heap| trip.with(&heap)),
+        // SAFETY: a pool over pages.
+        "decommit" => SpanPool::try_new(Pages, SpanPoolConfig { block: 64, ..SpanPoolConfig::DEFAULT })
+            .is_ok_and(|heap| trip.with(&unsafe { Decommit::new(heap, usize::MAX) })),
         "memo" => trip.with(&Memo::new(System, usize::MAX)),
         "bump" => {
             let mut heap = Bump::new(System, 4096);

@@ -9,6 +9,7 @@ mod census;
 mod ci;
 mod dist;
 mod embedded;
+mod fuzz;
 mod instr;
 mod json;
 mod loom;
@@ -131,6 +132,12 @@ cargo xtask ci [--full | --tested]
         about: "attacks on mallocs, and who stops them",
         usage: attacks::USAGE,
         run: attacks::command,
+    },
+    Task {
+        name: "fuzz",
+        about: "the fuzzers, under AddressSanitizer; see fuzz/README.md",
+        usage: fuzz::USAGE,
+        run: fuzz::run,
     },
     Task {
         name: "mutants",

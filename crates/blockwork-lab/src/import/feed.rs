@@ -56,7 +56,7 @@ impl<'a, S: Sink> Feed<'a, S> {
             self.segments.entry(path.to_vec()).or_insert_with(|| segments(Path::new(OsStr::from_bytes(path))));
         let segment = segments.iter().find(|(_, length, from)| address.wrapping_sub(*from) < *length);
         // Most files are in memory as they are on disk.
-        let offset = segment.map_or(address, |(offset, _, from)| address - from + offset);
+        let offset = segment.map_or(address, |(offset, _, from)| address.wrapping_sub(*from).wrapping_add(*offset));
         self.push(&Event::Module { start, length, offset, path })
     }
 

@@ -16,7 +16,11 @@ pub struct Save<W> {
     /// What is recorded, if it does not say.
     name: String,
     thread: u16,
+    /// The highest of this image that was told of.
+    threads: u16,
     stack: u32,
+    /// Nodes so far; there are no more places.
+    nodes: usize,
     /// The functions at each place, which are written at the end.
     names: Vec<Vec<Frame>>,
     /// Why nothing is written any more.
@@ -52,7 +56,9 @@ impl<W: Write> Save<W> {
             output: Output::Waiting(output),
             name: name.into(),
             thread: 0,
+            threads: 0,
             stack: 0,
+            nodes: 0,
             names: Vec::new(),
             failed: None,
         }
@@ -91,11 +97,17 @@ impl<W: Write> Save<W> {
 
 impl<W: Write> Sink for Save<W> {
     fn image(&mut self, path: &[u8]) {
-        (self.thread, self.stack) = (0, 0);
+        (self.thread, self.threads, self.stack) = (0, 0, 0);
         self.put(&Event::Image { path });
     }
 
     fn op(&mut self, op: Op) {
+        // Some have called nothing; a recording has them all, in order.
+        while self.threads + 1 < op.thread {
+            self.threads += 1;
+            self.put(&Event::Thread { index: self.threads.into() });
+        }
+        self.threads = self.threads.max(op.thread);
         if op.thread != self.thread {
             self.thread = op.thread;
             self.put(&Event::Thread { index: op.thread.into() });
@@ -122,8 +134,13 @@ impl<W: Write> Sink for Save<W> {
                 self.stack = stack;
                 self.put(&Event::Stack { index: stack.into() });
             }
-            Said::Node(parent, address) => self.put(&Event::Frame { parent: parent.into(), address }),
+            Said::Node(parent, address) => {
+                self.nodes += 1;
+                self.put(&Event::Frame { parent: parent.into(), address });
+            }
             Said::Module(start, length, offset, path) => self.put(&Event::Module { start, length, offset, path }),
+            // Of what is no place.
+            Said::Names(first, _) if first > self.nodes => {}
             Said::Names(first, places) => {
                 self.names.truncate(first);
                 self.names.resize(first, Vec::new());
@@ -152,6 +169,26 @@ mod tests {
             assert!(after.name.starts_with(&before.name), "{}", after.name);
             assert_eq!((before.tally.totals(), before.slots), (after.tally.totals(), after.slots));
         }
+    }
+
+    #[test]
+    fn threads_that_call_nothing_are_told_of() {
+        let mut save = Save::new(Vec::new(), "x");
+        let op = |slot, thread| Op { size: 8, slot, thread, kind: Kind::Allocate, align_log2: 4 };
+        let ops = [op(0, 0), op(1, 3), op(2, 1), op(3, 4), op(4, 9)];
+        ops.iter().for_each(|&op| save.op(op));
+        let (file, _) = save.finish(Summary::default()).unwrap();
+        let read = Trace::load(file.as_slice()).unwrap();
+        assert_eq!((read.damage, read.ops.as_slice()), (None, ops.as_slice()));
+    }
+
+    #[test]
+    fn names_of_what_is_no_place_take_no_memory() {
+        let mut save = Save::new(Vec::new(), "x");
+        save.said(Said::Names(usize::MAX, &[vec![Frame::default()]]));
+        save.said(Said::Names(1 << 40, &[]));
+        let (file, _) = save.finish(Summary::default()).unwrap();
+        assert_eq!(Trace::load(file.as_slice()).unwrap().damage, None);
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod threads;
 use std::{path::Path, process::Command, thread};
 
 use crate::{
-    asm, bench, dist, embedded, instr, loom,
+    asm, bench, dist, embedded, fuzz, instr, loom,
     run::{NIGHTLY_WAYS, UNOPTIMISED, has, host, processor_seconds, report, rustup, skipped, step, test},
     soak, tidy,
 };
@@ -108,7 +108,20 @@ fn other_builds(root: &Path, gate: Gate) -> Result<(), String> {
     narrow::compiled(root)?;
     narrow::played(root, gate)?;
     memory::address_sanitizer(root, gate)?;
-    threads::thread_sanitizer(root, gate)
+    threads::thread_sanitizer(root, gate)?;
+    fuzzers(root, gate)
+}
+
+/// The fuzzers, for a minute each; what they found before is replayed by ordinary tests.
+fn fuzzers(root: &Path, gate: Gate) -> Result<(), String> {
+    if gate == Gate::Fast {
+        return Ok(());
+    }
+    if !fuzz::is_there() {
+        skipped("the fuzzers", "no nightly toolchain with cargo-fuzz");
+        return Ok(());
+    }
+    report("the fuzzers", || fuzz::run(root, &[]))
 }
 
 /// The workspace of the programs without std.

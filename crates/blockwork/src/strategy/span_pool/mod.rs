@@ -94,9 +94,12 @@
 
 use ::core::{alloc::Layout, ptr::NonNull};
 
-use crate::alloc::{
-    AllocError, Allocate, Census, Check, ConfigError, Core as _, Owns, Purge, Reset, Valid, bridge,
-    over_core::over_core,
+use crate::{
+    alloc::{
+        AllocError, Allocate, Census, Check, ConfigError, Core as _, Owns, Purge, Reset, Valid, bridge,
+        over_core::over_core,
+    },
+    os::track,
 };
 
 mod config;
@@ -247,7 +250,11 @@ unsafe impl<A: Allocate> Purge for SpanPool<A> {
 
     fn allocate_noting(&self, layout: Layout) -> Result<(NonNull<u8>, bool), AllocError> {
         // SAFETY: always this parent.
-        unsafe { self.core.allocate_noting(&self.parent, layout) }
+        let (block, clean) = unsafe { self.core.allocate_noting(&self.parent, layout)? };
+        if track::ON {
+            track::show(block, self.granted(layout));
+        }
+        Ok((block, clean))
     }
 }
 

@@ -17,3 +17,4 @@ mod panics;
 mod pool;
 mod seeds;
 mod slice;
+mod steps;

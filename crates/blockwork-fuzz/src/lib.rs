@@ -1,0 +1,99 @@
+//! What the fuzzers do with their bytes; the fuzzers themselves are in `fuzz`.
+//!
+//! ```text
+//! libFuzzer ─► fuzz/targets/NAME.rs ─┐
+//!                                    ├─► NAME(bytes)   panics, or does not return, when it finds something
+//! tests/replay.rs ─► fuzz/corpora ───┘
+//! ```
+//!
+//! | target | the bytes are |
+//! |---|---|
+//! | [`notation`] | a text, or a list of words of the notation |
+//! | [`recordings`] | a file of any tool, or what is in one behind its checksums |
+
+pub mod c_api;
+pub mod compositions;
+pub mod containers;
+pub mod malloc;
+pub mod notation;
+pub mod recordings;
+
+// The lab is a program, and no library: what reads recordings is compiled here again.
+#[allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    missing_docs,
+    clippy::all,
+    reason = "its own build is the place for its warnings"
+)]
+#[path = "../../blockwork-lab/src/import/mod.rs"]
+mod import;
+#[allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    missing_docs,
+    clippy::all,
+    reason = "its own build is the place for its warnings"
+)]
+#[path = "../../blockwork-lab/src/protobuf.rs"]
+mod protobuf;
+#[allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    missing_docs,
+    clippy::all,
+    reason = "its own build is the place for its warnings"
+)]
+#[path = "../../blockwork-lab/src/stats/mod.rs"]
+mod stats;
+#[allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    missing_docs,
+    clippy::all,
+    reason = "its own build is the place for its warnings"
+)]
+#[path = "../../blockwork-lab/src/symbols.rs"]
+mod symbols;
+#[allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    missing_docs,
+    clippy::all,
+    reason = "its own build is the place for its warnings"
+)]
+#[path = "../../blockwork-lab/src/text.rs"]
+mod text;
+#[allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    missing_docs,
+    clippy::all,
+    reason = "its own build is the place for its warnings"
+)]
+#[path = "../../blockwork-lab/src/trace/mod.rs"]
+mod trace;
+
+/// As the lab has it, of which the readers need the layout of a spool.
+mod recorder {
+    pub(crate) use blockwork::combine::recorded::layout;
+}
+
+/// What a fuzzer does with its bytes.
+pub type Target = fn(&[u8]);
+
+/// Every target, by its name.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("c_api", c_api::run),
+    ("compositions", compositions::run),
+    ("containers", containers::run),
+    ("malloc", malloc::run),
+    ("notation", notation::run),
+    ("recordings", recordings::run),
+];
