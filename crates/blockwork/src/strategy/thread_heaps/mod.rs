@@ -1,4 +1,4 @@
-//! [`ThreadHeaps`]: a heap of size-class slabs for each thread, over shared spans.
+//! `ThreadHeaps`: a heap of size-class slabs for each thread, over shared spans.
 //!
 //! ```text
 //! thread ─► Heap ── slab, slab, slab ─┐
