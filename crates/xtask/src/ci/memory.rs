@@ -27,6 +27,7 @@ const BEYOND_VALGRIND: &[&str] = &[
     "every_power_of_two_is_aligned_to_itself",
     "impossible_sizes_fail_and_are_granted_as_asked",
     "a_mapping_that_grows_is_moved_and_not_copied",
+    "a_block_that_moves_takes_its_pages_along",
 ];
 
 /// The tests under AddressSanitizer: without the conformance harness, which
