@@ -17,7 +17,15 @@ pub(super) fn compiles(root: &Path) -> Result<(), String> {
     step(
         root,
         "package --workspace",
-        cargo.args(["package", "--workspace", "--allow-dirty", "--no-verify", "--quiet"]),
+        cargo.args([
+            "package",
+            "--workspace",
+            "--exclude",
+            "blockwork-fuzz",
+            "--allow-dirty",
+            "--no-verify",
+            "--quiet",
+        ]),
     )?;
     let folder = root.join(FOLDER);
     for package in PACKAGES {
