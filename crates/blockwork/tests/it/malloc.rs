@@ -63,6 +63,39 @@ fn every_block_is_described_as_it_was_granted() {
 }
 
 #[test]
+fn a_block_that_is_to_be_aligned_to_more_moves_if_it_must() {
+    // SAFETY: live.
+    let reallocate = |block, layout| unsafe { Malloc.reallocate(block, layout) }.unwrap();
+    // SAFETY: live.
+    aligned_to_more(&Malloc, reallocate, |block| unsafe { Malloc.free(block.as_ptr()) });
+}
+
+/// Blocks of every kind, with room behind them to stay where they are: each is asked to
+/// be larger, and aligned as it is not unless by chance.
+pub(crate) fn aligned_to_more(
+    malloc: &impl Allocate,
+    reallocate: impl Fn(NonNull<u8>, Layout) -> NonNull<u8>,
+    free: impl Fn(NonNull<u8>),
+) {
+    for size in [40, 1000, 20_000, 200_000, 3 << 20, 18 << 20] {
+        for align in [64, 1 << 12, 1 << 17, 1 << 22] {
+            let blocks: Vec<_> = (0..4).map(|_| malloc.allocate(layout(3 * size, 16)).unwrap()).collect();
+            for block in blocks {
+                let block = reallocate(block, layout(size, 16));
+                // SAFETY: a live block of that size.
+                unsafe { block.write_bytes(5, size) }
+                let block = reallocate(block, layout(2 * size, align));
+                assert!(block.addr().get().is_multiple_of(align), "{size}, {align}: {block:?}");
+                // SAFETY: live, and longer than that.
+                let bytes = unsafe { core::slice::from_raw_parts(block.as_ptr(), size) };
+                assert!(bytes.iter().step_by(7).all(|&byte| byte == 5), "{size}, {align}");
+                free(block);
+            }
+        }
+    }
+}
+
+#[test]
 fn addresses_of_others_are_not_described() {
     let local = 0_u64;
     let heap = Box::new(0_u64);

@@ -6,6 +6,8 @@ use std::{sync::mpsc, thread};
 
 use blockwork::{Allocate, Describe, HardenedMalloc, check_allocator, send_sync};
 
+use crate::malloc::aligned_to_more;
+
 check_allocator!(hardened_malloc, |_| HardenedMalloc, .own_memory());
 
 send_sync! {
@@ -35,6 +37,14 @@ fn every_block_is_described_as_it_was_granted_and_no_longer_when_freed() {
             assert_eq!(HardenedMalloc.describe(block), None, "{layout:?}");
         }
     }
+}
+
+#[test]
+fn a_block_that_is_to_be_aligned_to_more_moves_if_it_must() {
+    // SAFETY: live.
+    let reallocate = |block, layout| unsafe { HardenedMalloc.reallocate(block, layout) }.unwrap();
+    // SAFETY: live.
+    aligned_to_more(&HardenedMalloc, reallocate, |block| unsafe { HardenedMalloc.free(block.as_ptr()) });
 }
 
 #[test]

@@ -189,7 +189,7 @@ impl Malloc {
         if fits && old.size() / 2 <= new.size() {
             return Ok(block);
         }
-        let old = old.align_to(new.align()).unwrap_or(old);
+        let old = as_it_lies(block, old, new);
         if !is_span(old) && !is_span(new) {
             // Before another thread may be given what lies here.
             sampling::forget(block);
@@ -271,6 +271,13 @@ impl Malloc {
     pub fn copy_samples(self, room: &mut [Sample]) -> usize {
         sampling::copy(room)
     }
+}
+
+/// The layout of `block`, aligned to no less than `new` if it happens to lie so: it may
+/// stay where it is then.
+fn as_it_lies(block: NonNull<u8>, old: Layout, new: Layout) -> Layout {
+    let lies_so = block.addr().get().is_multiple_of(new.align());
+    old.align_to(if lies_so { new.align() } else { 1 }).unwrap_or(old)
 }
 
 /// The alignment of every block.

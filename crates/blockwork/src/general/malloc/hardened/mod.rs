@@ -48,7 +48,7 @@
 use core::{alloc::Layout, ptr, ptr::NonNull};
 
 use super::{
-    ALIGN,
+    ALIGN, as_it_lies,
     large::Large,
     spans::{CONFIG, KEPT},
 };
@@ -269,7 +269,7 @@ impl HardenedMalloc {
         if fits && old.size() / 2 <= new.size() {
             return Ok(block);
         }
-        let old = old.align_to(new.align()).unwrap_or(old);
+        let old = as_it_lies(block, old, new);
         // SAFETY: live, and the layout is the page's word.
         unsafe { reallocate(&self, block, old, new) }
     }
