@@ -267,10 +267,10 @@ mod tests {
         }
         for candidate in Candidate::all().into_iter().filter(here) {
             let (peak, requests) = measure(&candidate, &everything());
-            assert!(peak.granted >= peak.asked && peak.asked > 300_000, "{candidate:?}");
-            // Other tests share this process, and its `malloc`.
+            assert!(peak.granted >= peak.asked, "{candidate:?}");
+            // Other tests share this process and its `malloc`: when most is held may be theirs to say.
             let is_alone = !matches!(candidate, Candidate::System | Candidate::Composed(Composition::Memo));
-            assert!(peak.held >= peak.granted || !is_alone, "{candidate:?}");
+            assert!((peak.held >= peak.granted && peak.asked > 300_000) || !is_alone, "{candidate:?}");
             assert_eq!(requests.is_some(), candidate != Candidate::System, "{candidate:?}");
         }
     }

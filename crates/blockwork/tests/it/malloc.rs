@@ -72,20 +72,24 @@ fn a_block_that_is_to_be_aligned_to_more_moves_if_it_must() {
 
 /// Blocks of every kind, with room behind them to stay where they are: each is asked to
 /// be larger, and aligned as it is not unless by chance.
+#[expect(clippy::arithmetic_side_effects, reason = "small numbers of a test")]
 pub(crate) fn aligned_to_more(
-    malloc: &impl Allocate,
+    malloc: &impl Describe,
     reallocate: impl Fn(NonNull<u8>, Layout) -> NonNull<u8>,
     free: impl Fn(NonNull<u8>),
 ) {
     for size in [40, 1000, 20_000, 200_000, 3 << 20, 18 << 20] {
-        for align in [64, 1 << 12, 1 << 17, 1 << 22] {
-            let blocks: Vec<_> = (0..4).map(|_| malloc.allocate(layout(3 * size, 16)).unwrap()).collect();
+        for align in [64, 1 << 12, 1 << 16, 1 << 17, 1 << 22] {
+            // The first of a slab among them.
+            let count = (250_000 / size).clamp(4, 2000);
+            let blocks: Vec<_> = (0..count).map(|_| malloc.allocate(layout(3 * size, 16)).unwrap()).collect();
             for block in blocks {
                 let block = reallocate(block, layout(size, 16));
                 // SAFETY: a live block of that size.
                 unsafe { block.write_bytes(5, size) }
                 let block = reallocate(block, layout(2 * size, align));
                 assert!(block.addr().get().is_multiple_of(align), "{size}, {align}: {block:?}");
+                assert!(malloc.describe(block).unwrap().size() >= 2 * size, "{size}, {align}");
                 // SAFETY: live, and longer than that.
                 let bytes = unsafe { core::slice::from_raw_parts(block.as_ptr(), size) };
                 assert!(bytes.iter().step_by(7).all(|&byte| byte == 5), "{size}, {align}");

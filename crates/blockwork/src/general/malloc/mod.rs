@@ -189,6 +189,8 @@ impl Malloc {
         if fits && old.size() / 2 <= new.size() {
             return Ok(block);
         }
+        // As spans are asked for, so that one may stay.
+        let new = if class_of(new).is_none() { inner(new) } else { new };
         let old = as_it_lies(block, old, new);
         if !is_span(old) && !is_span(new) {
             // Before another thread may be given what lies here.
@@ -273,11 +275,11 @@ impl Malloc {
     }
 }
 
-/// The layout of `block`, aligned to no less than `new` if it happens to lie so: it may
-/// stay where it is then.
+/// The layout of `block`, aligned to no less than `new` if it is no slab's and happens
+/// to lie so: it may stay where it is then.
 fn as_it_lies(block: NonNull<u8>, old: Layout, new: Layout) -> Layout {
-    let lies_so = block.addr().get().is_multiple_of(new.align());
-    old.align_to(if lies_so { new.align() } else { 1 }).unwrap_or(old)
+    let may_stay = class_of(old).is_none() && block.addr().get().is_multiple_of(new.align());
+    old.align_to(if may_stay { new.align() } else { 1 }).unwrap_or(old)
 }
 
 /// The alignment of every block.

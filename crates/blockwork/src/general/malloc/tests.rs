@@ -106,7 +106,7 @@ fn resident(pages: &[usize]) -> usize {
     let map = std::fs::File::open("/proc/self/pagemap").unwrap();
     let has_memory = |page: &&usize| {
         let mut entry = [0; 8];
-        map.read_exact_at(&mut entry, **page as u64 * 8).unwrap();
+        map.read_exact_at(&mut entry, (**page as u64).wrapping_mul(8)).unwrap();
         u64::from_ne_bytes(entry) >> 63 == 1
     };
     pages.iter().filter(has_memory).count()
