@@ -8,13 +8,18 @@ use blockwork::{
     Pow2, Quad, Retain, Segregate, SizeClasses, SlabHead, SlabPolicy, SpanPool, SpanPoolConfig, SpinLock, UpTo, Valid,
 };
 
+/// Bytes that lie alike in every image, aligned as a pool of spans asks for sixteen blocks
+/// of 1024: so that as many fit.
+#[repr(align(16384))]
+struct Aligned<const SIZE: usize>([MaybeUninit<u8>; SIZE]);
+
 /// A buffer of so many bytes of the program's image.
 macro_rules! region {
     ($size:literal) => {{
-        static mut REGION: [MaybeUninit<u8>; $size] = [MaybeUninit::uninit(); $size];
+        static mut REGION: Aligned<$size> = Aligned([MaybeUninit::uninit(); $size]);
         #[expect(static_mut_refs, reason = "the only one")]
         // SAFETY: nobody else can name it.
-        Buffer::new(unsafe { &mut REGION })
+        Buffer::new(unsafe { &mut REGION.0 })
     }};
 }
 
