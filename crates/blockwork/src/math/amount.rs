@@ -47,3 +47,15 @@ impl Amount for usize {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_the_same_whenever_it_is_known() {
+        for (amount, known) in [(Const::<77>.get(), Const::<77>::KNOWN), (77, None)] {
+            assert_eq!((amount.get(), known.unwrap_or(77)), (77, 77));
+        }
+    }
+}
