@@ -123,7 +123,13 @@ impl Malloc {
     #[cold]
     #[inline(never)]
     pub fn miss(self, size: usize) -> Result<NonNull<u8>, AllocError> {
-        allocate_far(Layout::from_size_align(size.max(1), ALIGN).map_err(|_| AllocError)?)
+        // What needs no stack comes first.
+        if size > SLAB_MAX
+            && let Some(span) = kept_span(slot::get(), size, ALIGN)
+        {
+            return Ok(span);
+        }
+        miss_far(size)
     }
 
     /// Takes back a block, whatever its layout; null is none.
@@ -285,6 +291,12 @@ fn as_it_lies(block: NonNull<u8>, old: Layout, new: Layout) -> Layout {
 /// The alignment of every block.
 const ALIGN: usize = 16;
 
+/// A block of `size` bytes that no span is kept for.
+#[inline(never)]
+fn miss_far(size: usize) -> Result<NonNull<u8>, AllocError> {
+    allocate_far(Layout::from_size_align(size.max(1), ALIGN).map_err(|_| AllocError)?)
+}
+
 /// The same as [`Malloc::miss`], with any alignment.
 #[cold]
 #[inline(never)]
@@ -321,36 +333,36 @@ fn with_room(attempt: impl Fn(&'static Heap) -> Result<NonNull<u8>, AllocError>)
 
 /// A block that no slab has.
 fn large(heap: &Heap, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-    let block = match kept(heap, layout) {
-        Some(block) => block,
-        None => LARGE.allocate(layout, |block| HEAPS.cover(block))?,
-    };
+    if let Some(span) = kept_span(heap, layout.size(), layout.align()) {
+        return Ok(span);
+    }
+    let block = LARGE.allocate(layout, |block| HEAPS.cover(block))?;
     sampling::look_at(block, LARGE.granted(layout));
     Ok(block)
 }
 
 /// The same, of zeroes: fresh ones need not be cleared.
 fn large_zeroed(heap: &Heap, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-    let block = match kept(heap, layout) {
-        Some(block) => {
-            // SAFETY: a block is valid for writes of what is granted for it.
-            unsafe { block.write_bytes(0, LARGE.granted(layout)) }
-            block
-        }
-        None => LARGE.allocate_zeroed(layout, |block| HEAPS.cover(block))?,
-    };
+    if let Some(span) = kept_span(heap, layout.size(), layout.align()) {
+        // SAFETY: a block is valid for writes of what is granted for it.
+        unsafe { span.write_bytes(0, LARGE.granted(layout)) }
+        return Ok(span);
+    }
+    let block = LARGE.allocate_zeroed(layout, |block| HEAPS.cover(block))?;
     sampling::look_at(block, LARGE.granted(layout));
     Ok(block)
 }
 
-/// A span for `layout` that `heap`, of this thread, has kept.
+/// A block of `size` bytes, of more than a slab's, that `heap`, of this thread, has kept
+/// the span of.
 #[inline(always)]
-fn kept(heap: &Heap, layout: Layout) -> Option<NonNull<u8>> {
-    let span = HEAPS.kept_span(heap, inner(layout))?;
+fn kept_span(heap: &Heap, size: usize, align: usize) -> Option<NonNull<u8>> {
+    let span = HEAPS.kept_span(heap, size, align)?;
     let page = Page::of(&MAP, span.addr().get());
+    let granted = size.next_multiple_of(PAGE);
     page.set_align(PAGE);
-    page.set_extent(span, layout.size().next_multiple_of(PAGE));
-    Some(span)
+    page.set_extent(span, granted);
+    Some(sampling::looked_at(span, granted))
 }
 
 /// Does what the slab calls for that `block`, of this thread's heap, was freed in.
@@ -379,6 +391,30 @@ fn usable_far(block: *mut u8) -> usize {
 #[cold]
 #[inline(never)]
 unsafe fn free_far(block: *mut u8) {
+    let page = Page::of(&MAP, block.addr());
+    // What needs no stack comes first.
+    if page.owner().is_null()
+        && let Some(block) = NonNull::new(block)
+        && let Some(layout) = LARGE.layout_at(page, block)
+        && sampling::mean() == 0
+        && let Some(heap) = threads::own()
+        && is_span(layout)
+    {
+        page.set_extent(block, 0);
+        // SAFETY: a span, of a page that was written about.
+        return unsafe { HEAPS.give_span(heap, block, layout) };
+    }
+    // SAFETY: the caller's promise.
+    unsafe { free_farther(block) }
+}
+
+/// The same, for what is rare: it is another thread's, mapped by itself, or sampled.
+///
+/// # Safety
+///
+/// - `block` is live and came from this allocator, or is null.
+#[inline(never)]
+unsafe fn free_farther(block: *mut u8) {
     let Some(block) = NonNull::new(block) else { return };
     let page = Page::of(&MAP, block.addr().get());
     if sampling::is_its(page.owner()) {
@@ -392,27 +428,17 @@ unsafe fn free_far(block: *mut u8) {
     match LARGE.layout_at(page, block) {
         Some(layout) => {
             sampling::forget(block);
-            // SAFETY: live, as the page says.
-            unsafe { free_large(page, block, layout) }
+            match threads::own().filter(|_| is_span(layout)) {
+                Some(heap) => {
+                    page.set_extent(block, 0);
+                    // SAFETY: a span, of a page that was written about.
+                    unsafe { HEAPS.give_span(heap, block, layout) }
+                }
+                // SAFETY: live, on this page, with the layout of the page.
+                None => unsafe { LARGE.deallocate(page, block, layout) },
+            }
         }
         None => misuse::misuse("free of what is no block of this allocator", block),
-    }
-}
-
-/// Frees a block that no slab has.
-///
-/// # Safety
-///
-/// - `block` is live, on `page`, and `layout` is what the page says.
-unsafe fn free_large(page: &Page, block: NonNull<u8>, layout: Layout) {
-    match threads::own().filter(|_| is_span(layout)) {
-        Some(heap) => {
-            page.set_extent(block, 0);
-            // SAFETY: a span, of a page that was written about.
-            unsafe { HEAPS.give_span(heap, block, layout) }
-        }
-        // SAFETY: live, on this page, with the layout of the page, says the caller.
-        None => unsafe { LARGE.deallocate(page, block, layout) },
     }
 }
 

@@ -332,19 +332,25 @@ pub(super) unsafe fn free(page: &'static Page, block: NonNull<u8>) {
 /// Looks at a new block of `size` bytes that no slab has.
 #[inline]
 pub(super) fn look_at(block: NonNull<u8>, size: usize) {
-    if mean() != 0 {
-        look_closer(block, size);
-    }
+    looked_at(block, size);
+}
+
+/// The same; returns the block, so that whoever calls it as the last thing needs no stack.
+#[inline]
+pub(super) fn looked_at(block: NonNull<u8>, size: usize) -> NonNull<u8> {
+    if mean() == 0 { block } else { look_closer(block, size) }
 }
 
 #[cold]
-fn look_closer(block: NonNull<u8>, size: usize) {
+#[inline(never)]
+fn look_closer(block: NonNull<u8>, size: usize) -> NonNull<u8> {
     let random = BOOKS.lock.with(|| BOOKS.random());
     if unit(random) <= chance(size as f64 / mean() as f64) {
         let sample = here();
         BOOKS.lock.with(|| BOOKS.note(block, size, sample));
         tell();
     }
+    block
 }
 
 /// Forgets a block that no slab has.

@@ -248,7 +248,7 @@ impl<S: Allocate, M: Allocate, C: SlabClasses, const KEEP: usize> HeapPool<S, M,
     #[cold]
     fn span_in(&self, heap: &'static Heap, layout: Layout, zeroed: bool) -> Result<NonNull<u8>, AllocError> {
         let inner = Self::inner(layout)?;
-        let span = match self.core.kept_span(heap, inner) {
+        let span = match self.core.kept_span(heap, inner.size(), inner.align()) {
             Some(span) => {
                 if zeroed {
                     // SAFETY: nobody's, and as long.

@@ -302,7 +302,7 @@ impl<S: Allocate, M: Allocate, P: Policy, K: MapOf<P::Record>> ThreadHeaps<S, M,
 
     /// A new slab of `class`, queued.
     fn begin(&self, heap: &'static Heap, class: usize) -> Result<&'static Page, AllocError> {
-        let base = match self.kept_span(heap, SLAB) {
+        let base = match self.kept_span(heap, SLAB.size(), SLAB.align()) {
             Some(base) => base,
             None => self.span(SLAB)?,
         };
@@ -315,10 +315,10 @@ impl<S: Allocate, M: Allocate, P: Policy, K: MapOf<P::Record>> ThreadHeaps<S, M,
         Ok(page)
     }
 
-    /// A span for `layout`, whatever it holds, that `heap`, of this thread, has kept.
+    /// A span of `size` bytes, whatever it holds, that `heap`, of this thread, has kept.
     #[inline]
-    pub(crate) fn kept_span(&self, heap: &Heap, layout: Layout) -> Option<NonNull<u8>> {
-        heap.spares.take(layout, |span| P::vet_spare(self.map.get(), span))
+    pub(crate) fn kept_span(&self, heap: &Heap, size: usize, align: usize) -> Option<NonNull<u8>> {
+        heap.spares.take(size, align, |span| P::vet_spare(self.map.get(), span))
     }
 
     /// Takes back a span, which `heap`, of this thread, keeps if it is short.
@@ -327,18 +327,31 @@ impl<S: Allocate, M: Allocate, P: Policy, K: MapOf<P::Record>> ThreadHeaps<S, M,
     ///
     /// - `span` is from [`spans`](Self::new) or was kept, for `layout`, is given up,
     ///   and its first page may be written about.
+    #[inline]
     pub(crate) unsafe fn give_span(&self, heap: &Heap, span: NonNull<u8>, layout: Layout) {
         // SAFETY: from the spans for this layout, given up, and its page known, says the caller.
         if unsafe { !heap.spares.keep(span, layout) } {
             // SAFETY: from the spans for this layout, and it was not kept.
-            unsafe { self.spans.deallocate(span, layout) }
+            unsafe { self.give_up(span, layout) }
         } else if heap.spares.pages() > P::SPARES {
             self.shed(heap, P::SPARES / 2);
         }
     }
 
+    /// Frees a span that is not kept.
+    ///
+    /// # Safety
+    ///
+    /// - As for [`Allocate::deallocate`] of the spans.
+    #[inline(never)]
+    unsafe fn give_up(&self, span: NonNull<u8>, layout: Layout) {
+        // SAFETY: the caller's promise; the spans'.
+        unsafe { self.spans.deallocate(span, layout) }
+    }
+
     /// Gives up spans that `heap` has kept, but for `keep` pages.
     #[cold]
+    #[inline(never)]
     fn shed(&self, heap: &Heap, keep: usize) {
         for (span, layout) in heap.spares.shed(keep, |span| P::vet_spare(self.map.get(), span)) {
             // SAFETY: allocated for as many pages, and nobody's.

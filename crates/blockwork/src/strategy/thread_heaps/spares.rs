@@ -20,18 +20,19 @@ impl Spares {
         Self { lists: [const { FreeList::new() }; LONGEST], pages: Cell::new(0) }
     }
 
-    /// Where spans for `layout` are kept, if they are, and their pages.
-    fn list(&self, layout: Layout) -> Option<(&FreeList, usize)> {
-        let pages = layout.size().div_ceil(PAGE);
-        let list = self.lists.get(pages.wrapping_sub(1)).filter(|_| layout.align() <= PAGE)?;
+    /// Where spans of `size` bytes are kept, if they are, and their pages.
+    #[inline]
+    fn list(&self, size: usize, align: usize) -> Option<(&FreeList, usize)> {
+        let pages = size.div_ceil(PAGE);
+        let list = self.lists.get(pages.wrapping_sub(1)).filter(|_| align <= PAGE)?;
         Some((list, pages))
     }
 
-    /// A span for `layout`, whatever it holds; `vet` looks at it before its link
+    /// A span of `size` bytes, whatever it holds; `vet` looks at it before its link
     /// is followed.
     #[inline]
-    pub(super) fn take(&self, layout: Layout, vet: impl Fn(NonNull<u8>)) -> Option<NonNull<u8>> {
-        let (list, pages) = self.list(layout)?;
+    pub(super) fn take(&self, size: usize, align: usize, vet: impl Fn(NonNull<u8>)) -> Option<NonNull<u8>> {
+        let (list, pages) = self.list(size, align)?;
         vet(list.first()?);
         let span = list.pop()?;
         self.pages.set(self.pages.get().wrapping_sub(pages));
@@ -43,8 +44,9 @@ impl Spares {
     /// # Safety
     ///
     /// - `span` is memory for `layout`, whose users have given it up.
+    #[inline]
     pub(super) unsafe fn keep(&self, span: NonNull<u8>, layout: Layout) -> bool {
-        let Some((list, pages)) = self.list(layout) else { return false };
+        let Some((list, pages)) = self.list(layout.size(), layout.align()) else { return false };
         // SAFETY: a page at least, and given up.
         unsafe { list.push(span) }
         self.pages.set(self.pages.get().wrapping_add(pages));
@@ -63,7 +65,7 @@ impl Spares {
             while self.pages.get() > keep {
                 let pages = *lengths.peek()?;
                 let layout = Layout::from_size_align(pages.wrapping_mul(PAGE), PAGE).ok()?;
-                if let Some(span) = self.take(layout, &vet) {
+                if let Some(span) = self.take(layout.size(), PAGE, &vet) {
                     return Some((span, layout));
                 }
                 lengths.next();
@@ -91,10 +93,10 @@ mod tests {
             unsafe { spares.keep(span, layout(pages)) }
         };
         assert!(keep(one, 1) && keep(three, 3) && !keep(five, 5));
-        assert_eq!(spares.take(layout(2), drop), None);
-        assert_eq!(spares.take(Layout::from_size_align(PAGE, 2 * PAGE).unwrap(), drop), None);
+        assert_eq!(spares.take(2 * PAGE, PAGE, drop), None);
+        assert_eq!(spares.take(PAGE, 2 * PAGE, drop), None);
         let less = Layout::from_size_align(2 * PAGE + 1, 16).unwrap();
-        assert_eq!(spares.take(less, drop), Some(three));
+        assert_eq!(spares.take(less.size(), less.align(), drop), Some(three));
         // SAFETY: as above.
         assert!(unsafe { spares.keep(three, less) });
         assert_eq!(spares.shed(8, drop).count(), 0);
