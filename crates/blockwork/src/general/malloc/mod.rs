@@ -404,7 +404,7 @@ unsafe fn free_far(block: *mut u8) {
         // SAFETY: a span, of a page that was written about.
         return unsafe { HEAPS.give_span(heap, block, layout) };
     }
-    // SAFETY: the caller's promise.
+    // SAFETY: live and from this allocator, or null, says the caller.
     unsafe { free_farther(block) }
 }
 

@@ -345,7 +345,7 @@ impl<S: Allocate, M: Allocate, P: Policy, K: MapOf<P::Record>> ThreadHeaps<S, M,
     /// - As for [`Allocate::deallocate`] of the spans.
     #[inline(never)]
     unsafe fn give_up(&self, span: NonNull<u8>, layout: Layout) {
-        // SAFETY: the caller's promise; the spans'.
+        // SAFETY: from the spans with this layout, and given up, says the caller.
         unsafe { self.spans.deallocate(span, layout) }
     }
 
