@@ -213,6 +213,8 @@ mod tests {
         let set = BinSet::new();
         for bin in 0..COUNT {
             set.insert(bin);
+            // Once more is the same.
+            set.insert(bin);
             for from in 0..=COUNT {
                 assert_eq!(set.first_from(from), (from <= bin).then_some(bin));
             }
