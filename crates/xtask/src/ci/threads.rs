@@ -30,7 +30,11 @@ pub(super) fn thread_sanitizer(root: &Path, gate: Gate) -> Result<(), String> {
         if gate == Gate::Fast {
             command.args(UNOPTIMISED);
         }
-        command.env("RUSTFLAGS", rustflags("-Zsanitizer=thread")).env("TSAN_OPTIONS", "allocator_may_return_null=1");
+        // The C library's system calls, which the sanitizer watches: what is unmapped and mapped
+        // again by another thread is another's from then on.
+        command
+            .env("RUSTFLAGS", rustflags("-Zsanitizer=thread --cfg=rustix_use_libc"))
+            .env("TSAN_OPTIONS", "allocator_may_return_null=1");
         command.arg("--").args(filters);
         command
     };
