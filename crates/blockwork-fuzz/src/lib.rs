@@ -6,10 +6,7 @@
 //! tests/replay.rs ─► fuzz/corpora ───┘
 //! ```
 //!
-//! | target | the bytes are |
-//! |---|---|
-//! | [`notation`] | a text, or a list of words of the notation |
-//! | [`recordings`] | a file of any tool, or what is in one behind its checksums |
+//! What the bytes of each target are and what must hold is a table in `fuzz/README.md`. A run takes milliseconds.
 
 pub mod c_api;
 pub mod compositions;
@@ -27,58 +24,18 @@ pub mod recordings;
     clippy::all,
     reason = "its own build is the place for its warnings"
 )]
-#[path = "../../blockwork-lab/src/import/mod.rs"]
-mod import;
-#[allow(
-    dead_code,
-    unused_imports,
-    unreachable_pub,
-    missing_docs,
-    clippy::all,
-    reason = "its own build is the place for its warnings"
-)]
-#[path = "../../blockwork-lab/src/protobuf.rs"]
-mod protobuf;
-#[allow(
-    dead_code,
-    unused_imports,
-    unreachable_pub,
-    missing_docs,
-    clippy::all,
-    reason = "its own build is the place for its warnings"
-)]
-#[path = "../../blockwork-lab/src/stats/mod.rs"]
-mod stats;
-#[allow(
-    dead_code,
-    unused_imports,
-    unreachable_pub,
-    missing_docs,
-    clippy::all,
-    reason = "its own build is the place for its warnings"
-)]
-#[path = "../../blockwork-lab/src/symbols.rs"]
-mod symbols;
-#[allow(
-    dead_code,
-    unused_imports,
-    unreachable_pub,
-    missing_docs,
-    clippy::all,
-    reason = "its own build is the place for its warnings"
-)]
-#[path = "../../blockwork-lab/src/text.rs"]
-mod text;
-#[allow(
-    dead_code,
-    unused_imports,
-    unreachable_pub,
-    missing_docs,
-    clippy::all,
-    reason = "its own build is the place for its warnings"
-)]
-#[path = "../../blockwork-lab/src/trace/mod.rs"]
-mod trace;
+#[path = "../../blockwork-lab/src"]
+mod lab {
+    pub(crate) mod import;
+    pub(crate) mod protobuf;
+    pub(crate) mod stats;
+    pub(crate) mod symbols;
+    pub(crate) mod text;
+    pub(crate) mod trace;
+}
+
+// Where the lab's own code looks for them.
+use lab::{import, protobuf, stats, symbols, text, trace};
 
 /// As the lab has it, of which the readers need the layout of a spool.
 mod recorder {

@@ -337,8 +337,7 @@ fn large(heap: &Heap, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         return Ok(span);
     }
     let block = LARGE.allocate(layout, |block| HEAPS.cover(block))?;
-    sampling::look_at(block, LARGE.granted(layout));
-    Ok(block)
+    Ok(sampling::look_at(block, LARGE.granted(layout)))
 }
 
 /// The same, of zeroes: fresh ones need not be cleared.
@@ -349,8 +348,7 @@ fn large_zeroed(heap: &Heap, layout: Layout) -> Result<NonNull<u8>, AllocError> 
         return Ok(span);
     }
     let block = LARGE.allocate_zeroed(layout, |block| HEAPS.cover(block))?;
-    sampling::look_at(block, LARGE.granted(layout));
-    Ok(block)
+    Ok(sampling::look_at(block, LARGE.granted(layout)))
 }
 
 /// A block of `size` bytes, of more than a slab's, that `heap`, of this thread, has kept
@@ -362,7 +360,7 @@ fn kept_span(heap: &Heap, size: usize, align: usize) -> Option<NonNull<u8>> {
     let granted = size.next_multiple_of(PAGE);
     page.set_align(PAGE);
     page.set_extent(span, granted);
-    Some(sampling::looked_at(span, granted))
+    Some(sampling::look_at(span, granted))
 }
 
 /// Does what the slab calls for that `block`, of this thread's heap, was freed in.

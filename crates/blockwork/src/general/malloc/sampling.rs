@@ -329,15 +329,10 @@ pub(super) unsafe fn free(page: &'static Page, block: NonNull<u8>) {
     });
 }
 
-/// Looks at a new block of `size` bytes that no slab has.
+/// Looks at a new block of `size` bytes that no slab has, and returns it: whoever calls this
+/// as the last thing needs no stack.
 #[inline]
-pub(super) fn look_at(block: NonNull<u8>, size: usize) {
-    looked_at(block, size);
-}
-
-/// The same; returns the block, so that whoever calls it as the last thing needs no stack.
-#[inline]
-pub(super) fn looked_at(block: NonNull<u8>, size: usize) -> NonNull<u8> {
+pub(super) fn look_at(block: NonNull<u8>, size: usize) -> NonNull<u8> {
     if mean() == 0 { block } else { look_closer(block, size) }
 }
 
