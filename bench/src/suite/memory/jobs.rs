@@ -5,7 +5,7 @@ use blockwork::{Arena, BlockAt, BlockPool, ConcurrentBlockPool, Heap, Slab, Span
 use super::{
     Candidate, Job,
     counting::Parent,
-    holders::{Classes, InDenseSlotMap, InPool, InSlab, InSlotMap, InTypedArena, Part},
+    holders::{Classes, Fine, InDenseSlotMap, InPool, InSlab, InSlotMap, InTypedArena, Part},
     measure::{mixed, multiples, same},
 };
 use crate::{growth::peers::Ours, peers::global::Malloc};
@@ -90,6 +90,7 @@ pub(crate) const JOBS: &[Job] = &[
         candidates: candidates![
             counted:
             "blockwork SizeClasses" => mixed::<Part<Classes>>,
+            "blockwork SizeClasses, fine" => mixed::<Part<Fine>>,
             "blockwork Heap" => mixed::<Part<Heap<Parent>>>;
             mallocs:
             "blockwork Malloc" => mixed::<Malloc<Ours>>,
