@@ -3,6 +3,7 @@
 pub mod by_hand;
 pub mod cores;
 pub mod dice;
+pub mod fine;
 pub mod json;
 pub mod machine;
 pub mod opaque;

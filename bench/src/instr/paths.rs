@@ -4,6 +4,7 @@ use std::{alloc::Layout, hint::black_box, mem::MaybeUninit, ptr::NonNull, rc::Rc
 
 use bench::{
     by_hand::{FreeList, OneClass, treiber::Treiber},
+    fine::fine,
     opaque::{opaque, opaque_mut, opaque_ref, opaque_value},
 };
 use blockwork::{
@@ -60,6 +61,7 @@ pub(crate) const PATHS: &[Path] = &[
     Path { name: "size-class heap, recorded off: 64 bytes", bar: None, run: |rounds| heap_recorded_64(rounds, false) },
     Path { name: "size-class heap, recorded: 64 bytes", bar: None, run: |rounds| heap_recorded_64(rounds, true) },
     Path { name: "size-class heap: layout at run time", bar: Some(42.0), run: heap_run_time },
+    Path { name: "fine size classes: layout at run time", bar: None, run: fine_run_time },
     Path { name: "size-class heap behind dyn: 64 bytes", bar: None, run: heap_dyn },
     Path { name: "memo over system: 64 bytes", bar: None, run: memo_64 },
     Path {
@@ -474,6 +476,11 @@ fn heap_run_time(rounds: u64) {
     let spans = spans();
     let layout = Box::new(SIXTY_FOUR);
     pairs(&heap(&spans), || *opaque_ref(&*layout), rounds);
+}
+
+fn fine_run_time(rounds: u64) {
+    let layout = Box::new(SIXTY_FOUR);
+    pairs(&fine(System), || *opaque_ref(&*layout), rounds);
 }
 
 fn heap_dyn(rounds: u64) {

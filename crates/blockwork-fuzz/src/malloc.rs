@@ -14,6 +14,8 @@ const SLOTS: usize = 48;
 const CALLS: usize = 300;
 /// Bytes at either end of a block that are written and compared.
 const LOOKED_AT: usize = 4096;
+/// How many of a size are asked for: gigabytes are not, for a copy of them takes a minute here.
+const COUNTS: [usize; 8] = [1, 1, 1, 2, 8, 100, usize::MAX / 2 + 2, usize::MAX];
 
 /// The functions of one malloc.
 #[derive(Clone, Copy)]
@@ -146,7 +148,7 @@ impl Blocks {
                 });
             }
             18 => {
-                let (count, each) = (size(u)?, size(u)?);
+                let (count, each) = (*u.choose(&COUNTS)?, size(u)?);
                 self.realloc(slot, count.saturating_mul(each), |with, block| {
                     // SAFETY: null, or live and of this malloc.
                     unsafe { (with.reallocarray)(block, count, each) }
@@ -204,7 +206,7 @@ impl Blocks {
 
     fn calloc(&mut self, slot: usize, u: &mut Unstructured<'_>) -> Result<()> {
         let size = size(u)?;
-        let count = *u.choose(&[1, 1, 1, 2, 8, 100, usize::MAX / 2 + 2, usize::MAX])?;
+        let count = *u.choose(&COUNTS)?;
         let block = (self.with.calloc)(count, size);
         match count.checked_mul(size) {
             None => assert!(block.is_null(), "{count} times {size} bytes were found"),

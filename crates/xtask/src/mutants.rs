@@ -50,7 +50,7 @@ pub(crate) fn run(root: &Path, args: &[&str]) -> Result<(), String> {
 fn of(root: &Path, layer: &str, options: &[&str]) -> Result<(), String> {
     let folder = copy(root, layer).map_err(|error| format!("cannot copy the library: {error}"))?;
     let mut cargo = Command::new("cargo");
-    cargo.args(["mutants", "--in-place", "--no-shuffle", "--baseline=run", "--timeout=60", "--file"]);
+    cargo.args(["mutants", "--in-place", "--no-shuffle", "--baseline=run", "--file"]);
     cargo.arg(pattern(layer)).args(options).args(["--", "--lib"]).current_dir(&folder);
     cargo.env("CARGO_PROFILE_TEST_DEBUG", "0").env("CARGO_INCREMENTAL", "1");
     cargo.env("CARGO_TARGET_DIR", root.join(FOLDER).join("target"));
@@ -130,7 +130,7 @@ fn alone(manifest: &str, is_low: bool) -> String {
                 Some(("version", _)) => "version = \"0.1.0\"\n",
                 Some(("edition", _)) => "edition = \"2024\"\n",
                 Some(_) => "",
-                None if line.starts_with("default = ") && is_low => "default = [\"std\"]\n",
+                None if line.starts_with("default = ") && is_low => "default = [\"std\", \"malloc\"]\n",
                 None if line.starts_with("default = ") => "default = [\"std\", \"os\", \"testing\"]\n",
                 None if line.starts_with("blockwork = ") || line.starts_with("readme") => "",
                 None => line,

@@ -11,6 +11,7 @@ use crate::{
         blockwork::{self as ours, Blocks, Boxed},
         nothing::Nothing,
         plurality::Allocs,
+        rows::Rows,
         sharded_slab,
         slab::Values,
         slotmap::{Dense, Keyed},
@@ -47,6 +48,7 @@ pub(super) const WORKLOADS: &[Workload] = &[
         reference: "slab",
         candidates: candidates![
             "the loop alone" => churn::<Nothing>,
+            "rows by hand, by key" => churn::<Rows>,
             "blockwork BlockPool, by pointer" => churn::<Blocks>,
             "blockwork Pool, in boxes" => churn::<Boxed>,
             "blockwork Pool, by key" => churn::<ours::Keyed>,
@@ -64,6 +66,7 @@ pub(super) const WORKLOADS: &[Workload] = &[
         reference: "slab",
         candidates: candidates![
             "the loop alone" => get::<Nothing>,
+            "rows by hand, by key" => get::<Rows>,
             "blockwork BlockPool, by pointer" => get::<Blocks>,
             "blockwork Pool, in boxes" => get::<Boxed>,
             "blockwork Pool, by key" => get::<ours::Keyed>,

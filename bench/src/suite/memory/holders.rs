@@ -2,11 +2,11 @@
 
 use core::{alloc::Layout, mem::MaybeUninit, ptr::NonNull};
 
+use bench::fine::{Fine, fine};
 use blockwork::{
-    Allocate, Arena, ArenaConfig, BlockAt, BlockPool, BlockPoolConfig, BlockPoolHead, BlockPoolPolicy, ChunkSize,
-    ConcurrentBlockPool, ConcurrentBlockPoolConfig, Heap, Pool, PoolKey, Quad, Segregate, SizeClasses, Slab,
-    SlabConfig, SlabHead, SlabPolicy, SpanPool, SpanPoolConfig, UpTo,
-    math::size_class::{Initial, Listed, Sizes},
+    Allocate, Arena, ArenaConfig, BlockAt, BlockPool, BlockPoolConfig, ChunkSize, ConcurrentBlockPool,
+    ConcurrentBlockPoolConfig, Heap, Pool, PoolKey, Quad, Segregate, SizeClasses, Slab, SlabConfig, SlabHead,
+    SlabPolicy, SpanPool, SpanPoolConfig, UpTo,
 };
 use slotmap::{DefaultKey, DenseSlotMap, SlotMap};
 
@@ -72,51 +72,9 @@ impl For for Classes {
     }
 }
 
-/// Classes every 8 bytes, then every 16, 32 and 64: many, but little of a block is left over.
-pub(super) type Fine = Segregate<
-    UpTo<128>,
-    SizeClasses<Listed<Eights>, BlockPoolHead, Parent>,
-    SizeClasses<Listed<Steps>, BlockPoolHead, Parent>,
->;
-
-/// Every 8 bytes up to 128.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Eights;
-
-impl Sizes for Eights {
-    const SIZES: &'static [usize] = &steps::<16>(&[(128, 8)], 0);
-    type PerSize<T: Initial> = [T; 16];
-}
-
-/// Every 16 bytes up to 512, every 32 up to 2 KiB, every 64 up to 8 KiB.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Steps;
-
-impl Sizes for Steps {
-    const SIZES: &'static [usize] = &steps::<168>(&[(512, 16), (2048, 32), (8192, 64)], 128);
-    type PerSize<T: Initial> = [T; 168];
-}
-
-/// So many sizes above `size`: up to each number in steps of the one beside it.
-const fn steps<const COUNT: usize>(upto: &[(usize, usize)], mut size: usize) -> [usize; COUNT] {
-    let mut sizes = [0; COUNT];
-    let (mut at, mut part) = (0, 0);
-    while at < COUNT {
-        let (end, step) = upto[part];
-        size += step;
-        sizes[at] = size;
-        at += 1;
-        part += (size == end) as usize;
-    }
-    sizes
-}
-
-impl For for Fine {
+impl For for Fine<Parent> {
     fn size(_size: usize) -> Self {
-        let small = BlockPoolPolicy { chunk: ChunkSize::Bytes(4096) };
-        let large = BlockPoolPolicy { chunk: ChunkSize::Blocks(4) };
-        let small = SizeClasses::try_new(Parent, small).expect("a good configuration");
-        Self::new(UpTo, small, SizeClasses::try_new(Parent, large).expect("a good configuration"))
+        fine(Parent)
     }
 }
 

@@ -1,11 +1,12 @@
 //! Who holds blocks for what.
 
+use bench::fine::Fine;
 use blockwork::{Arena, BlockAt, BlockPool, ConcurrentBlockPool, Heap, Slab, SpanPool};
 
 use super::{
     Candidate, Job,
     counting::Parent,
-    holders::{Classes, Fine, InDenseSlotMap, InPool, InSlab, InSlotMap, InTypedArena, Part},
+    holders::{Classes, InDenseSlotMap, InPool, InSlab, InSlotMap, InTypedArena, Part},
     measure::{mixed, multiples, same},
 };
 use crate::{growth::peers::Ours, peers::global::Malloc};
@@ -90,7 +91,7 @@ pub(crate) const JOBS: &[Job] = &[
         candidates: candidates![
             counted:
             "blockwork SizeClasses" => mixed::<Part<Classes>>,
-            "blockwork SizeClasses, fine" => mixed::<Part<Fine>>,
+            "blockwork SizeClasses, fine" => mixed::<Part<Fine<Parent>>>,
             "blockwork Heap" => mixed::<Part<Heap<Parent>>>;
             mallocs:
             "blockwork Malloc" => mixed::<Malloc<Ours>>,

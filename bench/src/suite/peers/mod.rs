@@ -13,6 +13,7 @@ pub(crate) mod nothing;
 pub(crate) mod object_pool;
 pub(crate) mod opool;
 pub(crate) mod plurality;
+pub(crate) mod rows;
 pub(crate) mod sharded_slab;
 pub(crate) mod slab;
 pub(crate) mod slotmap;

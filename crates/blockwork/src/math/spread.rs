@@ -28,6 +28,11 @@ mod tests {
     }
 
     #[test]
+    fn the_multiplier_begins_as_the_golden_ratio_does() {
+        assert_eq!([1, 2, 3].map(|key| spread(key, usize::BITS - 8)), [0x9E, 0x3C, 0xDA]);
+    }
+
+    #[test]
     fn keys_at_any_regular_distance_spread() {
         for stride in (0..40).map(|bits| 1_usize << bits).chain([3, 5, 17, 48, 1000]) {
             let mut hits = [0_u8; 1 << 10];

@@ -38,8 +38,26 @@ const MISLEAD: &str = "\
 /// The candidate that does all that a workload does, but for allocating.
 const LOOP: &str = "the loop alone";
 
-/// Why a job takes what it does, where a peer takes less.
+/// Why a job or a workload takes what it does, where a peer takes less.
 const WHY: &[(&str, &str)] = &[
+    (
+        "fixed/cold",
+        "What is in the system's `malloc` here is page faults; see [decision 0013](../docs/decisions/0013-blocks-are-carved-a-page-at-a-time.md), also for a run of more passes.",
+    ),
+    (
+        "collections/push",
+        "std's vectors grow by `realloc`, which may leave them where they are. The contract of this library has growing in place only, which `System` cannot do, so a `List` \
+         over it is copied at each doubling. Over a `SpanPool` or an `Arena` nothing is copied.",
+    ),
+    (
+        "typed/get",
+        "A `Pool` never moves a value, so a key leads to a row first, and then into it. slab and slotmap have all in one vector, and move all when it grows. \
+         *Rows by hand* do what a `Pool` does, and no more.",
+    ),
+    (
+        "spans/churn-1e2",
+        "Free neighbours join at once, which mimalloc and jemalloc do not do for blocks this small: [decision 0014](../docs/decisions/0014-a-span-pool-is-flat-in-steps.md).",
+    ),
     (
         "memory/blocks",
         "A `ConcurrentBlockPool` has a link of four bytes beside each block, because a block that another thread owns may not be read; \
@@ -57,13 +75,13 @@ const WHY: &[(&str, &str)] = &[
     ),
     (
         "memory/mixed",
-        "Four classes to a doubling waste a tenth on average. The system's `malloc` has no classes and two words before each block instead, which is \
-         less for blocks above 160 bytes or so: the price of classes is paid for time. `Heap` takes its parent's memory a megabyte at a time; \
-         classes begin at 16 bytes where jemalloc has one of 8.",
+        "Four classes to a doubling waste a tenth on average, and begin at 16 bytes where jemalloc has one of 8. The system's `malloc` has no classes, and two \
+         words for each block instead, which is less for blocks above 160 bytes or so. The *fine* classes, every 8 bytes at first and every 64 at last, waste less than either: \
+         [decision 0016](../docs/decisions/0016-fine-classes-instead-of-headers.md) says what for. `Heap` takes its parent's memory a megabyte at a time.",
     ),
     (
         "memory/spans",
-        "A `SpanPool` has its books outside of the blocks: two words for each span. Spans are whole blocks, as they were asked for.",
+        "A `SpanPool` has its books outside of the blocks: two words for each block. Spans are whole blocks, as they were asked for.",
     ),
 ];
 
@@ -217,9 +235,7 @@ fn memory(job: &Json) -> String {
     };
     write!(text, "Bytes beyond each of 100,000, by the bytes in a block{average}:\n\n").expect("writing to a string");
     text += &place(job, 100_000.0).map_or_else(String::new, |live| cells(job, &sizes, live));
-    if let Some((_, why)) = WHY.iter().find(|(one, _)| *one == name) {
-        write!(text, "\n{why}\n").expect("writing to a string");
-    }
+    text += &why(name);
     text += "\n<details><summary>Other numbers of live blocks</summary>\n";
     for (live, number) in numbers.iter().enumerate().filter(|(_, number)| **number != 100_000.0) {
         write!(text, "\n{} alive:\n\n{}", said(*number, "live"), cells(job, &sizes, live))
@@ -275,7 +291,12 @@ fn compared(table: &Json) -> String {
         writeln!(text, "| {name} | {ratio} | ± {noise:.1} % | {net} | {time} | {own} | {verdict} |")
             .expect("writing to a string");
     }
-    text + "\n"
+    text + &why(table.get("name").text()) + "\n"
+}
+
+/// A paragraph, if there is something to explain.
+fn why(name: &str) -> String {
+    WHY.iter().find(|(one, _)| *one == name).map_or_else(String::new, |(_, why)| format!("\n{why}\n"))
 }
 
 /// The paths that have a bar of instructions.
