@@ -174,7 +174,10 @@ mod tests {
         for shape in shapes() {
             let strips = strips_of_blocks(shape);
             for live in [0, 1, shape.made / 2, shape.made - 1] {
-                let holes = Holes::of_free(shape, |block| block != live);
+                let holes = Holes::of_free(shape, |block| {
+                    assert!(block < shape.made, "{shape:?}: {block} was not made");
+                    block != live
+                });
                 assert!(!holes.have(shape, live), "{shape:?}");
                 for strip in 0..STRIPS {
                     let mut blocks = (0_u32..).zip(&strips).filter(|(_, strips)| strips.contains(&strip)).peekable();
@@ -194,12 +197,20 @@ mod tests {
                 while holes != Holes(0) {
                     let back: Vec<_> = holes.close(shape).collect();
                     assert!(!back.is_empty() || holes == Holes(0));
-                    assert!(back.iter().all(|&block| !holes.have(shape, block)));
+                    assert!(back.iter().all(|&block| block < shape.made && !holes.have(shape, block)));
                     missing.retain(|block| !back.contains(block));
                     assert_eq!(missing.len(), holes.count(shape) as usize);
                 }
                 assert!(missing.is_empty(), "{shape:?}: {missing:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_set_is_what_its_bits_say() {
+        assert_eq!(STRIP * STRIPS as usize, SLAB as usize);
+        for bits in 0..=u16::MAX {
+            assert_eq!(Holes::from_bits(bits).bits(), bits);
         }
     }
 
