@@ -173,7 +173,8 @@ mod tests {
         assert_eq!(second.addr().get() - first.addr().get(), 8);
         assert_eq!(bump.take(layout(49, 1)), None);
         assert_eq!(bump.room(), 48);
-        assert!(bump.take(layout(48, 16)).is_some());
+        assert!(bump.take(layout(32, 16)).is_some());
+        assert_eq!(bump.room(), 16);
         bump.close();
         assert_eq!(bump.room(), 0);
     }

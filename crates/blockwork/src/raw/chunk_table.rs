@@ -268,8 +268,11 @@ mod tests {
         table.replace(99, None);
         assert_eq!(table.len_used(), 99);
         let mut taken = Vec::new();
-        while let Some((start, layout)) = table.take_table(taken.len() == 4) {
-            taken.push((start.addr().get(), layout.size() / 8));
+        for all in [false, true] {
+            assert_eq!(table.find(0), Some(chunk(0)));
+            while let Some((start, layout)) = table.take_table(all) {
+                taken.push((start.addr().get(), layout.size() / 8));
+            }
         }
         let mut given: Vec<_> = memory.iter().map(|words| (words.as_ptr().addr(), words.len())).collect();
         taken.sort_unstable();
