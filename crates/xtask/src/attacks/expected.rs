@@ -10,6 +10,10 @@ const EXPECTED: &str = "bench/attacks/expected.txt";
 const RUNS_BLESSED: usize = 20;
 const RUNS_CHECKED: usize = 2;
 
+/// Blocks lie at random: what is written beyond the end of one may hit memory that nobody has, and be
+/// prevented where it would have been detected.
+const BY_CHANCE: usize = 3;
+
 /// How an attack ends under the plain malloc, and under the hardened one.
 type Pair = (Outcome, Outcome);
 
@@ -74,8 +78,9 @@ fn notices(expected: &BTreeMap<String, Pair>) -> Result<(), String> {
     if untold.is_empty() { Ok(()) } else { Err(format!("no attack tells the two builds apart: {}", untold.join(", "))) }
 }
 
-/// The attacks that do not end as expected: under the hardened malloc worse, and under the plain one
-/// missed where it was not, or not missed where it was: then it may no longer be an attack.
+/// The attacks that do not end as expected: under the hardened malloc no longer stopped, or fewer of all
+/// detected than chance explains; and under the plain one missed where it was not, or not missed where
+/// it was: then it may no longer be an attack.
 fn differences(found: &[(String, Pair)], expected: &BTreeMap<String, Pair>) -> Vec<String> {
     let mut wrong = Vec::new();
     for (name, (plain, hardened)) in found {
@@ -84,9 +89,21 @@ fn differences(found: &[(String, Pair)], expected: &BTreeMap<String, Pair>) -> V
             Some((was, _)) if (*plain == Outcome::Missed) != (*was == Outcome::Missed) => {
                 wrong.push(format!("{name}: plain {plain}, expected {was}"))
             }
-            Some((_, was)) if hardened > was => wrong.push(format!("{name}: hardened {hardened}, expected {was}")),
+            Some((_, was)) if hardened > was && !hardened.is_stopped() => {
+                wrong.push(format!("{name}: hardened {hardened}, expected {was}"));
+            }
             Some(_) => {}
         }
+    }
+    let prevented: Vec<_> = found
+        .iter()
+        .filter(|(name, (_, hardened))| {
+            *hardened == Outcome::Prevented && expected.get(name).is_some_and(|(_, was)| *was == Outcome::Detected)
+        })
+        .map(|(name, _)| name.as_str())
+        .collect();
+    if prevented.len() > BY_CHANCE {
+        wrong.push(format!("hardened prevented, expected detected: {}", prevented.join(", ")));
     }
     let gone = expected.keys().filter(|name| !found.iter().any(|(found, _)| found == *name));
     wrong.extend(gone.map(|name| format!("{name}: no such attack")));
@@ -113,6 +130,16 @@ mod tests {
         // Better by chance is no harm.
         assert!(differences(&found((Missed, Detected), (Prevented, Detected)), &expected).is_empty());
         assert_eq!(differences(&found((Missed, Detected), fine)[..1], &expected).len(), 1);
+    }
+
+    #[test]
+    fn a_few_detections_may_be_preventions_by_chance_and_no_more() {
+        let named = |number: usize| format!("overflow: {number}");
+        let expected = (0..=BY_CHANCE).map(|number| (named(number), (Missed, Detected))).collect();
+        let mut found: Vec<_> = (0..=BY_CHANCE).map(|number| (named(number), (Missed, Prevented))).collect();
+        assert_eq!(differences(&found, &expected).len(), 1);
+        found[0].1.1 = Detected;
+        assert!(differences(&found, &expected).is_empty());
     }
 
     #[test]
