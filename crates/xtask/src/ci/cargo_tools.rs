@@ -7,7 +7,7 @@ use std::{path::Path, process::Command};
 use crate::run::{has, report, skipped, step};
 
 /// Every workspace that has a `Cargo.lock`.
-const WORKSPACES: &[&str] = &[".", "bench", "embedded", "crates/blockwork-preload"];
+const WORKSPACES: &[&str] = &[".", "bench", "embedded", "fuzz", "crates/blockwork-preload"];
 
 /// Runs those that are there.
 pub(super) fn run(root: &Path) -> Result<(), String> {
@@ -22,10 +22,9 @@ fn deny(root: &Path) -> Result<(), String> {
         skipped("cargo deny", "not installed");
         return Ok(());
     }
-    let config = root.join("deny.toml");
     for workspace in WORKSPACES {
-        let mut command = cargo(&["deny", "--manifest-path", &format!("{workspace}/Cargo.toml"), "check"]);
-        command.arg("--config").arg(&config).args(["bans", "licenses", "sources"]);
+        let mut command = deny_of(workspace);
+        command.args(["check", "bans", "licenses", "sources"]);
         step(root, &format!("cargo deny {workspace}: bans, licences, sources"), &mut command)?;
     }
     let fetch = cargo(&["deny", "fetch", "db"]).current_dir(root).output();
@@ -34,11 +33,16 @@ fn deny(root: &Path) -> Result<(), String> {
         return Ok(());
     }
     for workspace in WORKSPACES {
-        let mut command = cargo(&["deny", "--manifest-path", &format!("{workspace}/Cargo.toml"), "check"]);
-        command.arg("--config").arg(&config).args(["--disable-fetch", "advisories"]);
+        let mut command = deny_of(workspace);
+        command.args(["check", "--disable-fetch", "advisories"]);
         step(root, &format!("cargo deny {workspace}: advisories"), &mut command)?;
     }
     Ok(())
+}
+
+/// cargo-deny with the rules of the project; from its folder.
+fn deny_of(workspace: &str) -> Command {
+    cargo(&["deny", "--config", "deny.toml", "--manifest-path", &format!("{workspace}/Cargo.toml")])
 }
 
 /// The library with every feature alone and with every other one. `nightly` needs an
