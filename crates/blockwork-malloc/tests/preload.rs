@@ -256,6 +256,15 @@ fn a_soak_loses_nothing_and_does_not_grow() {
 }
 
 #[test]
+fn a_soak_loses_nothing_while_samples_are_taken() {
+    let program = compiled("soak.c", Language::C11);
+    // Most lists of free blocks have no sample in them, and some have.
+    for mean in ["1000000000", "100000"] {
+        goes_well_with(&mut under(library(), &program, &["1000000"], ""), "BLOCKWORK_SAMPLE", mean);
+    }
+}
+
+#[test]
 fn a_soak_with_a_mistake_planted_finds_it() {
     let program = compiled("soak.c", Language::C11);
     for library in both() {

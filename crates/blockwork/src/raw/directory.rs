@@ -337,6 +337,8 @@ mod tests {
             let key = ((random >> 33) % 700 + 1) * 64;
             if let Some(at) = model.iter().position(|&known| known == key) {
                 assert_eq!(directory.find(key), Some(value(key)));
+                directory.replace(key, value(1));
+                assert_eq!(directory.find(key), Some(value(1)));
                 directory.remove(key);
                 model.swap_remove(at);
             } else if !directory.is_full() {
@@ -344,10 +346,34 @@ mod tests {
                 model.push(key);
             }
             assert_eq!(directory.find(key).is_some(), model.contains(&key));
+            assert_eq!(directory.is_sparse(), model.len() <= 1024 / 8);
         }
         assert!(model.len() > 100);
         assert!(model.iter().all(|&key| directory.find(key) == Some(value(key))));
         assert_eq!((directory.used(), directory.count()), (model.len(), model.len()));
+        // Two steps at most; most keys are that near.
+        let is_near = |&&key: &&usize| directory.find_near(key) == Some(value(key));
+        assert!(model.iter().filter(is_near).count() * 4 > model.len() * 3);
+        assert!((1..64).all(|key| directory.find_near(key).is_none()));
+        assert_eq!(directory.bits(), Some(10));
+        assert!(directory.clear().is_some_and(|table| table.memory() == NonNull::from(&mut *memory).cast()));
+        assert_eq!((directory.used(), directory.bits(), directory.is_sparse()), (0, None, false));
+    }
+
+    #[test]
+    fn a_key_is_near_where_it_would_be_first_and_next_to_that() {
+        let mut memory = memory(4);
+        let directory = Directory::new();
+        directory.move_to(table(&mut memory));
+        let shift = directory.table.get().shift;
+        let mut keys = (1..).filter(|&key| spread(key, shift) == 3);
+        let [first, second, third, none] = core::array::from_fn(|_| keys.next().unwrap());
+        for key in [first, second, third] {
+            directory.insert(key, value(key));
+        }
+        let near = [first, second, third, none].map(|key| directory.find_near(key));
+        assert_eq!(near, [Some(value(first)), Some(value(second)), None, None]);
+        assert_eq!(directory.find(third), Some(value(third)));
     }
 
     #[test]

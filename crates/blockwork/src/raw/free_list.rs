@@ -145,9 +145,10 @@ impl FreeList {
     /// A step for each block of `front`, unless the list is empty.
     #[cfg(all(feature = "malloc", target_os = "linux", not(any(loom, shuttle, blockwork_no_os))))]
     pub(crate) fn prepend(&self, front: Self) {
-        let head = self.head.replace(front.head.get());
+        let Some(first) = front.head.get() else { return };
+        let head = self.head.replace(Some(first));
         if head.is_some()
-            && let Some(last) = links(front.head.get()).last()
+            && let Some(last) = links(Some(first)).last()
         {
             // SAFETY: a link of the list in front, which is ours now.
             unsafe { last.write(Link { next: head }) }
@@ -244,6 +245,7 @@ mod tests {
             // SAFETY: room for a link, used by nobody else.
             unsafe { list.push(block) }
         }
+        assert!(!list.is_empty());
         assert_eq!(list.iter().collect::<Vec<_>>(), [c, b, a]);
         assert_eq!([list.pop(), list.pop(), list.pop(), list.pop()], [Some(c), Some(b), Some(a), None]);
         assert!(list.is_empty());
@@ -258,6 +260,31 @@ mod tests {
         unsafe { list.push(block) }
         list.clear();
         assert_eq!(list.pop(), None);
+    }
+
+    #[cfg(all(feature = "malloc", target_os = "linux", not(any(loom, shuttle, blockwork_no_os))))]
+    #[test]
+    fn lists_are_put_before_one_another_and_exchanged() {
+        let list = |blocks: &[NonNull<u8>]| {
+            let list = FreeList::new();
+            for &block in blocks.iter().rev() {
+                // SAFETY: room for a link, used by nobody else.
+                unsafe { list.push(block) }
+            }
+            list
+        };
+        let mut memory = Blocks::<4>::new();
+        let [a, b, c, d] = memory.all();
+        for (front, back) in [(&[][..], &[c, d][..]), (&[a, b], &[]), (&[a], &[c]), (&[a, b], &[c, d])] {
+            let whole = list(back);
+            whole.prepend(list(front));
+            assert_eq!(whole.iter().collect::<Vec<_>>(), [front, back].concat());
+            let other = FreeList::new();
+            assert!(other.front().is_null());
+            other.swap(&whole);
+            assert!(whole.is_empty());
+            assert_eq!(NonNull::new(other.front()), front.first().or(back.first()).copied());
+        }
     }
 
     #[test]
