@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::Gate;
-use crate::run::{NIGHTLY_WAYS, UNOPTIMISED, has, host, report, rustflags, rustup, skipped, step, test};
+use crate::run::{NIGHTLY_WAYS, OTHER_WAYS, UNOPTIMISED, has, host, report, rustflags, rustup, skipped, step, test};
 
 /// Modules of the library's own tests that touch memory through raw pointers
 /// and are quick under Valgrind.
@@ -151,7 +151,7 @@ fn memcheck(root: &Path, target: &str, modules: &[&str], gate: Gate) -> Result<(
     // for ever is reachable, and no leak.
     command.args(["--quiet", "--error-exitcode=9", "--fair-sched=try", "--leak-check=full"]);
     command.args(["--show-leak-kinds=definite,indirect", "--errors-for-leak-kinds=definite,indirect"]);
-    command.arg(tests_of_library(root, target)?).args(modules).args(["--test-threads", "1"]);
+    command.arg(tests_of_library(root, target, gate)?).args(modules).args(["--test-threads", "1"]);
     command.args(BEYOND_VALGRIND.iter().flat_map(|test| ["--skip", test]));
     if gate == Gate::Fast {
         command.args(["--skip", SLOW]);
@@ -165,10 +165,18 @@ fn memcheck(root: &Path, target: &str, modules: &[&str], gate: Gate) -> Result<(
 ///
 /// All tests of the workspace are named to cargo, as they have just been built for
 /// the features that all of them ask for: those of this one alone would be built
-/// once more.
-fn tests_of_library(root: &Path, target: &str) -> Result<PathBuf, String> {
+/// once more. As they are for the full gate, with the system calls of the C library:
+/// rustix's own begin with the vDSO, which Valgrind hides from it.
+fn tests_of_library(root: &Path, target: &str, gate: Gate) -> Result<PathBuf, String> {
     let mut cargo = Command::new(env!("CARGO"));
-    let built = cargo.current_dir(root).args(["test", "--workspace", "--no-run"]).output();
+    cargo.current_dir(root).args(["test", "--no-run"]);
+    match gate {
+        Gate::Fast => cargo.arg("--workspace"),
+        Gate::Full => cargo
+            .args(["-p", "blockwork", "--lib", "--test", "it", "--target-dir", OTHER_WAYS])
+            .env("RUSTFLAGS", rustflags("--cfg=rustix_use_libc")),
+    };
+    let built = cargo.output();
     let built = built.map_err(|error| format!("cannot build the tests: {error}"))?;
     let said = String::from_utf8_lossy(&built.stderr);
     program_in(&said, target).map(|program| root.join(program)).ok_or_else(|| format!("no tests of {target}\n{said}"))
