@@ -162,4 +162,18 @@ mod tests {
         const _: Option<&dyn Allocate> = None;
         const _: Option<&dyn Owns> = None;
     }
+
+    #[test]
+    fn who_says_nothing_grants_what_is_asked() {
+        struct Nothing;
+        // SAFETY: there are no blocks.
+        unsafe impl Allocate for Nothing {
+            fn allocate(&self, _layout: Layout) -> Result<NonNull<u8>, AllocError> {
+                Err(AllocError)
+            }
+
+            unsafe fn deallocate(&self, _block: NonNull<u8>, _layout: Layout) {}
+        }
+        assert_eq!([0, 1, 7].map(|size| Nothing.granted(Layout::from_size_align(size, 1).unwrap())), [0, 1, 7]);
+    }
 }
