@@ -64,7 +64,9 @@ impl Rows {
         // SAFETY: the row of a slot that is there is there.
         let first = unsafe { *self.rows.get_unchecked(row) };
         // SAFETY: in the row.
-        let slot = unsafe { NonNull::new_unchecked(first.add(at)) };
+        let slot = unsafe { first.add(at) };
+        // SAFETY: inside of what was allocated.
+        let slot = unsafe { NonNull::new_unchecked(slot) };
         // SAFETY: all slots that are there have a generation.
         (unsafe { slot.as_ref() }.generation == key.generation).then_some(slot)
     }
@@ -95,8 +97,8 @@ impl Typed for Rows {
         let mut rows = Self { rows: [ptr::null_mut(); ROWS], free: ptr::null_mut(), carved: 0 };
         for _ in 0..values {
             let slot = rows.carve();
-            // SAFETY: carved above.
-            unsafe { (*slot).place.next = rows.free };
+            // SAFETY: carved above, and nobody else refers to it.
+            unsafe { &mut *slot }.place.next = rows.free;
             rows.free = slot;
         }
         rows
@@ -108,8 +110,10 @@ impl Typed for Rows {
             self.carve()
         } else {
             let slot = self.free;
+            // SAFETY: a slot that is there.
+            let place = unsafe { &(*slot).place };
             // SAFETY: a free slot has a link.
-            self.free = unsafe { (*slot).place.next };
+            self.free = unsafe { place.next };
             slot
         };
         // SAFETY: a slot that is there, and nobody else refers to it.
@@ -121,8 +125,11 @@ impl Typed for Rows {
 
     #[inline(always)]
     fn get(&self, key: &Key) -> u64 {
+        let Some(slot) = self.find(*key) else { return 0 };
+        // SAFETY: a slot that is there.
+        let place = unsafe { &slot.as_ref().place };
         // SAFETY: a value is there, since the generation is the key's.
-        self.find(*key).map_or(0, |slot| unsafe { slot.as_ref().place.value.word })
+        unsafe { place.value.word }
     }
 
     #[inline(always)]
