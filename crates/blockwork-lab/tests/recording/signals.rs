@@ -110,6 +110,14 @@ fn freeing_what_never_was_a_block_is_named() {
 /// waits until the script says that it runs.
 fn start(bench: &Bench, script: &str) -> Child {
     let mut command = bench.recorder(["sh", "-c", script]);
+    let by_default = || {
+        // SAFETY: no handler of ours is left.
+        unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
+        Ok(())
+    };
+    // Whoever starts the tests in the background may have it ignored, and a shell cannot change that.
+    // SAFETY: a call of the system, and nothing else.
+    unsafe { command.pre_exec(by_default) };
     let child = command.process_group(0).stderr(Stdio::piped()).spawn().unwrap();
     let begin = Instant::now();
     while !bench.path().join("running").exists() {
